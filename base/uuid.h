@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* UUIDs stay 16 bytes; text is made only for people. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+
+#define UUID_TEXT_SIZE 37
+
+typedef struct Uuid {
+    uint8_t bytes[16];
+} Uuid;
+
+/* Accepts 32 hex digits with '-' anywhere between bytes and white space around, as libvirt's
+ * clients send it; false leaves *uuid alone. */
+bool uuid_parse(const char *text, Uuid *uuid);
+/* Lower case with dashes; returns `text`. */
+char *uuid_format(const Uuid *uuid, char text[UUID_TEXT_SIZE]);
+/* A random one (version 4). */
+void uuid_generate(Uuid *uuid);
+
+static inline bool uuid_equal(const Uuid *a, const Uuid *b)
+{
+    return memcmp(a->bytes, b->bytes, sizeof a->bytes) == 0;
+}
+
+/* Spreads also those that differ in a few bits only. */
+static inline uint64_t uuid_hash(const Uuid *uuid)
+{
+    uint64_t a, b;
+
+    memcpy(&a, uuid->bytes, 8);
+    memcpy(&b, uuid->bytes + 8, 8);
+    a = (a ^ (b * UINT64_C(0x9e3779b97f4a7c15))) * UINT64_C(0xff51afd7ed558ccd);
+    return a ^ (a >> 32);
+}

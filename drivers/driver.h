@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What a hypervisor can do: the table of operations that every driver fills in, and the contract
+ * of an operation. A driver never sees a client or a socket.
+ *
+ * The contract, for every operation:
+ *  - It is called through server/enter.c only, with `op` and decoded arguments; its result is zeroed memory.
+ *  - It returns 0 and a complete result, or -1 and has set op->error. It may not do both.
+ *  - What it puts into a result is static, in op->arena, or kept alive by a reference that was handed to
+ *    op_keep(). It frees nothing.
+ *  - lane inline, bulk, control: it may not block, take a job, or wait for a guest. op->view (for calls with
+ *    a domain) is the published view at the time of the call.
+ *  - lane worker: it may block. lane domain: op->domain's job is held, of the declared kind, until the reply
+ *    is made; op->domain->persistent, ->active and ->driver_data may be read and replaced; a change becomes
+ *    visible with domain_publish(), and is announced with host_announce() after that.
+ *  - What it leaves out of the table answers VIR_ERR_NO_SUPPORT. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/error.h"
+#include "base/timer.h"
+#include "conf/config.h"
+#include "conf/job.h"
+#include "conf/list.h"
+#include "conf/store.h"
+#include "rpc/proc.h"
+#include "rpc/qemu-types.h"      /* generated: the structs of arguments and results */
+#include "rpc/remote-types.h"
+
+typedef struct Driver Driver;
+typedef struct Host Host;
+typedef struct Op Op;
+typedef struct DriverStream DriverStream;
+
+/* One call into a driver. Owned by the call; used by one thread at a time. */
+struct Op {
+    /* fixed */
+    Host *host;               /* NULL only before connect.open */
+    const Proc *proc;
+    Arena *arena;
+    Error *error;
+    bool read_only;
+    uint64_t client;          /* the client's id, for messages */
+    /* for calls whose first argument is (or lies in) a domain: owned references */
+    DomainView *view;         /* as it was when the call was looked at; never NULL then */
+    Domain *domain;           /* lane domain only */
+    JobTicket *ticket;        /* the running job; lane domain only */
+    /* descriptors that came with the call: closed after it; a driver that keeps one sets it to -1 */
+    int *fds;
+    unsigned n_fds;
+    /* results beside the result */
+    int reply_fds[32];        /* sent with the reply, then closed */
+    unsigned n_reply_fds;
+    DriverStream *stream;     /* the other end of the stream that the call opens; ownership goes to the server */
+    /* runs the operation itself; set by server/enter.c, called by it or by the innermost wrapper */
+    int (*invoke)(Op *op, const void *args, void *result);
+    /* private to op_keep */
+    void *kept;
+};
+
+/* Runs `release(object)` when the reply is out. */
+void op_keep(Op *op, void *object, void (*release)(void *object));
+
+typedef struct DriverEvent DriverEvent;
+
+/* One hypervisor that clients may open, with its domains. Reference counted by the server. */
+struct Host {
+    /* fixed after creation */
+    const Driver *driver;
+    char *uri;                /* canonical, without query: "test:///default" */
+    char *key;                /* what the server finds it by; includes the query */
+    DomainList *domains;
+    Timers *timers;
+    void *data;               /* the driver's */
+    Store *store;             /* NULL: nothing is kept */
+    struct Wrap *wrap;        /* outermost driver around the driver (drivers/wrap/wrap.h), or NULL */
+    void (*announce)(Host *host, const DriverEvent *event);    /* the server's; any thread */
+    void *server;             /* the server's */
+    int refs;                 /* atomic */
+};
+
+/* Something that happened, announced after it was published. The message is the table's struct of the
+ * event's `msg` ("domain.event_callback_lifecycle" → RemoteDomainEventLifecycleMsg), borrowed for the call. */
+struct DriverEvent {
+    uint16_t proc;            /* number of the callback-style event message: REMOTE_PROC_DOMAIN_EVENT_CALLBACK_… */
+    const void *message;      /* without the callback id */
+    Uuid uuid;                /* of the object that it is about; what a subscription to one object compares */
+};
+
+static inline void host_announce(Host *host, const DriverEvent *event)
+{
+    host->announce(host, event);
+}
+
+/* What a driver puts behind a stream. Every function runs on one thread at a time and may not block. */
+typedef struct DriverStreamOps {
+    /* Client to driver. Takes all of it: 0, or -1 and an error, which ends the stream. NULL: nothing may be sent. */
+    int (*write)(DriverStream *stream, const uint8_t *data, size_t size, Error *error);
+    int (*write_hole)(DriverStream *stream, uint64_t size, Error *error);
+    /* Driver to client: > 0 bytes; 0: the end; -1 and an error; DRIVER_STREAM_LATER: nothing now,
+     * driver_stream_wake() follows. A hole: returns 0 and *hole > 0. NULL: nothing comes. */
+    int64_t (*read)(DriverStream *stream, uint8_t *data, size_t size, uint64_t *hole, Error *error);
+    /* The client is done with it in order; 0 or -1 and an error. May be NULL. */
+    int (*finish)(DriverStream *stream, Error *error);
+    /* Always the last: after finish, after an abort, when the client leaves. Frees the stream. */
+    void (*free)(DriverStream *stream);
+} DriverStreamOps;
+#define DRIVER_STREAM_LATER (-2)
+
+struct DriverStream {
+    const DriverStreamOps *ops;
+    /* the server's: set before any op is called. wake may be called from any thread until free() returned. */
+    void (*wake)(DriverStream *stream);
+    void *server;
+};
+static inline void driver_stream_wake(DriverStream *stream)
+{
+    if (stream->wake)
+        stream->wake(stream);
+}
+
+/* The table. `const Driver test_driver = { .scheme = "test", .domain_suspend = test_domain_suspend, … }` */
+struct Driver {
+    const char *scheme;       /* "test": the URI's scheme */
+    const char *type;         /* what connect.get_type answers: "TEST", "Xen", "QEMU" */
+    int error_domain;         /* VIR_FROM_TEST … */
+
+    /* True when this driver serves the URI (scheme matched already); `key` (owned by the caller) is what makes two
+     * URIs the same host, NULL: a host of its own for every connection. False without error: not mine. */
+    bool (*claims)(const char *uri, char **key, Error *error);
+    /* Opens the host: fills in what is the driver's. 0, or -1 and an error. May block. */
+    int (*open)(Host *host, const char *uri, bool read_only, Error *error);
+    void (*close)(Host *host);    /* the last user has gone; no job runs */
+
+    /* Operations that are more than one procedure; see server/ops/domain.c. All in a job of op->domain. */
+    /* Checks and completes a parsed document before it is claimed; may replace *config. */
+    int (*domain_check)(Op *op, DomainConfig **config);
+    /* Makes `config` (referenced by the callee when kept) the persistent one and publishes; fresh or known. */
+    int (*domain_define)(Op *op, const DomainConfig *config);
+    /* Starts from the persistent config (config NULL) or as transient from `config`; flags VIR_DOMAIN_START_*. */
+    int (*domain_start)(Op *op, const DomainConfig *config, uint32_t flags);
+
+    /* True when this driver's version of an inline operation may block: it then runs on a worker. */
+    bool (*may_block)(const Host *host, const Proc *proc);
+
+#include "drivers/driver-ops.h"    /* generated: int (*domain_suspend)(Op *op, const RemoteDomainSuspendArgs *args); … */
+};
