@@ -32,6 +32,16 @@ static struct {
     LogSource *sources;
 } log_state = { .lock = { .mutex = PTHREAD_MUTEX_INITIALIZER, .class = LOCK_LOG }, .level = LOG_LEVEL_WARNING };
 
+/* Under LOCK_LOG. The lowest level that any output takes. */
+static LogLevel log_outputs_floor(void)
+{
+    LogLevel floor = log_state.outputs ? LOG_LEVEL_ERROR : LOG_LEVEL_DEBUG;
+
+    for (guint i = 0; log_state.outputs && i < log_state.outputs->len; i++)
+        floor = MIN(floor, g_array_index(log_state.outputs, LogOutput, i).level);
+    return floor;
+}
+
 /* Under LOCK_LOG. The first filter that matches decides, whatever the general level is. */
 static LogLevel log_level_of(const LogSource *source)
 {
@@ -44,10 +54,19 @@ static LogLevel log_level_of(const LogSource *source)
     return log_state.level;
 }
 
+/* A line that no output would take isn't wanted either. */
+static void log_source_update_locked(LogSource *source)
+{
+    int wanted = (int)MAX(log_level_of(source), log_outputs_floor());
+
+    lock_assert_held(&log_state.lock);
+    __atomic_store_n(&source->level, wanted, __ATOMIC_RELAXED);
+}
+
 static void log_sources_update_locked(void)
 {
     for (LogSource *source = log_state.sources; source; source = source->next)
-        __atomic_store_n(&source->level, (int)log_level_of(source), __ATOMIC_RELAXED);
+        log_source_update_locked(source);
 }
 
 /* Here are the first question of a source, and every line that is wanted. */
@@ -57,13 +76,12 @@ bool log_wanted_slow(LogSource *source, LogLevel level)
 
     if (G_UNLIKELY(wanted == 0)) {
         LOCK_SCOPE(&log_state.lock);
-        wanted = __atomic_load_n(&source->level, __ATOMIC_RELAXED);
-        if (wanted == 0) {
+        if (__atomic_load_n(&source->level, __ATOMIC_RELAXED) == 0) {
             source->next = log_state.sources;
             log_state.sources = source;
-            wanted = (int)log_level_of(source);
-            __atomic_store_n(&source->level, wanted, __ATOMIC_RELAXED);
+            log_source_update_locked(source);
         }
+        wanted = __atomic_load_n(&source->level, __ATOMIC_RELAXED);
     }
     return (int)level >= wanted;
 }
@@ -220,6 +238,7 @@ int log_set_outputs(const char *text, Error *error)
     }
     LOCK_SCOPE(&log_state.lock);
     log_outputs_install(outputs);
+    log_sources_update_locked();
     return 0;
 }
 
