@@ -19,6 +19,7 @@
 #include <stdint.h>
 
 #include "base/arena.h"
+#include "base/driver-stream.h"
 #include "base/error.h"
 #include "base/timer.h"
 #include "conf/config.h"
@@ -32,7 +33,6 @@
 typedef struct Driver Driver;
 typedef struct Host Host;
 typedef struct Op Op;
-typedef struct DriverStream DriverStream;
 
 /* One call into a driver. Owned by the call; used by one thread at a time. */
 struct Op {
@@ -92,33 +92,6 @@ struct DriverEvent {
 static inline void host_announce(Host *host, const DriverEvent *event)
 {
     host->announce(host, event);
-}
-
-/* What a driver puts behind a stream. Every function runs on one thread at a time and may not block. */
-typedef struct DriverStreamOps {
-    /* Client to driver. Takes all of it: 0, or -1 and an error, which ends the stream. NULL: nothing may be sent. */
-    int (*write)(DriverStream *stream, const uint8_t *data, size_t size, Error *error);
-    int (*write_hole)(DriverStream *stream, uint64_t size, Error *error);
-    /* Driver to client: > 0 bytes; 0: the end; -1 and an error; DRIVER_STREAM_LATER: nothing now,
-     * driver_stream_wake() follows. A hole: returns 0 and *hole > 0. NULL: nothing comes. */
-    int64_t (*read)(DriverStream *stream, uint8_t *data, size_t size, uint64_t *hole, Error *error);
-    /* The client is done with it in order; 0 or -1 and an error. May be NULL. */
-    int (*finish)(DriverStream *stream, Error *error);
-    /* Always the last: after finish, after an abort, when the client leaves. Frees the stream. */
-    void (*free)(DriverStream *stream);
-} DriverStreamOps;
-#define DRIVER_STREAM_LATER (-2)
-
-struct DriverStream {
-    const DriverStreamOps *ops;
-    /* the server's: set before any op is called. wake may be called from any thread until free() returned. */
-    void (*wake)(DriverStream *stream);
-    void *server;
-};
-static inline void driver_stream_wake(DriverStream *stream)
-{
-    if (stream->wake)
-        stream->wake(stream);
 }
 
 /* The table. `const Driver test_driver = { .scheme = "test", .domain_suspend = test_domain_suspend, … }` */
