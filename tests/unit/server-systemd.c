@@ -73,7 +73,7 @@ static SocketRole role_at(const GArray *sockets, guint i)
 static void names_tell_what_sockets_are_for(void)
 {
     int fds[] = { 0, 0, 0, 0 };
-    GArray *sockets;
+    g_autoptr(GArray) sockets = NULL;
 
     IN_A_PROCESS_OF_ITS_OWN();
     for (int i = 0; i < 4; i++)
@@ -90,7 +90,7 @@ static void names_tell_what_sockets_are_for(void)
 static void paths_tell_when_names_do_not(void)
 {
     int fds[] = { 0, 0, 0 };
-    GArray *sockets;
+    g_autoptr(GArray) sockets = NULL;
 
     IN_A_PROCESS_OF_ITS_OWN();
     fds[0] = listening_socket("libvirt-sock-ro");
@@ -115,6 +115,7 @@ static void assert_refused(int second, const char *names)
     g_assert_nonnull(strstr(error.message, "'what'"));
     g_assert_cmpint(fcntl(3, F_GETFD), ==, -1);
     g_assert_cmpint(fcntl(4, F_GETFD), ==, -1);
+    error_clear(&error);
 }
 
 static void a_socket_without_a_known_purpose_is_refused(void)
