@@ -27,7 +27,8 @@
 #include "conf/list.h"
 #include "conf/store.h"
 #include "rpc/proc.h"
-#include "rpc/qemu-types.h"      /* generated: the structs of arguments and results */
+#include "rpc/lxc-types.h"       /* generated: the structs of arguments and results */
+#include "rpc/qemu-types.h"
 #include "rpc/remote-types.h"
 
 typedef struct Driver Driver;
@@ -77,6 +78,7 @@ struct Host {
     Timers *timers;
     void *data;               /* the driver's */
     Store *store;             /* NULL: nothing is kept */
+    int error_domain;         /* VIR_FROM_*: the driver's */
     struct Wrap *wrap;        /* outermost driver around the driver (drivers/wrap/wrap.h), or NULL */
     void (*announce)(Host *host, const DriverEvent *event);    /* the server's; any thread */
     void *server;             /* the server's */
