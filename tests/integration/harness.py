@@ -6,6 +6,7 @@ Each server has its own directory, sockets and log. Nothing here sleeps for a fi
 something happen: `wait_until` looks for a state until a deadline."""
 
 import functools
+import gc
 import glob
 import os
 import re
@@ -223,6 +224,7 @@ class Server:
                 except Exception:
                     pass
         self.clients, self.holder = [], None
+        gc.collect()    # libvirt-python closes a connection when the last object made from it goes
 
     def finish(self):
         """The end of every test: alive, no descriptor kept, nothing bad in the log, and an orderly stop."""
