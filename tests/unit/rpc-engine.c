@@ -440,10 +440,9 @@ static void a_quiet_client_has_its_turn_beside_a_loud_one(Fixture *f, gconstpoin
     close(quiet);
 }
 
-static void send_fd_byte(int fd, int passed)
+static void send_byte_with_fd(int fd, uint8_t byte, int passed)
 {
-    char zero = 0;
-    struct iovec part = { &zero, 1 };
+    struct iovec part = { &byte, 1 };
     union {
         char space[CMSG_SPACE(sizeof(int))];
         struct cmsghdr align;
@@ -456,7 +455,12 @@ static void send_fd_byte(int fd, int passed)
     header->cmsg_type = SCM_RIGHTS;
     header->cmsg_len = CMSG_LEN(sizeof(int));
     memcpy(CMSG_DATA(header), &passed, sizeof passed);
-    g_assert_cmpint(sendmsg(fd, &message, 0), ==, 1);
+    g_assert_cmpint(sendmsg(fd, &message, MSG_NOSIGNAL), ==, 1);
+}
+
+static void send_fd_byte(int fd, int passed)
+{
+    send_byte_with_fd(fd, 0, passed);
 }
 
 static void descriptors_arrive_with_their_call(Fixture *f, gconstpointer data)
@@ -483,11 +487,17 @@ static void a_descriptor_that_nothing_announces_closes_the_connection(Fixture *f
 {
     int fd = dial(f), ends[2];
     char letter;
+    uint8_t frame[FRAME_HEADER_SIZE] = { 0 };
 
+    xdr_store32(frame, FRAME_HEADER_SIZE);
+    xdr_store32(frame + 4, PROGRAM);
+    xdr_store32(frame + 8, 1);
+    xdr_store32(frame + 12, PROC_ECHO);
     g_assert_cmpint(pipe(ends), ==, 0);
-    for (int i = 0; i < 28; i++)
-        send_fd_byte(fd, ends[1]);
+    g_assert_cmpint(send(fd, frame, sizeof frame - 1, MSG_NOSIGNAL), ==, sizeof frame - 1);
+    send_byte_with_fd(fd, frame[sizeof frame - 1], ends[1]);
     close(ends[1]);
+    expect_empty(fd, FRAME_REPLY, 0, FRAME_OK);
     expect_closed(fd);
     g_assert_cmpint(read(ends[0], &letter, 1), ==, 0);
     close(ends[0]);
