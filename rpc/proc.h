@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* One row per procedure, generated from rpc/protocol/*.procs. Constant data, read by any thread. */
+/* One row per procedure, generated from the tables in rpc/protocol. Constant data, read by any thread. */
 #pragma once
 
 #include <stdbool.h>
