@@ -228,16 +228,16 @@ int log_set_filters(const char *text, Error *error)
 
 int log_set_outputs(const char *text, Error *error)
 {
-    GArray *outputs = log_outputs_parse(text ? text : "", error);
+    g_autoptr(GArray) outputs = log_outputs_parse(text ? text : "", error);
 
-    if (!outputs)
+    if (!outputs || log_outputs_open(outputs, error) < 0)
         return -1;
     if (outputs->len == 0) {
         g_array_unref(outputs);
         outputs = log_outputs_default();
     }
     LOCK_SCOPE(&log_state.lock);
-    log_outputs_install(outputs);
+    log_outputs_install(g_steal_pointer(&outputs));
     log_sources_update_locked();
     return 0;
 }
