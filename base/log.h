@@ -13,15 +13,24 @@
 typedef enum LogLevel { LOG_LEVEL_DEBUG = 1, LOG_LEVEL_INFO, LOG_LEVEL_WARNING, LOG_LEVEL_ERROR } LogLevel;
 
 /* One per source file: LOG_SOURCE("conf.store");  names what log_filters matches. */
-typedef struct LogSource {
+typedef struct LogSource LogSource;
+struct LogSource {
     const char *name;
-    int level;         /* atomic: lowest level let through */
-    unsigned serial;   /* atomic: which set of filters `level` was computed from; 0 none */
-} LogSource;
+    int level;          /* atomic: lowest level let through; 0 until the first line is asked for */
+    LogSource *next;    /* under LOCK_LOG: another one that is known to the filters */
+};
 
-#define LOG_SOURCE(text) static LogSource log_source = { text, LOG_LEVEL_INFO, 0 }
+#define LOG_SOURCE(text) static LogSource log_source = { text, 0, NULL }
 
-bool log_wanted(LogSource *source, LogLevel level);
+bool log_wanted_slow(LogSource *source, LogLevel level);
+
+static inline bool log_wanted(LogSource *source, LogLevel level)
+{
+    if (G_LIKELY((int)level < __atomic_load_n(&source->level, __ATOMIC_RELAXED)))
+        return false;
+    return log_wanted_slow(source, level);
+}
+
 void log_write(LogSource *source, LogLevel level, const char *file, int line, const char *func,
                const char *format, ...) G_GNUC_PRINTF(6, 7);
 
@@ -42,6 +51,9 @@ void log_write(LogSource *source, LogLevel level, const char *file, int line, co
 int log_set_level(LogLevel level, Error *error);
 int log_set_filters(const char *filters, Error *error);
 int log_set_outputs(const char *outputs, Error *error);
+/* Whether the setters would understand the text; they change and open nothing. */
+int log_check_filters(const char *filters, Error *error);
+int log_check_outputs(const char *outputs, Error *error);
 /* The settings in effect as text, owned by the caller, and how many parts they have. */
 char *log_get_filters(unsigned *n);
 char *log_get_outputs(unsigned *n);

@@ -25,13 +25,16 @@ static inline bool uuid_equal(const Uuid *a, const Uuid *b)
     return memcmp(a->bytes, b->bytes, sizeof a->bytes) == 0;
 }
 
-/* Spreads also those that differ in a few bits only. */
+/* Spreads also those that differ in a few bits only, wherever these are: each multiplication
+ * carries a difference up, each shift brings it down again. */
 static inline uint64_t uuid_hash(const Uuid *uuid)
 {
     uint64_t a, b;
 
     memcpy(&a, uuid->bytes, 8);
     memcpy(&b, uuid->bytes + 8, 8);
-    a = (a ^ (b * UINT64_C(0x9e3779b97f4a7c15))) * UINT64_C(0xff51afd7ed558ccd);
+    a = (a ^ (a >> 32)) * UINT64_C(0x9e3779b97f4a7c15) ^ b;
+    a = (a ^ (a >> 32)) * UINT64_C(0xff51afd7ed558ccd);
+    a = (a ^ (a >> 29)) * UINT64_C(0xc4ceb9fe1a85ec53);
     return a ^ (a >> 32);
 }

@@ -74,5 +74,9 @@ bool job_interrupt(JobQueue *queue, bool all);
 /* Sleeps inside a job; false when interrupted before `until` (clock_now() nanoseconds). */
 bool job_sleep(JobTicket *ticket, int64_t until);
 
+/* The queue ends: parked tickets are refused (VIR_ERR_OPERATION_ABORTED), and every job_begin from now on. What runs
+ * goes on until its job_end. */
+void job_queue_close(JobQueue *queue, Timers *timers);
+
 /* A picture for messages and tools: what runs, since when, how many wait. Text is owned by the caller. */
 char *job_describe(JobQueue *queue);

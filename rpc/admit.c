@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* (4) From frames to calls: is there such a procedure, may this client call it now, where does it run?
+ * Runs on the client's I/O thread, on bytes that were just received. Inline and control calls are
+ * served here and their answers collected in the thread's output; others are copied and handed over.
+ * Takes LOCK_CLIENT shortly (through call.c). */
+#include "rpc/client-private.h"
+
+#include <inttypes.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/i18n.h"
+#include "base/log.h"
+
+LOG_SOURCE("rpc.admit");
+
+/* Answers a call that never becomes one. */
+static void refuse(Client *client, const FrameHeader *header, const char *format, ...) G_GNUC_PRINTF(3, 4);
+static void refuse(Client *client, const FrameHeader *header, const char *format, ...)
+{
+    FrameHeader reply = *header;
+    Error error = ERROR_INIT;
+    va_list args;
+    g_autofree char *text = NULL;
+
+    va_start(args, format);
+    text = g_strdup_vprintf(format, args);
+    va_end(args);
+    error_set(&error, VIR_FROM_RPC, VIR_ERR_RPC, "%s", text);
+    /* Clients know an unknown procedure by the first words of the message, so no generic text goes before it. */
+    g_free(error.message);
+    error.message = g_steal_pointer(&text);
+    reply.type = FRAME_REPLY;
+    frame_put_error(io_out(client->io), reply, &error);
+    error_clear(&error);
+}
+
+static const Program *find_program(Client *client, const FrameHeader *header)
+{
+    for (const Program *const *p = client->service->ops->programs; *p; p++)
+        if ((*p)->number == header->program && (*p)->version == header->version)
+            return *p;
+    return NULL;
+}
+
+/* The descriptors that came with a frame, into the call's arena. */
+static void take_fds(Client *client, Call *call, unsigned n_fds)
+{
+    call->fds = arena_array(&call->arena, n_fds, sizeof(int));
+    memcpy(call->fds, client->fds, n_fds * sizeof(int));
+    call->n_fds = n_fds;
+    client->n_fds -= n_fds;
+    memmove(client->fds, client->fds + n_fds, client->n_fds * sizeof(int));
+}
+
+static void serve_inline(Client *client, const Program *program, const Proc *proc, const FrameHeader *header,
+                         uint8_t *payload, size_t size, unsigned n_fds)
+{
+    Call *call = io_scratch_call(client->io);
+
+    call_begin_inline(call, client, program, proc, header, payload, size, io_out(client->io));
+    if (n_fds)
+        take_fds(client, call, n_fds);
+    client->service->ops->serve(call);
+    g_assert(call->answered);
+}
+
+/* Handing over needs room in the client's account; false: the frame must be held back. */
+static bool hand_over(Client *client, const Program *program, const Proc *proc, const FrameHeader *header,
+                      const uint8_t *payload, size_t size, unsigned n_fds, Lane lane)
+{
+    Call *call;
+
+    if (!client_has_room(client))
+        return false;
+    call = call_new(client, program, proc, header, payload, size);
+    call->lane = (uint8_t)lane;
+    if (n_fds)
+        take_fds(client, call, n_fds);
+    call_submit(call);
+    return true;
+}
+
+/* False: held back. */
+static bool admit_call(Client *client, const FrameHeader *header, uint8_t *payload, size_t size, unsigned n_fds)
+{
+    const Program *program = find_program(client, header);
+    const Proc *proc = NULL;
+    Lane lane;
+
+    if (header->status != FRAME_OK) {
+        refuse(client, header, _("a call may not have status %u"), header->status);
+    } else if (!program) {
+        refuse(client, header, _("unknown program 0x%x version %u"), header->program, header->version);
+    } else if (!(proc = program_proc(program, header->proc)) || (proc->flags & PROC_EVENT)) {
+        /* clients look for these two words: never translated */
+        refuse(client, header, "unknown procedure: %d", header->proc);
+        proc = NULL;
+    }
+    if (!proc) {
+        for (unsigned i = 0; i < n_fds; i++)
+            close(client->fds[i]);
+        client->n_fds -= n_fds;
+        if (n_fds)
+            memmove(client->fds, client->fds + n_fds, client->n_fds * sizeof(int));
+        return true;
+    }
+    lane = client->service->ops->lane(client, proc);
+    if (lane != LANE_INLINE && lane != LANE_CONTROL)
+        return hand_over(client, program, proc, header, payload, size, n_fds, lane);
+    serve_inline(client, program, proc, header, payload, size, n_fds);
+    return true;
+}
+
+typedef enum Admission { ADMITTED, HELD_BACK, REFUSED } Admission;
+
+static Admission admit_frame(Client *client, uint8_t *frame, size_t size, unsigned n_fds)
+{
+    FrameHeader header;
+    uint8_t *payload = frame + FRAME_HEADER_SIZE;
+    size_t payload_size = size - FRAME_HEADER_SIZE - n_fds;
+
+    if (n_fds > client->n_fds) {
+        log_warning("client %" PRIu64 " announced %u descriptors and sent %u, its connection is closed",
+                    client->identity.id, n_fds, client->n_fds);
+        return REFUSED;
+    }
+    frame_header_get(frame, &header);
+    if (header.program == FRAME_PROGRAM_KEEPALIVE) {
+        keepalive_message(client, &header, io_out(client->io));
+        return ADMITTED;
+    }
+    switch ((FrameType)header.type) {
+    case FRAME_CALL_WITH_FDS:
+        return admit_call(client, &header, payload + 4, payload_size - 4, n_fds) ? ADMITTED : HELD_BACK;
+    case FRAME_CALL:
+        return admit_call(client, &header, payload, payload_size, 0) ? ADMITTED : HELD_BACK;
+    case FRAME_STREAM:
+    case FRAME_STREAM_HOLE:
+        return stream_frame(client, &header, payload, payload_size) ? ADMITTED : REFUSED;
+    case FRAME_REPLY:
+    case FRAME_MESSAGE:
+    case FRAME_REPLY_WITH_FDS:
+    default:
+        while (n_fds-- > 0)
+            close(client->fds[--client->n_fds]);
+        return ADMITTED;    /* what no client has reason to send is ignored */
+    }
+}
+
+ssize_t admit_frames(Client *client, uint8_t *data, size_t size)
+{
+    size_t used = 0, out_limit = limit_of(client, max_client_output);
+    XdrOut *out = io_out(client->io);
+
+    client->held_back = false;
+    while (used < size) {
+        size_t frame_size;
+        unsigned n_fds;
+        FrameState state = frame_look(data + used, size - used, &frame_size, &n_fds);
+        Admission admission;
+
+        if (state == FRAME_BROKEN)
+            return -1;
+        if (state == FRAME_INCOMPLETE)
+            break;
+        if (out->size >= 262144)
+            outbox_send(client, out, 0, OUT_REPLY);
+        if (G_UNLIKELY(outbox_size(client) > 0 && outbox_size(client) + out->size >= out_limit / 4)) {
+            client->held_back = true;    /* outbox_flush will ask for another look */
+            break;
+        }
+        admission = admit_frame(client, data + used, frame_size, n_fds);
+        if (admission == REFUSED)
+            return -1;
+        if (admission == HELD_BACK) {
+            client->held_back = true;
+            break;
+        }
+        used += frame_size;
+    }
+    return (ssize_t)used;
+}

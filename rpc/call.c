@@ -1,0 +1,397 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* (9) One call from admission to its answer: its memory, what it counts against, its reply.
+ * Runs on whatever thread serves or answers the call. Takes LOCK_CLIENT for the accounts, and
+ * through pool.c and outbox.c their locks, one at a time; never waits.
+ *
+ * Account of a client:   waiting ──▶ running ──▶ answered
+ *                                     │  ▲
+ *                              call_park  call_resume, call_unpark
+ *                                     ▼  │
+ *                                    parked                                                    */
+#include "rpc/client-private.h"
+
+#include <unistd.h>
+
+#include "base/i18n.h"
+
+/* What a call counts as; call->state, under LOCK_CLIENT. */
+typedef enum CallState { CALL_UNCOUNTED, CALL_WAITING, CALL_RUNNING, CALL_PARKED } CallState;
+
+static Pool *call_pool(Call *call)
+{
+    return call->client->service->rpc->pool;
+}
+
+Call *call_new(Client *client, const Program *program, const Proc *proc, const FrameHeader *header,
+               const uint8_t *payload, size_t payload_size)
+{
+    size_t room = 2048 + payload_size + proc->args_size;
+    Call *call = g_malloc(sizeof *call + 16 + room);
+    uint8_t *first = (uint8_t *)(((uintptr_t)(call + 1) + 15) & ~(uintptr_t)15);
+
+    memset(call, 0, sizeof *call);
+    call->client = client_ref(client);
+    call->program = program;
+    call->proc = proc;
+    call->header = *header;
+    call->error = (Error)ERROR_INIT;
+    call->refs = 1;
+    arena_init(&call->arena, first, room);
+    call->payload = arena_alloc(&call->arena, payload_size + 1);
+    memcpy(call->payload, payload, payload_size);
+    call->payload_size = payload_size;
+    __atomic_add_fetch(&client->service->rpc->calls, 1, __ATOMIC_RELAXED);
+    return call;
+}
+
+void call_begin_inline(Call *call, Client *client, const Program *program, const Proc *proc, const FrameHeader *header,
+                       uint8_t *payload, size_t payload_size, XdrOut *out)
+{
+    call->client = client;
+    call->program = program;
+    call->proc = proc;
+    call->header = *header;
+    call->inline_call = true;
+    call->payload = payload;
+    call->payload_size = payload_size;
+    call->fds = NULL;
+    call->n_fds = call->n_reply_fds = 0;
+    call->stream = NULL;
+    call->sparse = call->answered = false;
+    call->server = NULL;
+    call->on_end = NULL;
+    call->out = out;
+}
+
+/* Everything that the call kept; the arena last. */
+static void release_parts(Call *call)
+{
+    for (unsigned i = 0; i < call->n_fds; i++)
+        if (call->fds[i] >= 0)
+            close(call->fds[i]);
+    for (unsigned i = 0; i < call->n_reply_fds; i++)
+        close(call->reply_fds[i]);
+    if (call->stream)
+        call->stream->ops->free(call->stream);
+    if (call->on_end)
+        call->on_end(call);
+    if (G_UNLIKELY(call->error.code))
+        error_clear(&call->error);
+    arena_reset(&call->arena);
+}
+
+Call *call_ref(Call *call)
+{
+    __atomic_add_fetch(&call->refs, 1, __ATOMIC_RELAXED);
+    return call;
+}
+
+void call_unref(Call *call)
+{
+    Client *client = call->client;
+    Rpc *rpc = client->service->rpc;
+
+    if (__atomic_sub_fetch(&call->refs, 1, __ATOMIC_ACQ_REL) > 0)
+        return;
+    release_parts(call);
+    g_free(call);
+    client_unref(client);
+    __atomic_sub_fetch(&rpc->calls, 1, __ATOMIC_RELEASE);
+}
+
+bool client_has_room(Client *client)
+{
+    bool room;
+
+    lock_acquire(&client->lock);
+    room = client->running < limit_of(client, max_client_requests)
+        || client->waiting < limit_of(client, max_client_queue);
+    if (!room)
+        client->wants_look = true;
+    lock_release(&client->lock);
+    return room;
+}
+
+void call_submit(Call *call)
+{
+    Client *client = call->client;
+    bool run = false;
+
+    lock_acquire(&client->lock);
+    if (client->running < limit_of(client, max_client_requests)) {
+        client->running++;
+        call->state = CALL_RUNNING;
+        run = true;
+    } else {
+        call->state = CALL_WAITING;
+        if (client->waiting_last)
+            client->waiting_last->next = call;
+        else
+            client->waiting_first = call;
+        client->waiting_last = call;
+        client->waiting++;
+    }
+    lock_release(&client->lock);
+    if (run)
+        pool_push(call_pool(call), call);
+}
+
+/* The first waiting call if it may run now, else NULL. */
+static Call *next_waiting_locked(Client *client)
+{
+    Call *call = client->waiting_first;
+
+    lock_assert_held(&client->lock);
+    if (!call || client->leaving || client->running >= limit_of(client, max_client_requests))
+        return NULL;
+    client->waiting_first = call->next;
+    if (!client->waiting_first)
+        client->waiting_last = NULL;
+    call->next = NULL;
+    client->waiting--;
+    client->running++;
+    call->state = CALL_RUNNING;
+    return call;
+}
+
+/* After something was taken off the account: lets go on what has waited for it. */
+static void account_changed(Client *client, Call *next, bool look)
+{
+    if (next)
+        pool_push(client->service->rpc->pool, next);
+    if (look)
+        io_wish(client, WISH_LOOK);
+}
+
+static void unlist_parked_locked(Call *call)
+{
+    Client *client = call->client;
+
+    if (!call->listed)
+        return;
+    if (call->prev)
+        call->prev->next = call->next;
+    else
+        client->parked = call->next;
+    if (call->next)
+        call->next->prev = call->prev;
+    call->next = call->prev = NULL;
+    call->listed = false;
+}
+
+/* Takes a parked call back into the running ones; it may exceed the limit then, since it has had its turn. */
+static void unpark_locked(Call *call)
+{
+    Client *client = call->client;
+
+    g_assert(call->state == CALL_PARKED);
+    unlist_parked_locked(call);
+    if (call->free_while_parked) {
+        client->n_parked--;
+        client->running++;
+    }
+    call->state = CALL_RUNNING;
+}
+
+static void leave_account(Call *call)
+{
+    Client *client = call->client;
+    Call *next;
+    bool look;
+
+    lock_acquire(&client->lock);
+    if (call->state == CALL_PARKED)
+        unpark_locked(call);
+    if (call->state == CALL_RUNNING)
+        client->running--;
+    call->state = CALL_UNCOUNTED;
+    next = next_waiting_locked(client);
+    look = client->wants_look;
+    client->wants_look = false;
+    lock_release(&client->lock);
+    account_changed(client, next, look);
+}
+
+void call_end(Call *call)
+{
+    g_assert(!call->answered);
+    call->answered = true;
+    if (call->inline_call) {
+        release_parts(call);
+        return;
+    }
+    leave_account(call);
+    call_unref(call);
+}
+
+void call_park(Call *call)
+{
+    Client *client = call->client;
+    Call *next = NULL;
+    bool look = false;
+
+    g_assert(!call->inline_call);
+    lock_acquire(&client->lock);
+    call->state = CALL_PARKED;
+    call->prev = NULL;
+    call->next = client->parked;
+    if (call->next)
+        call->next->prev = call;
+    client->parked = call;
+    call->listed = true;
+    call->free_while_parked = client->n_parked < limit_of(client, max_client_parked);
+    if (call->free_while_parked) {
+        client->n_parked++;
+        client->running--;
+        next = next_waiting_locked(client);
+        look = client->wants_look;
+        client->wants_look = false;
+    }
+    lock_release(&client->lock);
+    account_changed(client, next, look);
+}
+
+void call_unpark(Call *call)
+{
+    lock_acquire(&call->client->lock);
+    unpark_locked(call);
+    lock_release(&call->client->lock);
+}
+
+void call_resume(Call *call)
+{
+    call_unpark(call);
+    pool_push_resumed(call_pool(call), call);
+}
+
+bool call_client_left(Call *call)
+{
+    bool left;
+
+    lock_acquire(&call->client->lock);
+    left = call->client->leaving;
+    lock_release(&call->client->lock);
+    return left;
+}
+
+Call *client_take_waiting(Client *client)
+{
+    Call *call;
+
+    lock_acquire(&client->lock);
+    call = client->waiting_first;
+    if (call) {
+        client->waiting_first = call->next;
+        if (!client->waiting_first)
+            client->waiting_last = NULL;
+        client->waiting--;
+        call->state = CALL_UNCOUNTED;
+    }
+    lock_release(&client->lock);
+    return call;
+}
+
+Call *client_take_parked(Client *client)
+{
+    Call *call;
+
+    lock_acquire(&client->lock);
+    call = client->parked;
+    if (call)
+        unlist_parked_locked(call_ref(call));
+    lock_release(&client->lock);
+    return call;
+}
+
+/* --- answers --------------------------------------------------------------------------------- */
+
+static FrameHeader reply_header(const Call *call)
+{
+    FrameHeader header = call->header;
+
+    header.type = FRAME_REPLY;
+    header.status = FRAME_OK;
+    return header;
+}
+
+/* Appends the frame of a good answer; false, and call->error is set, when the result breaks a limit. */
+static bool put_result(Call *call, XdrOut *out, const void *result)
+{
+    FrameHeader header = reply_header(call);
+    size_t begin;
+
+    if (call->n_reply_fds)
+        header.type = FRAME_REPLY_WITH_FDS;
+    begin = frame_begin(out, &header);
+    if (call->n_reply_fds)
+        xdr_put_uint(out, call->n_reply_fds);
+    if ((!call->proc->encode || call->proc->encode(out, result)) && frame_end(out, begin))
+        return true;
+    error_set(&call->error, VIR_FROM_RPC, VIR_ERR_RPC, _("the answer to %s is too large: %s"), call->proc->name,
+              out->failed ? out->failed : "more than 32 MiB");
+    out->failed = NULL;
+    out->size = begin;
+    return false;
+}
+
+static void send_answer(Call *call, XdrOut *out, size_t from)
+{
+    if (call->n_reply_fds) {
+        outbox_send_fds(call->client, out, from, call->reply_fds, call->n_reply_fds);
+        call->n_reply_fds = 0;
+    } else if (!call->inline_call) {
+        outbox_send(call->client, out, from, OUT_REPLY);
+    }
+}
+
+static void close_reply_fds(Call *call)
+{
+    for (unsigned i = 0; i < call->n_reply_fds; i++)
+        close(call->reply_fds[i]);
+    call->n_reply_fds = 0;
+}
+
+void call_reply(Call *call, const void *result)
+{
+    XdrOut local, *out = call->out;
+    Stream *stream = NULL;
+    size_t begin, from;
+
+    if (!out) {
+        xdr_out_init(&local, NULL, 0);
+        out = &local;
+    }
+    /* descriptors follow their frame, and frames before it in the batch go first */
+    begin = out->size;
+    from = call->n_reply_fds && call->inline_call ? 0 : begin;
+    if (!put_result(call, out, result) || (call->stream && !(stream = stream_open(call)))) {
+        out->size = begin;
+        close_reply_fds(call);
+        frame_put_error(out, reply_header(call), &call->error);
+    }
+    send_answer(call, out, from);
+    if (stream)
+        stream_start(stream);
+    if (out == &local)
+        xdr_out_deinit(&local);
+    call_end(call);
+}
+
+void call_fail(Call *call)
+{
+    XdrOut local, *out = call->out;
+    size_t from;
+
+    g_assert(call->error.code != VIR_ERR_OK);
+    if (!out) {
+        xdr_out_init(&local, NULL, 0);
+        out = &local;
+    }
+    from = out->size;
+    frame_put_error(out, reply_header(call), &call->error);
+    close_reply_fds(call);
+    send_answer(call, out, from);
+    if (out == &local)
+        xdr_out_deinit(&local);
+    call_end(call);
+}

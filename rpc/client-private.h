@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* One connection, for the units of rpc/ alone: client.c, io.c, admit.c, call.c, outbox.c, pool.c,
+ * keepalive.c, stream.c. */
+#pragma once
+
+#include "base/lock.h"
+#include "rpc/rpc.h"
+
+typedef struct IoThread IoThread;
+typedef struct OutItem OutItem;
+typedef struct Stream Stream;
+typedef struct Pool Pool;
+
+/* The classes of calls that wait for a worker; see pool.c. */
+typedef enum TurnClass { TURN_HIGH, TURN_NORMAL, TURN_BULK, TURN_CLASSES } TurnClass;
+
+/* One client's calls of one class, and its place in the round. */
+typedef struct Turn {
+    Call *first, *last;
+    Client *client;
+    struct Turn *next;        /* in the pool's round */
+    bool queued;
+} Turn;
+
+/* What other threads want the client's I/O thread to do. */
+typedef enum ClientWish {
+    WISH_ADOPT = 1 << 0,      /* take it into the epoll set */
+    WISH_CLOSE = 1 << 1,
+    WISH_LOOK = 1 << 2,       /* room again: take frames that were held back */
+    WISH_STREAM = 1 << 3,     /* a stream was opened or has something to say */
+} ClientWish;
+
+struct Client {
+    /* fixed after creation */
+    Service *service;
+    IoThread *io;
+    ClientIdentity identity;
+    int refs;                 /* atomic */
+    void *session;            /* the server's */
+
+    /* owned by the I/O thread */
+    uint8_t *held;            /* an incomplete frame, or frames held back */
+    size_t held_size, held_capacity;
+    int *fds;                 /* received and not yet claimed by a frame; FRAME_FDS_MAX of them */
+    unsigned n_fds;
+    bool held_back;           /* frames wait in `held` for room */
+    bool subscribed;
+    bool keepalive;
+    bool closed;
+    unsigned unanswered;      /* pings since it was last heard */
+    int64_t heard;            /* clock_now() of its last bytes */
+    Client *io_prev, *io_next;            /* the I/O thread's clients */
+    Client *sub_prev, *sub_next;          /* those with subscriptions */
+    Stream *streams;
+
+    /* under LOCK_CLIENT */
+    Lock lock;
+    unsigned running;         /* calls that workers have or will be given */
+    unsigned waiting;         /* calls in the list below */
+    unsigned n_parked;        /* parked calls that don't count as running */
+    Call *waiting_first, *waiting_last;
+    Call *parked;             /* all of them */
+    unsigned n_streams;
+    Stream *new_streams;      /* opened by workers, not yet seen by the I/O thread */
+    bool leaving;             /* no call is accepted or kept for it any more */
+    bool wants_look;          /* frames are held back until a call has ended */
+
+    /* under LOCK_POOL */
+    Turn turns[TURN_CLASSES];
+
+    /* under LOCK_OUTBOX */
+    Lock out_lock;
+    int fd;                   /* -1: closed */
+    bool deaf;                /* writing has failed: nothing more is queued */
+    bool close_when_empty;
+    bool reading, writing;    /* what epoll watches */
+    OutItem *out_first, *out_last;
+    size_t out_bytes, out_event_bytes;
+    int64_t out_stalled;      /* clock_now() since when nothing has left, while something waits */
+
+    /* under LOCK_IO_INBOX */
+    unsigned wishes;          /* ClientWish */
+    Client *wish_next;
+};
+
+/* --- client.c ------------------------------------------------------------------------------- */
+Client *client_new(Service *service, IoThread *io, int fd, bool read_only);
+/* Takes it out of everything. I/O thread; once. */
+void client_leave(Client *client);
+
+/* --- admit.c -------------------------------------------------------------------------------- */
+/* Takes whole frames from `data`; returns how many bytes were used, or -1 when the connection must be closed.
+ * Stops early when the client is over a limit (then client->held_back is set). Inline replies are in io's `out`. */
+ssize_t admit_frames(Client *client, uint8_t *data, size_t size);
+
+/* --- call.c --------------------------------------------------------------------------------- */
+/* A call of its own memory, payload copied. */
+Call *call_new(Client *client, const Program *program, const Proc *proc, const FrameHeader *header,
+               const uint8_t *payload, size_t payload_size);
+void call_begin_inline(Call *call, Client *client, const Program *program, const Proc *proc, const FrameHeader *header,
+                       uint8_t *payload, size_t payload_size, XdrOut *out);
+Call *call_ref(Call *call);
+void call_unref(Call *call);
+/* Ends it without an answer. */
+void call_end(Call *call);
+/* Hands a new call to the workers or lets it wait behind them. I/O thread, after client_has_room. */
+void call_submit(Call *call);
+/* For a client that leaves: the next call that no worker has been given; the next parked one (referenced). */
+Call *client_take_waiting(Client *client);
+Call *client_take_parked(Client *client);
+/* Whether call_submit would take one more now; otherwise WISH_LOOK will come. */
+bool client_has_room(Client *client);
+
+/* --- outbox.c ------------------------------------------------------------------------------- */
+typedef enum OutKind { OUT_REPLY, OUT_EVENT } OutKind;
+/* Sends out->data[from .. size) or queues what the socket doesn't take; out->size goes back to `from`. Any thread. */
+void outbox_send(Client *client, XdrOut *out, size_t from, OutKind kind);
+/* As above, followed by one carrier byte with each descriptor; they are taken over. */
+void outbox_send_fds(Client *client, XdrOut *out, size_t from, const int *fds, unsigned n_fds);
+/* The socket takes bytes again. I/O thread. False: the connection is broken. */
+bool outbox_flush(Client *client);
+/* Bytes that wait, without a lock: a hint. */
+size_t outbox_size(Client *client);
+void outbox_set_reading(Client *client, bool reading);
+/* Closes the descriptor and forgets what waits. */
+void outbox_close(Client *client);
+
+/* --- pool.c --------------------------------------------------------------------------------- */
+Pool *pool_new(Rpc *rpc, unsigned min, unsigned max, unsigned prio);
+/* Joins the workers; each ends what it runs. */
+void pool_stop(Pool *pool);
+/* After pool_stop: the calls that nobody took, one by one; NULL at the end. */
+Call *pool_take_left(Pool *pool);
+void pool_free(Pool *pool);
+/* A client has read its answers: bulk calls of it may run again. */
+void pool_look(Pool *pool);
+/* A call in its client's turn. */
+void pool_push(Pool *pool, Call *call);
+/* A call that has had its turn and was parked since: before all others. */
+void pool_push_resumed(Pool *pool, Call *call);
+
+/* --- keepalive.c ------------------------------------------------------------------------------ */
+/* Answers a message of the keepalive program, into io's `out`. */
+void keepalive_message(Client *client, const FrameHeader *header, XdrOut *out);
+/* Once a second for each client of the I/O thread; false: it is dead. */
+bool keepalive_tick(Client *client, int64_t now);
+
+/* --- stream.c --------------------------------------------------------------------------------- */
+/* Makes the call's stream known before the reply leaves. NULL: too many, call->error is set. Any thread. */
+Stream *stream_open(Call *call);
+/* The reply is queued: bytes may follow. Gives up the caller's reference. */
+void stream_start(Stream *stream);
+/* A STREAM or STREAM_HOLE frame; false: a protocol error that closes the connection. I/O thread. */
+bool stream_frame(Client *client, const FrameHeader *header, const uint8_t *payload, size_t size);
+/* Moves what drivers have to say as long as the client takes it. I/O thread. */
+void stream_pump(Client *client);
+void stream_close_all(Client *client);
+
+/* --- service.c / io.c -------------------------------------------------------------------------- */
+struct Service {
+    /* fixed */
+    Rpc *rpc;
+    char *name;
+    const ServiceOps *ops;
+    void *data;
+    Service *next;
+    /* relaxed atomics */
+    ServiceLimits limits;
+    unsigned n_clients;
+};
+
+struct Rpc {
+    /* fixed */
+    Timers *timers;
+    IoThread **io;
+    unsigned n_io;
+    Pool *pool;
+    /* relaxed atomics */
+    unsigned next_io;
+    uint64_t next_client;
+    int calls;                /* that exist outside the I/O threads' scratch */
+    int quiet;                /* no new calls */
+    /* under LOCK_LISTENERS */
+    Lock lock;
+    Service *services;
+};
+
+void io_wish(Client *client, unsigned wishes);
+XdrOut *io_out(IoThread *io);
+Call *io_scratch_call(IoThread *io);
+int64_t io_now(IoThread *io);
+void io_watch(Client *client, bool reading, bool writing);    /* under LOCK_OUTBOX */
+void io_subscribe(Client *client, bool subscribed);
+void service_client_gone(Service *service);
+void listeners_free(Rpc *rpc);
+
+#define limit_of(client, member) __atomic_load_n(&(client)->service->limits.member, __ATOMIC_RELAXED)

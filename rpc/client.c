@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* (2) One connection: what it is, and how it comes and goes.
+ * Made by the accepting I/O thread, owned by the I/O thread that it is given to; others hold
+ * references. Takes LOCK_CLIENT, LOCK_OUTBOX and LOCK_IO_INBOX, one at a time.
+ *
+ *   new ──WISH_ADOPT──▶ open ──EOF, error, WISH_CLOSE──▶ left ──last call ended──▶ freed */
+#include "rpc/client-private.h"
+
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+
+Client *client_new(Service *service, IoThread *io, int fd, bool read_only)
+{
+    Client *client = g_new0(Client, 1);
+    struct ucred peer = { 0, (uid_t)-1, (gid_t)-1 };
+    socklen_t size = sizeof peer;
+
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0)
+        peer = (struct ucred){ 0, (uid_t)-1, (gid_t)-1 };
+    client->service = service;
+    client->io = io;
+    client->refs = 1;
+    client->fd = fd;
+    client->identity = (ClientIdentity){
+        .id = __atomic_add_fetch(&service->rpc->next_client, 1, __ATOMIC_RELAXED),
+        .read_only_socket = read_only,
+        .pid = peer.pid, .uid = peer.uid, .gid = peer.gid,
+        .connected = clock_real(),
+    };
+    client->heard = clock_now();
+    lock_init(&client->lock, LOCK_CLIENT);
+    lock_init(&client->out_lock, LOCK_OUTBOX);
+    for (unsigned i = 0; i < TURN_CLASSES; i++)
+        client->turns[i].client = client;
+    return client;
+}
+
+Client *client_ref(Client *client)
+{
+    __atomic_add_fetch(&client->refs, 1, __ATOMIC_RELAXED);
+    return client;
+}
+
+void client_unref(Client *client)
+{
+    if (__atomic_sub_fetch(&client->refs, 1, __ATOMIC_ACQ_REL) > 0)
+        return;
+    if (client->service->ops->client_free)
+        client->service->ops->client_free(client);
+    for (unsigned i = 0; i < client->n_fds; i++)
+        close(client->fds[i]);
+    g_free(client->fds);
+    g_free(client->held);
+    lock_deinit(&client->lock);
+    lock_deinit(&client->out_lock);
+    service_client_gone(client->service);
+    g_free(client);
+}
+
+/* Calls that no worker has begun are dropped; parked ones are taken back one by one, without a lock
+ * held, since the service has to look at the domain's queue for it. */
+static void drop_calls(Client *client)
+{
+    Call *call;
+
+    while ((call = client_take_waiting(client)))
+        call_end(call);
+    while ((call = client_take_parked(client))) {
+        if (client->service->ops->abandon(call))
+            call_end(call);
+        call_unref(call);
+    }
+}
+
+void client_leave(Client *client)
+{
+    lock_acquire(&client->lock);
+    client->leaving = true;
+    lock_release(&client->lock);
+    stream_close_all(client);
+    outbox_close(client);
+    g_clear_pointer(&client->held, g_free);
+    client->held_size = client->held_capacity = 0;
+    drop_calls(client);
+    if (client->service->ops->client_left)
+        client->service->ops->client_left(client);
+}
+
+void client_close(Client *client)
+{
+    io_wish(client, WISH_CLOSE);
+}
+
+void client_close_after_replies(Client *client)
+{
+    bool now;
+
+    lock_acquire(&client->out_lock);
+    client->close_when_empty = true;
+    now = client->out_first == NULL && !client->writing;
+    lock_release(&client->out_lock);
+    if (now)
+        io_wish(client, WISH_CLOSE);
+}
+
+const ClientIdentity *client_identity(const Client *client)
+{
+    return &client->identity;
+}
+
+Service *client_service(const Client *client)
+{
+    return client->service;
+}
+
+void client_set_session(Client *client, void *session)
+{
+    client->session = session;
+}
+
+void *client_session(const Client *client)
+{
+    return client->session;
+}
+
+void client_enable_keepalive(Client *client)
+{
+    client->keepalive = true;
+}
+
+void client_set_subscribed(Client *client, bool subscribed)
+{
+    io_subscribe(client, subscribed);
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The I/O threads as rpc/rpc.c makes them, and the listening sockets that the first of them watches. */
+#pragma once
+
+#include "rpc/client-private.h"
+
+typedef struct Listener Listener;
+
+IoThread *io_new(Rpc *rpc);
+void io_start(IoThread *io);
+/* Joins the thread; all its connections are closed. */
+void io_stop(IoThread *io);
+void io_free(IoThread *io);
+int io_epoll_fd(IoThread *io);
+/* One reference is taken over. */
+void io_post_broadcast(IoThread *io, Broadcast *broadcast);
+
+/* --- listen.c --------------------------------------------------------------------------------- */
+/* Head of the first I/O thread's list; set up before the thread starts. */
+Listener **io_listeners(IoThread *io);
+Listener *listener_new(Service *service, int fd, bool read_only, int epoll_fd);
+void listener_free(Listener *listener);
+/* Whether an epoll pointer is one of these listeners. */
+bool listener_owns(const Listener *listeners, const void *pointer);
+/* Takes the connections that wait, as long as there is room. I/O thread. */
+void listener_accept(Listener *listener);
+/* Tries again where descriptors or room had run out. I/O thread. */
+void listeners_tick(Listener *listeners);

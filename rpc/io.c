@@ -1,0 +1,539 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* (1) The I/O threads: each owns a share of the connections and waits for them with epoll.
+ * One receive takes as many frames as are there; quick calls are served right here, and one send
+ * carries all answers that are ready. An idle connection costs nothing per call.
+ * Takes LOCK_IO_INBOX for what other threads want, LOCK_OUTBOX through outbox.c, LOCK_CLIENT through
+ * call.c, one at a time. Never waits but in epoll_wait, never calls what may block. */
+#include "rpc/io-private.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+
+LOG_SOURCE("rpc.io");
+
+enum {
+    INPUT_SIZE = 262144,        /* taken by one receive */
+    SCRATCH_SIZE = 65536,       /* an inline call's arena */
+    EVENTS_AT_ONCE = 64,
+    TICK_MS = 1000,
+};
+
+struct IoThread {
+    /* fixed */
+    Rpc *rpc;
+    GThread *thread;
+    int epoll_fd, wake_fd;
+    /* the thread's own */
+    uint8_t *input;
+    XdrOut out;
+    Call scratch;
+    Client *clients, *subscribers;
+    int64_t now, next_tick;
+    Listener *listeners;      /* the first I/O thread's */
+    /* under LOCK_IO_INBOX */
+    Lock lock;
+    Client *wish_first, *wish_last;
+    GQueue broadcasts;        /* of Broadcast, one reference each */
+    bool signalled, stopping;
+};
+
+XdrOut *io_out(IoThread *io)
+{
+    return &io->out;
+}
+
+Call *io_scratch_call(IoThread *io)
+{
+    return &io->scratch;
+}
+
+int64_t io_now(IoThread *io)
+{
+    return io->now;
+}
+
+/* Under the inbox's lock. */
+static void signal_locked(IoThread *io)
+{
+    uint64_t one = 1;
+
+    if (io->signalled)
+        return;
+    io->signalled = true;
+    if (write(io->wake_fd, &one, sizeof one) < 0)
+        g_assert(errno == EAGAIN);
+}
+
+void io_wish(Client *client, unsigned wishes)
+{
+    IoThread *io = client->io;
+
+    lock_acquire(&io->lock);
+    if (!client->wishes) {
+        client_ref(client);
+        client->wish_next = NULL;
+        if (io->wish_last)
+            io->wish_last->wish_next = client;
+        else
+            io->wish_first = client;
+        io->wish_last = client;
+    }
+    client->wishes |= wishes;
+    signal_locked(io);
+    lock_release(&io->lock);
+}
+
+void io_watch(Client *client, bool reading, bool writing)
+{
+    struct epoll_event event = {
+        .events = (reading ? EPOLLIN | EPOLLRDHUP : 0u) | (writing ? EPOLLOUT : 0u), .data.ptr = client,
+    };
+
+    lock_assert_held(&client->out_lock);
+    client->reading = reading;
+    client->writing = writing;
+    /* not yet in the set: adopt() will add it as the flags say */
+    if (epoll_ctl(client->io->epoll_fd, EPOLL_CTL_MOD, client->fd, &event) < 0 && errno != ENOENT)
+        log_error("cannot change what is watched of client %" PRIu64 ": %s", client->identity.id, g_strerror(errno));
+}
+
+void io_subscribe(Client *client, bool subscribed)
+{
+    IoThread *io = client->io;
+
+    if (client->subscribed == subscribed)
+        return;
+    client->subscribed = subscribed;
+    if (subscribed) {
+        client->sub_prev = NULL;
+        client->sub_next = io->subscribers;
+        if (client->sub_next)
+            client->sub_next->sub_prev = client;
+        io->subscribers = client;
+        return;
+    }
+    if (client->sub_prev)
+        client->sub_prev->sub_next = client->sub_next;
+    else
+        io->subscribers = client->sub_next;
+    if (client->sub_next)
+        client->sub_next->sub_prev = client->sub_prev;
+}
+
+static void adopt(IoThread *io, Client *client)
+{
+    struct epoll_event event = { .events = EPOLLIN | EPOLLRDHUP, .data.ptr = client };
+    int r;
+
+    client->io_next = io->clients;
+    if (client->io_next)
+        client->io_next->io_prev = client;
+    io->clients = client;
+    if (client->service->ops->client_new)
+        client->service->ops->client_new(client);
+    lock_acquire(&client->out_lock);
+    client->reading = true;
+    if (client->writing)
+        event.events |= EPOLLOUT;
+    r = epoll_ctl(io->epoll_fd, EPOLL_CTL_ADD, client->fd, &event);
+    lock_release(&client->out_lock);
+    if (r < 0) {
+        log_error("cannot watch client %" PRIu64 ": %s", client->identity.id, g_strerror(errno));
+        io_wish(client, WISH_CLOSE);
+    }
+}
+
+/* The connection ends; its memory stays until the last call of it has. */
+static void drop(IoThread *io, Client *client)
+{
+    if (client->closed)
+        return;
+    client->closed = true;
+    io_subscribe(client, false);
+    if (client->io_prev)
+        client->io_prev->io_next = client->io_next;
+    else
+        io->clients = client->io_next;
+    if (client->io_next)
+        client->io_next->io_prev = client->io_prev;
+    client_leave(client);
+    io->out.size = 0;
+    client_unref(client);
+}
+
+static void flush_out(IoThread *io, Client *client)
+{
+    if (io->out.size)
+        outbox_send(client, &io->out, 0, OUT_REPLY);
+    if (io->out.capacity > 4 * INPUT_SIZE) {
+        xdr_out_deinit(&io->out);
+        xdr_out_init(&io->out, NULL, 0);
+    }
+}
+
+/* Keeps what could not be used yet. `data` may lie inside client->held. */
+static void hold(Client *client, const uint8_t *data, size_t size)
+{
+    if (size == 0) {
+        g_clear_pointer(&client->held, g_free);
+        client->held_size = client->held_capacity = 0;
+        return;
+    }
+    if (client->held && data >= client->held && data < client->held + client->held_capacity) {
+        memmove(client->held, data, size);
+    } else {
+        g_free(client->held);
+        client->held_capacity = MAX(size, 256);
+        client->held = g_malloc(client->held_capacity);
+        memcpy(client->held, data, size);
+    }
+    client->held_size = size;
+}
+
+/* False: the connection must be closed. */
+static bool take_frames(IoThread *io, Client *client, uint8_t *data, size_t size)
+{
+    ssize_t used = admit_frames(client, data, size);
+
+    if (used < 0)
+        return false;
+    flush_out(io, client);
+    hold(client, data + used, size - (size_t)used);
+    if (client->held_back == client->reading)
+        outbox_set_reading(client, !client->held_back);
+    if (client->n_fds > 0 && client->held_size == 0) {
+        log_warning("client %" PRIu64 " sent descriptors that no message announces, its connection is closed",
+                    client->identity.id);
+        return false;
+    }
+    return true;
+}
+
+static bool keep_fds(Client *client, struct msghdr *message)
+{
+    bool good = true;
+
+    for (struct cmsghdr *header = CMSG_FIRSTHDR(message); header; header = CMSG_NXTHDR(message, header)) {
+        size_t n;
+
+        if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS)
+            continue;
+        n = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+        if (!client->fds)
+            client->fds = g_new(int, FRAME_FDS_MAX);
+        for (size_t i = 0; i < n; i++) {
+            int fd;
+
+            memcpy(&fd, CMSG_DATA(header) + i * sizeof fd, sizeof fd);
+            if (n == 1 && client->n_fds < FRAME_FDS_MAX) {
+                client->fds[client->n_fds++] = fd;
+            } else {
+                close(fd);
+                good = false;
+            }
+        }
+    }
+    return good && !(message->msg_flags & MSG_CTRUNC);
+}
+
+/* > 0: bytes; 0: nothing there; -1: the connection is over. */
+static ssize_t receive(Client *client, uint8_t *data, size_t room)
+{
+    union {
+        char space[CMSG_SPACE(FRAME_FDS_MAX * sizeof(int))];
+        struct cmsghdr align;
+    } control;
+    struct iovec part = { data, room };
+    struct msghdr message = {
+        .msg_iov = &part, .msg_iovlen = 1, .msg_control = control.space, .msg_controllen = sizeof control.space,
+    };
+    ssize_t n = recvmsg(client->fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+
+    if (n < 0)
+        return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR ? 0 : -1;
+    if (G_UNLIKELY(message.msg_controllen > 0 || (message.msg_flags & MSG_CTRUNC)) && !keep_fds(client, &message))
+        return -1;
+    return n == 0 ? -1 : n;
+}
+
+/* The rest of one incomplete frame goes right behind what is there; memory grows with what really came. */
+static bool read_held(IoThread *io, Client *client)
+{
+    size_t need;
+    unsigned n_fds;
+    ssize_t n;
+
+    if (frame_look(client->held, client->held_size, &need, &n_fds) == FRAME_BROKEN)
+        return false;
+    if (need <= client->held_size)
+        need = client->held_size < FRAME_HEADER_SIZE ? FRAME_HEADER_SIZE : client->held_size + FRAME_FDS_MAX;
+    if (client->held_capacity - client->held_size < MIN(need - client->held_size, 4096)) {
+        client->held_capacity = MIN(need, MAX(2 * client->held_capacity, 4096));
+        client->held = g_realloc(client->held, client->held_capacity);
+    }
+    n = receive(client, client->held + client->held_size, MIN(need, client->held_capacity) - client->held_size);
+    if (n <= 0)
+        return n == 0;
+    client->held_size += (size_t)n;
+    if (frame_look(client->held, client->held_size, &need, &n_fds) == FRAME_INCOMPLETE)
+        return true;
+    return take_frames(io, client, client->held, client->held_size);
+}
+
+static bool read_client(IoThread *io, Client *client)
+{
+    client->heard = io->now;
+    client->unanswered = 0;
+    /* A few rounds while the socket gives full buffers; then the others have their turn. */
+    for (int round = 0; round < 4; round++) {
+        ssize_t n;
+
+        if (client->held_back)
+            return true;
+        if (client->held) {
+            if (!read_held(io, client))
+                return false;
+            if (client->held)
+                return true;
+            continue;
+        }
+        n = receive(client, io->input, INPUT_SIZE);
+        if (n <= 0)
+            return n == 0;
+        if (!take_frames(io, client, io->input, (size_t)n))
+            return false;
+        if (n < INPUT_SIZE)
+            return true;
+    }
+    return true;
+}
+
+/* Frames that were held back are looked at again. */
+static bool look_again(IoThread *io, Client *client)
+{
+    if (!client->held_back)
+        return true;
+    return take_frames(io, client, client->held, client->held_size);
+}
+
+static bool write_client(IoThread *io, Client *client)
+{
+    if (!outbox_flush(client))
+        return false;
+    if (outbox_size(client) <= limit_of(client, max_client_output) / 8) {
+        pool_look(io->rpc->pool);
+        if (client->streams)
+            stream_pump(client);
+        return look_again(io, client);
+    }
+    return true;
+}
+
+static void serve_event(IoThread *io, const struct epoll_event *event)
+{
+    Client *client = event->data.ptr;
+    bool good = true;
+
+    client_ref(client);
+    if (!client->closed && (event->events & EPOLLOUT))
+        good = write_client(io, client);
+    if (good && !client->closed && (event->events & (EPOLLIN | EPOLLRDHUP)))
+        good = read_client(io, client);
+    if (event->events & (EPOLLERR | EPOLLHUP) && !(event->events & EPOLLIN))
+        good = false;
+    if (!good) {
+        flush_out(io, client);    /* answers to what came before the end */
+        drop(io, client);
+    }
+    client_unref(client);
+}
+
+static void grant_wishes(IoThread *io, Client *client, unsigned wishes)
+{
+    bool good = !(wishes & WISH_CLOSE);
+
+    if (wishes & WISH_ADOPT)
+        adopt(io, client);
+    if (!client->closed && good) {
+        if (wishes & WISH_STREAM)
+            stream_pump(client);
+        if (wishes & WISH_LOOK)
+            good = look_again(io, client);
+    }
+    if (!good)
+        drop(io, client);
+    client_unref(client);
+}
+
+/* Announcements go to each subscriber with one send, however many there are. */
+static void deliver(IoThread *io, GQueue *broadcasts)
+{
+    Client *next;
+    Broadcast *broadcast;
+
+    for (Client *client = io->subscribers; client; client = next) {
+        next = client->sub_next;
+        for (GList *item = broadcasts->head; item; item = item->next) {
+            broadcast = item->data;
+            broadcast->append(broadcast, client, &io->out);
+        }
+        if (io->out.size)
+            outbox_send(client, &io->out, 0, OUT_EVENT);
+    }
+    while ((broadcast = g_queue_pop_head(broadcasts)))
+        if (__atomic_sub_fetch(&broadcast->refs, 1, __ATOMIC_ACQ_REL) == 0)
+            broadcast->free(broadcast);
+}
+
+static bool serve_inbox(IoThread *io)
+{
+    uint64_t count;
+    Client *client;
+    GQueue broadcasts;
+    bool stopping;
+
+    if (read(io->wake_fd, &count, sizeof count) < 0)
+        g_assert(errno == EAGAIN);
+    lock_acquire(&io->lock);
+    io->signalled = false;
+    client = io->wish_first;
+    io->wish_first = io->wish_last = NULL;
+    broadcasts = io->broadcasts;
+    g_queue_init(&io->broadcasts);
+    stopping = io->stopping;
+    lock_release(&io->lock);
+    deliver(io, &broadcasts);
+    while (client) {
+        Client *next;
+        unsigned wishes;
+
+        lock_acquire(&io->lock);
+        next = client->wish_next;
+        wishes = client->wishes;
+        client->wishes = 0;
+        lock_release(&io->lock);
+        grant_wishes(io, client, wishes);
+        client = next;
+    }
+    return !stopping;
+}
+
+/* Once a second: keepalive, and clients that have stopped reading. */
+static void tick(IoThread *io)
+{
+    Client *next;
+
+    for (Client *client = io->clients; client; client = next) {
+        next = client->io_next;
+        if (!keepalive_tick(client, io->now))
+            drop(io, client);
+    }
+    listeners_tick(io->listeners);
+    io->next_tick = io->now + TICK_MS * CLOCK_MS;
+}
+
+static void *io_main(void *data)
+{
+    IoThread *io = data;
+    struct epoll_event events[EVENTS_AT_ONCE];
+    bool running = true;
+
+    while (running) {
+        int64_t wait = (io->next_tick - io->now + CLOCK_MS - 1) / CLOCK_MS;
+        int n = epoll_wait(io->epoll_fd, events, EVENTS_AT_ONCE, (int)CLAMP(wait, 0, TICK_MS));
+        bool inbox = false;
+
+        io->now = clock_now();
+        for (int i = 0; i < n; i++) {
+            if (events[i].data.ptr == io)
+                inbox = true;
+            else if (listener_owns(io->listeners, events[i].data.ptr))
+                listener_accept(events[i].data.ptr);
+            else
+                serve_event(io, &events[i]);
+            lock_assert_none();
+        }
+        if (inbox)
+            running = serve_inbox(io);
+        if (io->now >= io->next_tick)
+            tick(io);
+    }
+    while (io->clients)
+        drop(io, io->clients);
+    return NULL;
+}
+
+IoThread *io_new(Rpc *rpc)
+{
+    IoThread *io = g_new0(IoThread, 1);
+    struct epoll_event event = { .events = EPOLLIN, .data.ptr = io };
+
+    io->rpc = rpc;
+    io->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    io->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (io->epoll_fd < 0 || io->wake_fd < 0 || epoll_ctl(io->epoll_fd, EPOLL_CTL_ADD, io->wake_fd, &event) < 0)
+        g_error("cannot set up an I/O thread: %s", g_strerror(errno));
+    io->input = g_malloc(INPUT_SIZE);
+    arena_init(&io->scratch.arena, g_malloc(SCRATCH_SIZE), SCRATCH_SIZE);
+    io->scratch.error = (Error)ERROR_INIT;
+    xdr_out_init(&io->out, NULL, 0);
+    lock_init(&io->lock, LOCK_IO_INBOX);
+    g_queue_init(&io->broadcasts);
+    io->now = clock_now();
+    return io;
+}
+
+void io_start(IoThread *io)
+{
+    io->thread = g_thread_new("io", io_main, io);
+}
+
+void io_stop(IoThread *io)
+{
+    lock_acquire(&io->lock);
+    io->stopping = true;
+    signal_locked(io);
+    lock_release(&io->lock);
+    g_thread_join(io->thread);
+    io->thread = NULL;
+    serve_inbox(io);    /* what was wished after the thread's last look: references are given back */
+    while (io->clients)
+        drop(io, io->clients);
+}
+
+void io_free(IoThread *io)
+{
+    arena_reset(&io->scratch.arena);
+    g_free(io->scratch.arena.first);
+    xdr_out_deinit(&io->out);
+    g_free(io->input);
+    lock_deinit(&io->lock);
+    close(io->epoll_fd);
+    close(io->wake_fd);
+    g_free(io);
+}
+
+Listener **io_listeners(IoThread *io)
+{
+    return &io->listeners;
+}
+
+int io_epoll_fd(IoThread *io)
+{
+    return io->epoll_fd;
+}
+
+void io_post_broadcast(IoThread *io, Broadcast *broadcast)
+{
+    lock_acquire(&io->lock);
+    g_queue_push_tail(&io->broadcasts, broadcast);
+    signal_locked(io);
+    lock_release(&io->lock);
+}

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Listening sockets: connections are accepted while there is room for another client and another
+ * descriptor, and wait in the socket's queue otherwise. Watched by the first I/O thread, which alone
+ * runs the functions here; new clients are spread over all I/O threads. Takes no lock but through
+ * io_wish. Sockets are added before the threads start. */
+#include "rpc/io-private.h"
+
+#include <errno.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/log.h"
+
+LOG_SOURCE("rpc.listen");
+
+enum { ACCEPT_AT_ONCE = 64 };
+
+struct Listener {
+    /* fixed */
+    Listener *next;
+    Service *service;
+    int fd, epoll_fd;
+    bool read_only;
+    /* the I/O thread's */
+    bool watched;
+    bool told;    /* the log has a line about the present shortage */
+};
+
+static void watch(Listener *listener, bool watched)
+{
+    struct epoll_event event = { .events = watched ? EPOLLIN : 0u, .data.ptr = listener };
+
+    if (listener->watched == watched)
+        return;
+    if (epoll_ctl(listener->epoll_fd, EPOLL_CTL_MOD, listener->fd, &event) < 0)
+        log_error("cannot watch a listening socket: %s", g_strerror(errno));
+    listener->watched = watched;
+}
+
+Listener *listener_new(Service *service, int fd, bool read_only, int epoll_fd)
+{
+    Listener *listener = g_new0(Listener, 1);
+    struct epoll_event event = { .events = EPOLLIN, .data.ptr = listener };
+
+    listener->service = service;
+    listener->fd = fd;
+    listener->epoll_fd = epoll_fd;
+    listener->read_only = read_only;
+    listener->watched = true;
+    if (epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0)
+        log_error("cannot watch a listening socket: %s", g_strerror(errno));
+    return listener;
+}
+
+void listener_free(Listener *listener)
+{
+    close(listener->fd);
+    g_free(listener);
+}
+
+bool listener_owns(const Listener *listeners, const void *pointer)
+{
+    for (const Listener *listener = listeners; listener; listener = listener->next)
+        if (listener == pointer)
+            return true;
+    return false;
+}
+
+static bool has_room(Listener *listener)
+{
+    Service *service = listener->service;
+
+    if (__atomic_load_n(&service->rpc->quiet, __ATOMIC_RELAXED))
+        return false;
+    if (service_n_clients(service) < __atomic_load_n(&service->limits.max_clients, __ATOMIC_RELAXED))
+        return true;
+    if (!listener->told)
+        log_warning("%s: max_clients (%u) is reached, further connections wait", service->name,
+                    service_n_clients(service));
+    listener->told = true;
+    return false;
+}
+
+static void take(Listener *listener, int fd)
+{
+    Rpc *rpc = listener->service->rpc;
+    unsigned turn = __atomic_fetch_add(&rpc->next_io, 1, __ATOMIC_RELAXED);
+    Client *client;
+
+    __atomic_add_fetch(&listener->service->n_clients, 1, __ATOMIC_RELAXED);
+    client = client_new(listener->service, rpc->io[turn % rpc->n_io], fd, listener->read_only);
+    io_wish(client, WISH_ADOPT);
+}
+
+void listener_accept(Listener *listener)
+{
+    for (int i = 0; i < ACCEPT_AT_ONCE; i++) {
+        int fd;
+
+        if (!has_room(listener)) {
+            watch(listener, false);    /* the tick looks again */
+            return;
+        }
+        fd = accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        if (fd >= 0) {
+            listener->told = false;
+            take(listener, fd);
+            continue;
+        }
+        if (errno == EAGAIN || errno == EWOULDBLOCK)
+            return;
+        if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
+            if (!listener->told)
+                log_error("%s: cannot accept a connection: %s; trying again every second",
+                          listener->service->name, g_strerror(errno));
+            listener->told = true;
+            watch(listener, false);
+            return;
+        }
+    }
+}
+
+void listeners_tick(Listener *listeners)
+{
+    for (Listener *listener = listeners; listener; listener = listener->next)
+        if (!listener->watched)
+            watch(listener, true);
+}
+
+void service_listen(Service *service, int fd, bool read_only)
+{
+    IoThread *io = service->rpc->io[0];
+    Listener **head = io_listeners(io), *listener = listener_new(service, fd, read_only, io_epoll_fd(io));
+
+    listener->next = *head;
+    *head = listener;
+}
+
+void listeners_free(Rpc *rpc)
+{
+    Listener **head = io_listeners(rpc->io[0]);
+
+    while (*head) {
+        Listener *listener = *head;
+
+        *head = listener->next;
+        listener_free(listener);
+    }
+}

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The engine: I/O threads, workers and services put together, started and stopped.
+ * Called by the main thread; service_* and rpc_broadcast by any. Takes LOCK_LISTENERS. */
+#include "rpc/io-private.h"
+
+#include "base/clock.h"
+
+Rpc *rpc_new(const RpcSettings *settings, Timers *timers)
+{
+    Rpc *rpc = g_new0(Rpc, 1);
+
+    rpc->timers = timers;
+    rpc->n_io = MAX(settings->io_threads, 1);
+    rpc->io = g_new0(IoThread *, rpc->n_io);
+    lock_init(&rpc->lock, LOCK_LISTENERS);
+    for (unsigned i = 0; i < rpc->n_io; i++)
+        rpc->io[i] = io_new(rpc);
+    rpc->pool = pool_new(rpc, settings->min_workers, settings->max_workers, settings->prio_workers);
+    return rpc;
+}
+
+void rpc_start(Rpc *rpc)
+{
+    for (unsigned i = 0; i < rpc->n_io; i++)
+        io_start(rpc->io[i]);
+}
+
+void rpc_quiesce(Rpc *rpc)
+{
+    __atomic_store_n(&rpc->quiet, 1, __ATOMIC_RELAXED);
+}
+
+bool rpc_drain(Rpc *rpc, int64_t deadline)
+{
+    while (__atomic_load_n(&rpc->calls, __ATOMIC_ACQUIRE) > 0) {
+        if (clock_now() >= deadline)
+            return false;
+        g_usleep(2000);
+    }
+    return true;
+}
+
+void rpc_free(Rpc *rpc)
+{
+    Service *service;
+    Call *call;
+
+    rpc_quiesce(rpc);
+    for (unsigned i = 0; i < rpc->n_io; i++)
+        io_stop(rpc->io[i]);
+    pool_stop(rpc->pool);
+    while ((call = pool_take_left(rpc->pool))) {
+        call->out = NULL;
+        if (call->server)
+            call->client->service->ops->serve(call);    /* resumed: it holds a job, which must end */
+        else
+            call_end(call);
+    }
+    listeners_free(rpc);
+    pool_free(rpc->pool);
+    for (unsigned i = 0; i < rpc->n_io; i++)
+        io_free(rpc->io[i]);
+    while ((service = rpc->services)) {
+        rpc->services = service->next;
+        g_free(service->name);
+        g_free(service);
+    }
+    lock_deinit(&rpc->lock);
+    g_free(rpc->io);
+    g_free(rpc);
+}
+
+Timers *rpc_timers(Rpc *rpc)
+{
+    return rpc->timers;
+}
+
+Service *service_new(Rpc *rpc, const char *name, const ServiceOps *ops, const ServiceLimits *limits, void *data)
+{
+    Service *service = g_new0(Service, 1);
+
+    service->rpc = rpc;
+    service->name = g_strdup(name);
+    service->ops = ops;
+    service->limits = *limits;
+    service->data = data;
+    lock_acquire(&rpc->lock);
+    service->next = rpc->services;
+    rpc->services = service;
+    lock_release(&rpc->lock);
+    return service;
+}
+
+const char *service_name(const Service *service)
+{
+    return service->name;
+}
+
+void *service_data(const Service *service)
+{
+    return service->data;
+}
+
+ServiceLimits *service_limits(Service *service)
+{
+    return &service->limits;
+}
+
+unsigned service_n_clients(Service *service)
+{
+    return __atomic_load_n(&service->n_clients, __ATOMIC_RELAXED);
+}
+
+void service_client_gone(Service *service)
+{
+    __atomic_sub_fetch(&service->n_clients, 1, __ATOMIC_RELAXED);
+}
+
+void rpc_broadcast(Rpc *rpc, Broadcast *broadcast)
+{
+    __atomic_store_n(&broadcast->refs, (int)rpc->n_io, __ATOMIC_RELEASE);
+    for (unsigned i = 0; i < rpc->n_io; i++)
+        io_post_broadcast(rpc->io[i], broadcast);
+}

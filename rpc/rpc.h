@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The wire as the server sees it: an engine of I/O threads and workers, services with their
+ * sockets, clients and the calls that they make. The wire knows no domain and no driver: it asks
+ * the service's functions what to do with a call.
+ *
+ * A call's life:  frame ─▶ admit.c ─▶ lane ─▶ ops->serve ─▶ call_reply or call_fail (the call is gone then)
+ *                                               └▶ call_park … call_resume ─▶ a worker: ops->serve again */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/arena.h"
+#include "base/driver-stream.h"
+#include "base/error.h"
+#include "base/timer.h"
+#include "rpc/frame.h"
+#include "rpc/proc.h"
+
+typedef struct Rpc Rpc;
+typedef struct Service Service;
+typedef struct Client Client;
+typedef struct Call Call;
+typedef struct Broadcast Broadcast;
+
+/* May be changed while it runs: every member is read and written as a relaxed atomic. */
+typedef struct ServiceLimits {
+    unsigned max_clients;            /* more wait in the listen queue */
+    unsigned max_client_requests;    /* calls of one client in the workers' hands */
+    unsigned max_client_queue;       /* calls waiting behind that; then its socket is left unread */
+    unsigned max_client_parked;      /* calls waiting for a domain that don't count as running */
+    unsigned max_client_streams;
+    unsigned max_client_output;      /* bytes unread by the client before its socket is left unread */
+    unsigned max_client_events;      /* bytes of undelivered events before it is disconnected */
+    unsigned write_timeout;          /* seconds without any progress before it is disconnected; 0: never */
+    int keepalive_interval;          /* seconds; <= 0: no pings from us */
+    unsigned keepalive_count;
+} ServiceLimits;
+
+typedef struct ServiceOps {
+    const Program *const *programs;    /* NULL-terminated */
+    /* Where this call is to run; the row's lane unless the service knows better. I/O thread. */
+    Lane (*lane)(Client *client, const Proc *proc);
+    /* Answers the call or parks it. On the I/O thread for inline and control, else on a worker. */
+    void (*serve)(Call *call);
+    /* A parked call whose client has left: true when it was taken out and may be freed; false when it is
+     * about to be resumed or ended by another thread. Any thread. */
+    bool (*abandon)(Call *call);
+    void (*client_new)(Client *client);     /* accepted; any I/O thread, before any call */
+    void (*client_left)(Client *client);    /* its socket is closed; its I/O thread; calls may still run */
+    void (*client_free)(Client *client);    /* the last call has ended; any thread */
+} ServiceOps;
+
+/* --- the engine --------------------------------------------------------------------------- */
+
+typedef struct RpcSettings {
+    unsigned io_threads;
+    unsigned min_workers, max_workers, prio_workers;
+} RpcSettings;
+
+Rpc *rpc_new(const RpcSettings *settings, Timers *timers);
+/* Starts the I/O threads, after the services have their sockets. */
+void rpc_start(Rpc *rpc);
+/* Closes every connection and joins all threads; what runs is waited for. */
+void rpc_free(Rpc *rpc);
+/* No more connections, no more calls; what is under way may finish. */
+void rpc_quiesce(Rpc *rpc);
+/* Waits until no call runs or `deadline` (clock_now()) has passed; then false. */
+bool rpc_drain(Rpc *rpc, int64_t deadline);
+Timers *rpc_timers(Rpc *rpc);
+
+/* --- services ------------------------------------------------------------------------------ */
+
+/* Lives until rpc_free. `data` is the server's. */
+Service *service_new(Rpc *rpc, const char *name, const ServiceOps *ops, const ServiceLimits *limits, void *data);
+const char *service_name(const Service *service);
+void *service_data(const Service *service);
+/* For reading and changing while it runs, member by member with relaxed atomics. */
+ServiceLimits *service_limits(Service *service);
+unsigned service_n_clients(Service *service);
+/* Accepts on `fd` (listening, ownership taken); clients of a read-only socket can't change anything. */
+void service_listen(Service *service, int fd, bool read_only);
+
+/* --- clients ------------------------------------------------------------------------------- */
+
+typedef struct ClientIdentity {
+    uint64_t id;              /* counts up from 1, never used again */
+    bool read_only_socket;
+    pid_t pid;
+    uid_t uid;
+    gid_t gid;
+    int64_t connected;        /* clock_real() */
+} ClientIdentity;
+
+const ClientIdentity *client_identity(const Client *client);
+Service *client_service(const Client *client);
+Client *client_ref(Client *client);
+void client_unref(Client *client);
+/* The server's own part, set by client_new. */
+void client_set_session(Client *client, void *session);
+void *client_session(const Client *client);
+/* Closes the connection once everything queued has gone out. Any thread. */
+void client_close_after_replies(Client *client);
+/* Closes it now. Any thread. */
+void client_close(Client *client);
+/* The client understands pings: from now on it gets them. I/O thread. */
+void client_enable_keepalive(Client *client);
+/* Whether ops->append of a broadcast is to be called for this client. I/O thread of the client. */
+void client_set_subscribed(Client *client, bool subscribed);
+
+/* --- calls --------------------------------------------------------------------------------- */
+
+struct Call {
+    /* fixed */
+    Client *client;           /* referenced unless `inline_call` */
+    const Program *program;
+    const Proc *proc;
+    FrameHeader header;
+    bool inline_call;         /* runs on the I/O thread, in its scratch memory */
+    uint8_t lane;             /* as ops->lane said */
+    uint8_t *payload;         /* the arguments; decoding changes them, so once */
+    size_t payload_size;
+    int64_t received;         /* clock_now() when the frame was taken */
+    /* owned by the thread that serves it */
+    Arena arena;
+    Error error;
+    int *fds;                 /* in the arena; closed with the call, -1 when taken */
+    unsigned n_fds;
+    int reply_fds[FRAME_FDS_MAX];
+    unsigned n_reply_fds;     /* sent with the reply, then closed */
+    DriverStream *stream;     /* opened with a good reply, freed with a bad one */
+    bool sparse;              /* the stream may have holes */
+    bool answered;
+    void *server;             /* the server's part, in the arena; NULL at first */
+    void (*on_end)(Call *call);    /* the server's, when the call is about to be freed; may be NULL */
+    XdrOut *out;              /* the serving thread's scratch output, NULL: none */
+    /* private: in the client's or the pool's list, under LOCK_CLIENT or LOCK_POOL */
+    Call *next, *prev;
+    /* private: under LOCK_CLIENT */
+    int state;
+    bool listed;              /* among the client's parked calls */
+    bool free_while_parked;   /* parked without counting as running */
+    int refs;                 /* atomic */
+};
+
+/* The good answer: encodes `result` (NULL when the procedure has none), sends it and frees the call. A result
+ * that is larger than the protocol allows becomes an error. Any thread. */
+void call_reply(Call *call, const void *result);
+/* The bad answer, from call->error (which must be set); frees the call. Any thread. */
+void call_fail(Call *call);
+/* Says that the call will wait for something without a thread; call it before the waiting begins. Then exactly
+ * one of: call_resume (any thread), call_unpark (this thread goes on with it), call_reply / call_fail (any
+ * thread), or ops->abandon returning true. A call that is parked after its client left is not abandoned any more:
+ * it is resumed or refused like any other. */
+void call_park(Call *call);
+void call_unpark(Call *call);
+void call_resume(Call *call);
+/* Whether the client is still there; a call that was resumed after it left must only put things in order. */
+bool call_client_left(Call *call);
+
+/* --- broadcasts: one announcement for many clients ------------------------------------------- */
+
+struct Broadcast {
+    int refs;                 /* atomic */
+    /* Appends frames for this client to `out`, or nothing. I/O thread of the client. */
+    void (*append)(Broadcast *broadcast, Client *client, XdrOut *out);
+    void (*free)(Broadcast *broadcast);
+};
+
+/* Hands the broadcast (one reference taken over) to all I/O threads; subscribed clients get it in the order of
+ * these calls. Never waits for a client. Any thread. */
+void rpc_broadcast(Rpc *rpc, Broadcast *broadcast);
