@@ -37,7 +37,7 @@ int op_too_many(Op *op, size_t n)
 {
     return error_set(op->error, VIR_FROM_RPC, VIR_ERR_RPC,
                      _("%zu domains are more than the %d that one reply can hold; ask for fewer with a filter"),
-                     n, COMMON_DOMAIN_LIST_MAX);
+                     n, REMOTE_LIMIT_DOMAIN_LIST);
 }
 
 /* Counts what matches, and the runs of neighbours in which it stands. */
@@ -90,7 +90,7 @@ static int list_whole(Op *op, DomainPage *const *pages, unsigned n_pages, XdrEnc
         n += pages[i]->n;
         *piece++ = (XdrPiece) { .data = pages[i]->handles, .size = pages[i]->handles_size };
     }
-    if (n > COMMON_DOMAIN_LIST_MAX)
+    if (n > REMOTE_LIMIT_DOMAIN_LIST)
         return op_too_many(op, n);
     domains->n = (uint32_t)n;
     domains->n_pieces = (uint32_t)(piece - domains->pieces);
@@ -102,7 +102,7 @@ static int list_filtered(Op *op, DomainPage *const *pages, unsigned n_pages, uin
     size_t runs, n = count_matches(pages, n_pages, filter, &runs);
     XdrPiece *piece;
 
-    if (n > COMMON_DOMAIN_LIST_MAX)
+    if (n > REMOTE_LIMIT_DOMAIN_LIST)
         return op_too_many(op, n);
     domains->pieces = piece = arena_array(op->arena, MAX(runs, 1), sizeof *piece);
     domains->n = (uint32_t)n;
@@ -146,10 +146,10 @@ int common_connect_num_of_defined_domains(Op *op, RemoteConnectNumOfDefinedDomai
 
 static int check_maximum(Op *op, int32_t max)
 {
-    if (max >= 0 && max <= COMMON_DOMAIN_LIST_MAX)
+    if (max >= 0 && max <= REMOTE_LIMIT_DOMAIN_LIST)
         return 0;
     return error_set(op->error, VIR_FROM_RPC, VIR_ERR_INTERNAL_ERROR,
-                     _("a list of at most %d domains was asked for; the limit is %d"), max, COMMON_DOMAIN_LIST_MAX);
+                     _("a list of at most %d domains was asked for; the limit is %d"), max, REMOTE_LIMIT_DOMAIN_LIST);
 }
 
 int common_connect_list_domains(Op *op, const RemoteConnectListDomainsArgs *args,

@@ -69,6 +69,22 @@ const DomainConfig *op_asked_config(Op *op, const DomainView *view, uint32_t fla
     return affects.live ? view->active : view->persistent_config;
 }
 
+static bool xml_holds(gunichar c)
+{
+    return (c >= 0x20 || c == '\t' || c == '\n' || c == '\r') && c != 0xfffe && c != 0xffff;
+}
+
+int op_check_text(Op *op, const char *what, const char *text)
+{
+    const char *at = g_utf8_validate(text, -1, NULL) ? text : NULL;
+
+    while (at && *at)
+        at = xml_holds(g_utf8_get_char(at)) ? g_utf8_next_char(at) : NULL;
+    if (at)
+        return 0;
+    return op_fail(op, VIR_ERR_INVALID_ARG, _("the %s has characters that a document can't hold"), what);
+}
+
 RemoteDomain op_handle(const DomainView *view)
 {
     RemoteDomain handle = { .name = view->name, .id = view->id };

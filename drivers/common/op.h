@@ -26,6 +26,10 @@ int op_affects(Op *op, const DomainView *view, uint32_t flags, OpAffects *affect
 /* The same for a question: both bits together are VIR_ERR_INVALID_ARG. Returns the document, NULL on error. */
 const DomainConfig *op_asked_config(Op *op, const DomainView *view, uint32_t flags);
 
+/* -1 and VIR_ERR_INVALID_ARG when `text` could not be read back from a document: it isn't UTF-8 or has
+ * characters that XML can't hold. `what` is the argument's name, for the message. */
+int op_check_text(Op *op, const char *what, const char *text);
+
 /* -1 and VIR_ERR_OPERATION_INVALID unless the domain runs (or is paused). */
 int op_need_active(Op *op, const DomainView *view);
 

@@ -4,10 +4,7 @@
 
 #include "drivers/driver.h"
 
-/* What one reply may hold; the wire's limit for lists of domains and of statistics. */
-#define COMMON_DOMAIN_LIST_MAX 16384
-
 /* The pages of all shards, alive until the reply is out; returns how many. */
 unsigned op_pages(Op *op, DomainPage *const **pages);
-/* -1 and VIR_ERR_RPC: `n` domains don't fit into one reply. */
+/* -1 and VIR_ERR_RPC: `n` domains, more than REMOTE_LIMIT_DOMAIN_LIST, don't fit into one reply. */
 int op_too_many(Op *op, size_t n);

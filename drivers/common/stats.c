@@ -126,7 +126,7 @@ static int stats_of_all(Op *op, uint32_t groups, uint32_t filter, XdrEncoded *re
             }
         }
     }
-    if (records.n > COMMON_DOMAIN_LIST_MAX)
+    if (records.n > REMOTE_LIMIT_DOMAIN_LIST)
         return op_too_many(op, records.n);
     at = records_begin(op, &records);
     for (unsigned i = 0; i < n_pages; i++) {
