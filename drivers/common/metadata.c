@@ -205,10 +205,10 @@ static int check_new_text(Op *op, const RemoteDomainSetMetadataArgs *args)
     return args->metadata ? op_check_text(op, "metadata", args->metadata) : 0;
 }
 
-static void set_text(char **place, const char *text)
+/* An empty text is none. */
+static void set_text(DomainConfig *config, char **member, const char *text)
 {
-    g_free(*place);
-    *place = text && *text ? g_strdup(text) : NULL;
+    domain_config_set_text(config, member, text && *text ? text : NULL);
 }
 
 /* A copy of `config` with the change in it; NULL and an error. */
@@ -217,16 +217,15 @@ static DomainConfig *changed(Op *op, const DomainConfig *config, const RemoteDom
     g_autoptr(DomainConfig) copy = domain_config_copy(config);
 
     if (args->type == VIR_DOMAIN_METADATA_DESCRIPTION) {
-        set_text(&copy->description, args->metadata);
+        set_text(copy, &copy->description, args->metadata);
     } else if (args->type == VIR_DOMAIN_METADATA_TITLE) {
-        set_text(&copy->title, args->metadata);
+        set_text(copy, &copy->title, args->metadata);
     } else {
-        char *text = put_element(copy->metadata, args->metadata, args->key, args->uri, op->error);
+        g_autofree char *text = put_element(copy->metadata, args->metadata, args->key, args->uri, op->error);
 
         if (!text)
             return NULL;
-        g_free(copy->metadata);
-        copy->metadata = text;
+        domain_config_set_text(copy, &copy->metadata, text);
     }
     return g_steal_pointer(&copy);
 }

@@ -15,7 +15,7 @@
 int test_domain_check(Op *op, DomainConfig **config)
 {
     if (!(*config)->os_arch)
-        (*config)->os_arch = g_strdup(TEST_ARCH);
+        domain_config_set_text(*config, &(*config)->os_arch, TEST_ARCH);
     return 0;
 }
 
@@ -132,8 +132,7 @@ static DomainConfig *renamed(Op *op, const DomainConfig *config, const char *nam
     g_autoptr(DomainConfig) again = NULL;
     g_autofree char *document = NULL;
 
-    g_free(copy->name);
-    copy->name = g_strdup(name);
+    domain_config_set_text(copy, &copy->name, name);
     document = domain_config_format(copy, -1, DOMAIN_FORMAT_INACTIVE | DOMAIN_FORMAT_SECURE);
     again = domain_config_parse(document, strlen(document), DOMAIN_PARSE_STORED, op->error);
     if (!again)

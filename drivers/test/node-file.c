@@ -139,7 +139,7 @@ typedef struct FileDomain {
 static int read_namespace(const char *path, xmlNode *node, FileDomain *domain, Error *error)
 {
     domain->state = VIR_DOMAIN_RUNNING;
-    if (read_number(path, node, "runstate", TEST_NAMESPACE, VIR_DOMAIN_LAST - 1, &domain->state, error) < 0)
+    if (read_number(path, node, "runstate", TEST_NAMESPACE, VIR_DOMAIN_PMSUSPENDED, &domain->state, error) < 0)
         return -1;
     domain->transient = child_named(node, "transient", TEST_NAMESPACE) != NULL;
     domain->managed_save = child_named(node, "hasmanagedsave", TEST_NAMESPACE) != NULL;
@@ -171,7 +171,7 @@ static DomainConfig *read_config(const char *path, xmlNode *node, Error *error)
     config = domain_config_parse((const char *)text, (size_t)size, 0, error);
     xmlFree(text);
     if (config && !config->os_arch)
-        config->os_arch = g_strdup(TEST_ARCH);
+        domain_config_set_text(config, &config->os_arch, TEST_ARCH);
     return g_steal_pointer(&config);
 }
 

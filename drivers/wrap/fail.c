@@ -4,6 +4,9 @@
 #include "base/i18n.h"
 #include "drivers/wrap/private.h"
 
+/* Codes are numbered without holes; newer ones than ours may be tried too. */
+enum { CODE_MAX = 255 };
+
 typedef struct Fail {
     Wrap wrap;
     WrapRule rule;
@@ -35,7 +38,7 @@ Wrap *wrap_fail_new(WrapWords *words, Error *error)
     fail->wrap = (Wrap) { .around = fail_around, .free = fail_free };
     fail->code = VIR_ERR_OPERATION_FAILED;
     if (wrap_rule_init(&fail->rule, words, error) == 0 &&
-        wrap_words_number(words, "code", 1, VIR_ERR_NUMBER_LAST - 1, &fail->code, error) == 0)
+        wrap_words_number(words, "code", 1, CODE_MAX, &fail->code, error) == 0)
         return &fail->wrap;
     fail_free(&fail->wrap);
     return NULL;
