@@ -38,7 +38,7 @@ struct Session {
     /* fixed */
     Server *server;
     Client *client;
-    /* set once by connect.open, before `host` */
+    /* set by connect.open before `host`, so only to be read once there is one */
     bool read_only;
     /* atomic: set once; owned reference */
     Host *host;
@@ -53,6 +53,12 @@ struct Session {
 static inline Host *session_host(Session *session)
 {
     return __atomic_load_n(&session->host, __ATOMIC_ACQUIRE);
+}
+
+/* Whether a call of this session for `host` may change nothing. Any thread. */
+static inline bool session_read_only(const Session *session, const Host *host)
+{
+    return client_identity(session->client)->read_only_socket || (host && session->read_only);
 }
 
 /* One call on its way through the server; lives in the call's arena. */
@@ -79,7 +85,7 @@ typedef struct Hand {
     int (*run)(Op *op, const void *args, void *result);
     /* Whether the host's driver can do it; NULL: always. */
     bool (*offered)(const Driver *driver);
-    /* Instead of `run`, when the call was refused or its client left: gives back what `prepare` claimed. May be NULL. */
+    /* When `run` has failed or is never called: gives back what `prepare` claimed. May be NULL. */
     void (*cancel)(Serve *serve);
 } Hand;
 
@@ -93,8 +99,9 @@ static inline Serve *serve_of(Op *op)
 extern const ServiceOps remote_service_ops;
 
 /* --- access.c ------------------------------------------------------------------------------- */
-/* (7) Whether this client may make this call; -1 and an error when not. Looks at the row and the flags alone. */
-int access_check(const Session *session, const Proc *proc, const void *args, Error *error);
+/* (7) Whether the client, that may perhaps only read, may make this call; -1 and an error when not. Looks at the row
+ * and the flags alone. */
+int access_check(bool read_only, const Proc *proc, const void *args, Error *error);
 
 /* --- enter.c -------------------------------------------------------------------------------- */
 /* How a row reaches its operation; NULL when the program has no operations. */
