@@ -5,10 +5,11 @@
  * waits for nobody; the lock keeps frames whole and in order.
  * What a client may leave unread is bounded: too many bytes of events end its connection here, too
  * many of replies stop admit.c from taking more calls. */
-#include "rpc/client-private.h"
+#include "rpc/io-private.h"
 
 #include <errno.h>
 #include <inttypes.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -16,6 +17,9 @@
 #include "base/log.h"
 
 LOG_SOURCE("rpc.outbox");
+
+/* What a waiting descriptor counts for, so that the limits on bytes bound descriptors too. */
+enum { FD_COST = 4096 };
 
 /* Bytes that wait, and after them descriptors with a carrier byte each. */
 struct OutItem {
@@ -109,7 +113,7 @@ static void forget_all(Client *client)
 
 static void queue_item(Client *client, OutItem *item)
 {
-    item->cost = sizeof *item + (item->size - item->at);
+    item->cost = sizeof *item + (item->size - item->at) + (size_t)item->n_fds * FD_COST;
     if (client->out_last) {
         client->out_last->next = item;
     } else {
@@ -133,7 +137,7 @@ static OutItem *item_new(XdrOut *out, size_t from, size_t sent, OutKind kind, co
     item->n_fds = n_fds;
     if (n_fds)
         memcpy(item->fds, fds, n_fds * sizeof(int));
-    if (!out->lent && from == 0 && rest >= 65536) {
+    if (!out->lent && from == 0 && rest >= 65536 && rest >= out->size / 2) {
         item->data = g_realloc(out->data, out->size);
         item->at = sent;
         item->size = out->size;
@@ -269,8 +273,11 @@ void outbox_close(Client *client)
 {
     lock_acquire(&client->out_lock);
     forget_all(client);
-    if (client->fd >= 0)
+    if (client->fd >= 0) {
+        /* a child that is just being forked may hold the socket open; its events would come for freed memory */
+        epoll_ctl(io_epoll_fd(client->io), EPOLL_CTL_DEL, client->fd, NULL);
         close(client->fd);
+    }
     client->fd = -1;
     lock_release(&client->out_lock);
 }
