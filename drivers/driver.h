@@ -9,8 +9,8 @@
  *    op_keep(). It frees nothing.
  *  - lane inline, bulk, control: it may not block, take a job, or wait for a guest. op->view (for calls with
  *    a domain) is the published view at the time of the call.
- *  - lane worker: it may block. lane domain: op->domain's job is held, of the declared kind, until the reply
- *    is made; op->domain->persistent, ->active and ->driver_data may be read and replaced; a change becomes
+ *  - lane worker: it may block. lane domain: op->domain's job is held, of the declared kind, until the operation
+ *    returns, so no result may point to what belongs to the job; op->domain->persistent, ->active and ->driver_data may be read and replaced; a change becomes
  *    visible with domain_publish(), and is announced with host_announce() after that.
  *  - What it leaves out of the table answers VIR_ERR_NO_SUPPORT. */
 #pragma once
@@ -27,7 +27,8 @@
 #include "conf/list.h"
 #include "conf/store.h"
 #include "rpc/proc.h"
-#include "rpc/qemu-types.h"      /* generated: the structs of arguments and results */
+#include "rpc/lxc-types.h"       /* generated: the structs of arguments and results */
+#include "rpc/qemu-types.h"
 #include "rpc/remote-types.h"
 
 typedef struct Driver Driver;
@@ -62,6 +63,8 @@ struct Op {
 
 /* Runs `release(object)` when the reply is out. */
 void op_keep(Op *op, void *object, void (*release)(void *object));
+/* Runs what op_keep has collected; by server/serve.c, once. */
+void op_release_kept(Op *op);
 
 typedef struct DriverEvent DriverEvent;
 
@@ -75,6 +78,7 @@ struct Host {
     Timers *timers;
     void *data;               /* the driver's */
     Store *store;             /* NULL: nothing is kept */
+    int error_domain;         /* VIR_FROM_*: the driver's */
     struct Wrap *wrap;        /* outermost driver around the driver (drivers/wrap/wrap.h), or NULL */
     void (*announce)(Host *host, const DriverEvent *event);    /* the server's; any thread */
     void *server;             /* the server's */
@@ -115,6 +119,8 @@ struct Driver {
     /* Starts from the persistent config (config NULL) or as transient from `config`; flags VIR_DOMAIN_START_*. */
     int (*domain_start)(Op *op, const DomainConfig *config, uint32_t flags);
 
+    /* Whether a feature that clients ask for by number (migration and the like) is there. NULL: none is. May not block. */
+    bool (*supports_feature)(const Host *host, int feature);
     /* True when this driver's version of an inline operation may block: it then runs on a worker. */
     bool (*may_block)(const Host *host, const Proc *proc);
 

@@ -224,35 +224,31 @@ void call_end(Call *call)
     call_unref(call);
 }
 
-bool call_park(Call *call)
+void call_park(Call *call)
 {
     Client *client = call->client;
     Call *next = NULL;
-    bool look = false, left;
+    bool look = false;
 
     g_assert(!call->inline_call);
     lock_acquire(&client->lock);
-    left = client->leaving;
-    if (!left) {
-        call->state = CALL_PARKED;
-        call->prev = NULL;
-        call->next = client->parked;
-        if (call->next)
-            call->next->prev = call;
-        client->parked = call;
-        call->listed = true;
-        call->free_while_parked = client->n_parked < limit_of(client, max_client_parked);
-        if (call->free_while_parked) {
-            client->n_parked++;
-            client->running--;
-            next = next_waiting_locked(client);
-            look = client->wants_look;
-            client->wants_look = false;
-        }
+    call->state = CALL_PARKED;
+    call->prev = NULL;
+    call->next = client->parked;
+    if (call->next)
+        call->next->prev = call;
+    client->parked = call;
+    call->listed = true;
+    call->free_while_parked = client->n_parked < limit_of(client, max_client_parked);
+    if (call->free_while_parked) {
+        client->n_parked++;
+        client->running--;
+        next = next_waiting_locked(client);
+        look = client->wants_look;
+        client->wants_look = false;
     }
     lock_release(&client->lock);
     account_changed(client, next, look);
-    return !left;
 }
 
 void call_unpark(Call *call)

@@ -150,10 +150,11 @@ struct Call {
 void call_reply(Call *call, const void *result);
 /* The bad answer, from call->error (which must be set); frees the call. Any thread. */
 void call_fail(Call *call);
-/* Says that the call will wait for something without a thread; call it before the waiting begins. False: the
- * client has left meanwhile, nobody waits. Else exactly one of: call_resume (any thread), call_unpark (this
- * thread goes on with it), call_reply / call_fail (any thread), or ops->abandon returning true. */
-bool call_park(Call *call);
+/* Says that the call will wait for something without a thread; call it before the waiting begins. Then exactly
+ * one of: call_resume (any thread), call_unpark (this thread goes on with it), call_reply / call_fail (any
+ * thread), or ops->abandon returning true. A call that is parked after its client left is not abandoned any more:
+ * it is resumed or refused like any other. */
+void call_park(Call *call);
 void call_unpark(Call *call);
 void call_resume(Call *call);
 /* Whether the client is still there; a call that was resumed after it left must only put things in order. */

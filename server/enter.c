@@ -5,7 +5,19 @@
 #include "server/server.h"
 
 #include "base/i18n.h"
+#include "rpc/lxc-rows.h"
+#include "rpc/qemu-rows.h"
+#include "rpc/remote-rows.h"
 #include "server/invoke.h"
+
+const Invoke *invoke_find(const Program *program, const Proc *proc)
+{
+    if (program == &remote_program)
+        return &remote_invoke[proc->number];
+    if (program == &qemu_program)
+        return &qemu_invoke[proc->number];
+    return program == &lxc_program ? &lxc_invoke[proc->number] : NULL;
+}
 
 bool enter_offered(const Host *host, const Program *program, const Proc *proc, const Hand *hand)
 {
@@ -13,7 +25,7 @@ bool enter_offered(const Host *host, const Program *program, const Proc *proc, c
 
     if (hand)
         return !hand->offered || hand->offered(host->driver);
-    invoke = invoke_find(program, proc->number);
+    invoke = invoke_find(program, proc);
     return invoke && invoke->invoke && *(void *const *)((const char *)host->driver + invoke->op_at) != NULL;
 }
 

@@ -26,7 +26,7 @@ static void end_serve(Call *call)
 
     if (!serve)
         return;
-    op_release(&serve->op);
+    op_release_kept(&serve->op);
     domain_config_unref(serve->document);
     if (serve->op.view)
         domain_view_unref(serve->op.view);
@@ -42,6 +42,7 @@ static Serve *begin(Call *call)
 {
     Serve *serve = arena_zalloc(&call->arena, sizeof *serve);
     Session *session = client_session(call->client);
+    const Invoke *invoke;
 
     call->server = serve;
     call->on_end = end_serve;
@@ -55,8 +56,34 @@ static Serve *begin(Call *call)
     serve->op.client = client_identity(call->client)->id;
     serve->op.fds = call->fds;
     serve->op.n_fds = call->n_fds;
-    serve->hand = hand_find(call->program, call->proc);
+    serve->proc = call->proc;
+    invoke = invoke_find(call->program, call->proc);
+    if (invoke && invoke->via) {
+        serve->older = invoke;
+        serve->proc = program_proc(call->program, invoke->via);
+    }
+    serve->hand = hand_find(call->program, serve->proc);
     return serve;
+}
+
+static void *zeroed(Call *call, size_t size)
+{
+    return size ? arena_zalloc(&call->arena, size) : NULL;
+}
+
+/* An older procedure is served as the newer one that does its work. */
+static void translate(Serve *serve)
+{
+    Call *call = serve->call;
+    void *newer;
+
+    if (!serve->older)
+        return;
+    newer = zeroed(call, serve->proc->args_size);
+    serve->older->via_args(serve->args, newer);
+    serve->args = newer;
+    serve->older_result = serve->result;
+    serve->result = zeroed(call, serve->proc->result_size);
 }
 
 static int decode(Serve *serve)
@@ -64,12 +91,12 @@ static int decode(Serve *serve)
     Call *call = serve->call;
     XdrIn in = { call->payload, call->payload + call->payload_size, &call->arena, NULL };
 
-    if (call->proc->args_size)
-        serve->args = arena_zalloc(&call->arena, call->proc->args_size);
-    if (call->proc->result_size)
-        serve->result = arena_zalloc(&call->arena, call->proc->result_size);
-    if (!call->proc->decode || call->proc->decode(&in, serve->args))
+    serve->args = zeroed(call, call->proc->args_size);
+    serve->result = zeroed(call, call->proc->result_size);
+    if (!call->proc->decode || call->proc->decode(&in, serve->args)) {
+        translate(serve);
         return 0;
+    }
     return error_set(&call->error, VIR_FROM_RPC, VIR_ERR_RPC, _("cannot read the arguments of %s: %s"),
                      call->proc->name, in.failed);
 }
@@ -86,7 +113,7 @@ static int no_domain(Serve *serve, const RemoteDomain *handle)
 
 static const RemoteDomain *domain_handle(const Serve *serve)
 {
-    return (const RemoteDomain *)(const void *)((const char *)serve->args + serve->call->proc->object_at);
+    return (const RemoteDomain *)(const void *)((const char *)serve->args + serve->proc->object_at);
 }
 
 /* The domain that the arguments name, in the form that the lane needs. */
@@ -119,13 +146,13 @@ static int check(Serve *serve)
         return error_set(&call->error, VIR_FROM_RPC, VIR_ERR_INTERNAL_ERROR, _("connection not open"));
     if (access_check(serve->session, proc, serve->args, &call->error) < 0)
         return -1;
-    if (serve->op.host && !enter_offered(serve->op.host, call->program, proc, serve->hand))
+    if (serve->op.host && !enter_offered(serve->op.host, call->program, serve->proc, serve->hand))
         return enter_not_supported(proc, &call->error);
     if (serve->hand) {
         serve->op.invoke = serve->hand->run;
     } else {
         g_assert(serve->op.host);
-        serve->op.invoke = invoke_find(call->program, proc->number)->invoke;
+        serve->op.invoke = invoke_find(call->program, serve->proc)->invoke;
     }
     return 0;
 }
@@ -143,12 +170,19 @@ static void finish(Serve *serve, int r)
         call->n_reply_fds = serve->op.n_reply_fds;
     }
     call->stream = g_steal_pointer(&serve->op.stream);
-    call_reply(call, serve->result);
+    if (serve->older && serve->older->via_result)
+        serve->older->via_result(serve->result, serve->older_result);
+    call_reply(call, serve->older ? serve->older_result : serve->result);
 }
 
-/* What runs between the grant of the job and its end. The domain may have gone while the call waited;
- * hand-written operations claim it anew then. */
 static void run_in_job(Serve *serve);
+
+/* The call ends without having run: what it claimed is given back. */
+static void cancel(Serve *serve)
+{
+    if (serve->hand && serve->hand->cancel)
+        serve->hand->cancel(serve);
+}
 
 static void on_ready(JobTicket *ticket, JobOutcome outcome)
 {
@@ -160,8 +194,7 @@ static void on_ready(JobTicket *ticket, JobOutcome outcome)
         return;
     }
     error_move(&serve->call->error, &ticket->error);
-    if (serve->hand && serve->hand->cancel)
-        serve->hand->cancel(serve);
+    cancel(serve);
     serve->call->out = NULL;    /* the refusing thread is not the one that parked it */
     call_fail(serve->call);
 }
@@ -177,13 +210,7 @@ static void begin_job(Serve *serve)
         .error = ERROR_INIT,
     };
     serve->job_granted = false;
-    if (!call_park(call)) {
-        if (serve->hand && serve->hand->cancel)
-            serve->hand->cancel(serve);
-        error_set(&call->error, VIR_FROM_RPC, VIR_ERR_OPERATION_ABORTED, _("the client has left"));
-        call_fail(call);
-        return;
-    }
+    call_park(call);
     switch (job_begin(&serve->op.domain->jobs, &serve->ticket, server->timers)) {
     case JOB_GRANTED:
         serve->job_granted = true;
@@ -194,8 +221,7 @@ static void begin_job(Serve *serve)
         break;    /* it may be with another thread already */
     case JOB_REFUSED:
         error_move(&call->error, &serve->ticket.error);
-        if (serve->hand && serve->hand->cancel)
-            serve->hand->cancel(serve);
+        cancel(serve);
         call_fail(call);
         break;
     }
@@ -225,6 +251,8 @@ static int run_granted(Serve *serve)
     return enter(&serve->op, serve->args, serve->result);
 }
 
+/* What happens between the grant of the job and its end. The domain may have gone while the call waited;
+ * hand-written operations claim it anew then. */
 static void run_in_job(Serve *serve)
 {
     Call *call = serve->call;
@@ -232,8 +260,7 @@ static void run_in_job(Serve *serve)
 
     if (call_client_left(call)) {
         r = error_set(&call->error, VIR_FROM_RPC, VIR_ERR_OPERATION_ABORTED, _("the client has left"));
-        if (serve->hand && serve->hand->cancel)
-            serve->hand->cancel(serve);
+        cancel(serve);
     } else if (serve->op.domain->gone) {
         job_end(&serve->ticket);
         serve->job_granted = false;
@@ -279,8 +306,7 @@ static bool abandon(Call *call)
 
     if (!job_cancel(&serve->ticket, serve->session->server->timers))
         return false;
-    if (serve->hand && serve->hand->cancel)
-        serve->hand->cancel(serve);
+    cancel(serve);
     return true;
 }
 

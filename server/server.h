@@ -61,6 +61,9 @@ struct Serve {
     JobTicket ticket;
     Call *call;
     Session *session;
+    const Proc *proc;          /* the call's, or the newer procedure that serves it */
+    const struct Invoke *older;    /* how the call's arguments and result become the newer one's; NULL: they are */
+    void *older_result;
     const struct Hand *hand;   /* NULL: a driver's operation */
     void *args, *result;
     DomainConfig *document;    /* what a hand-written operation has parsed; owned */
@@ -76,7 +79,7 @@ typedef struct Hand {
     int (*run)(Op *op, const void *args, void *result);
     /* Whether the host's driver can do it; NULL: always. */
     bool (*offered)(const Driver *driver);
-    /* After a claim that was not used. */
+    /* Instead of `run`, when the call was refused or its client left: gives back what `prepare` claimed. May be NULL. */
     void (*cancel)(Serve *serve);
 } Hand;
 
@@ -94,6 +97,8 @@ extern const ServiceOps remote_service_ops;
 int access_check(const Session *session, const Proc *proc, const void *args, Error *error);
 
 /* --- enter.c -------------------------------------------------------------------------------- */
+/* How a row reaches its operation; NULL when the program has no operations. */
+const struct Invoke *invoke_find(const Program *program, const Proc *proc);
 /* (8) The one doorway to operations. */
 int enter(Op *op, const void *args, void *result);
 /* Whether the host's driver offers it. */
@@ -108,6 +113,8 @@ void hosts_free(Hosts *hosts);
 /* Opens what a URI means ("" is the configured default), or finds it open. Owned reference; NULL and
  * VIR_ERR_NO_CONNECT when no driver wants it. May block: workers and the main thread only. */
 Host *host_open(Hosts *hosts, const char *uri, bool read_only, Error *error);
+/* The server stops: what waits for a domain of a shared host is refused, what runs is asked to end. */
+void hosts_interrupt(Hosts *hosts);
 void host_unref(Host *host);
 Host *host_ref(Host *host);
 
