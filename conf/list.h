@@ -34,9 +34,11 @@ typedef struct Domain {
     const DomainConfig *active;        /* NULL: shut off */
     void *driver_data;        /* the driver's */
     void (*free_driver_data)(void *data);
-    /* under the name and UUID shards of conf/list.c */
-    char *name;
-    int listed_id;
+    /* changed by the running job under the name and the UUID shard: each alone is enough to read it */
+    const char *name;         /* what it is listed under */
+    struct DomainName *named, *reserved;    /* private to conf/list.c: that name, and the one that a renaming holds */
+    /* under the UUID shard */
+    unsigned claims;          /* not yet given back; counts only until the first view is published */
 } Domain;
 
 DomainList *domain_list_new(void);
@@ -84,9 +86,15 @@ unsigned domain_list_count(DomainList *list, uint32_t flags);
 
 /* Finds the domain with this uuid and name or reserves both for a new one, visiting nobody else.
  * Owned reference. `*fresh`: true when it was made here; it is invisible until published.
- * NULL and VIR_ERR_OPERATION_FAILED when the name belongs to another uuid or the uuid to another name. */
+ * NULL and VIR_ERR_OPERATION_FAILED when the name belongs to another uuid or the uuid to another name.
+ *
+ * Two calls may claim the same new domain, and either may get its job first, so `fresh` tells nobody what he will
+ * find in the job. Whoever runs looks there: `gone` means removed meanwhile, a `name` that isn't the claimed one
+ * means renamed meanwhile: end the job and claim anew. A NULL `view` means that it is his to define, fresh or not. */
 Domain *domain_list_claim(DomainList *list, const Uuid *uuid, const char *name, bool *fresh, Error *error);
-/* Gives the reserved name and uuid of a never published domain back; marks it gone. */
+/* Gives one claim back that didn't end in domain_publish: exactly once, inside the job or without one (refused,
+ * cancelled, never begun), and nothing owned by the job is touched after. When the domain was never published and
+ * nobody else claims it, name and uuid are free again. Does nothing to a domain that was published or is gone. */
 void domain_list_release(Domain *domain);
 /* Swaps the view (reference is taken over) and keeps the indexes by id and name right. */
 void domain_publish(Domain *domain, DomainView *view);

@@ -60,7 +60,7 @@ static void interrupt_host(Host *host)
 
             if (!domain)
                 continue;
-            job_queue_close(&domain->jobs, host->timers);
+            job_drain(&domain->jobs);
             job_interrupt(&domain->jobs, true);
             domain_unref(domain);
         }

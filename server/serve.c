@@ -175,9 +175,14 @@ static void finish(Serve *serve, int r)
     call_reply(call, serve->older ? serve->older_result : serve->result);
 }
 
-/* What runs between the grant of the job and its end. The domain may have gone while the call waited;
- * hand-written operations claim it anew then. */
 static void run_in_job(Serve *serve);
+
+/* The call ends without having run: what it claimed is given back. */
+static void cancel(Serve *serve)
+{
+    if (serve->hand && serve->hand->cancel)
+        serve->hand->cancel(serve);
+}
 
 static void on_ready(JobTicket *ticket, JobOutcome outcome)
 {
@@ -189,6 +194,7 @@ static void on_ready(JobTicket *ticket, JobOutcome outcome)
         return;
     }
     error_move(&serve->call->error, &ticket->error);
+    cancel(serve);
     serve->call->out = NULL;    /* the refusing thread is not the one that parked it */
     call_fail(serve->call);
 }
@@ -215,6 +221,7 @@ static void begin_job(Serve *serve)
         break;    /* it may be with another thread already */
     case JOB_REFUSED:
         error_move(&call->error, &serve->ticket.error);
+        cancel(serve);
         call_fail(call);
         break;
     }
@@ -244,6 +251,8 @@ static int run_granted(Serve *serve)
     return enter(&serve->op, serve->args, serve->result);
 }
 
+/* What happens between the grant of the job and its end. The domain may have gone while the call waited;
+ * hand-written operations claim it anew then. */
 static void run_in_job(Serve *serve)
 {
     Call *call = serve->call;
@@ -251,8 +260,7 @@ static void run_in_job(Serve *serve)
 
     if (call_client_left(call)) {
         r = error_set(&call->error, VIR_FROM_RPC, VIR_ERR_OPERATION_ABORTED, _("the client has left"));
-        if (serve->hand && serve->hand->cancel)
-            serve->hand->cancel(serve);
+        cancel(serve);
     } else if (serve->op.domain->gone) {
         job_end(&serve->ticket);
         serve->job_granted = false;
@@ -296,7 +304,10 @@ static bool abandon(Call *call)
 {
     Serve *serve = call->server;
 
-    return job_cancel(&serve->ticket, serve->session->server->timers);
+    if (!job_cancel(&serve->ticket, serve->session->server->timers))
+        return false;
+    cancel(serve);
+    return true;
 }
 
 /* The row's lane, unless the host is too large for the I/O thread or something may hold the operation up. */

@@ -79,7 +79,7 @@ typedef struct Hand {
     int (*run)(Op *op, const void *args, void *result);
     /* Whether the host's driver can do it; NULL: always. */
     bool (*offered)(const Driver *driver);
-    /* With the job held, instead of `run`, when the client has left: gives back what `prepare` claimed. May be NULL. */
+    /* Instead of `run`, when the call was refused or its client left: gives back what `prepare` claimed. May be NULL. */
     void (*cancel)(Serve *serve);
 } Hand;
 

@@ -94,7 +94,8 @@ def read_table(path):
 SAMPLE_HEAD = """\
 # The configuration of droverd.
 #
-# Each setting stands here with its default; take the '#' before its name away to change it.
+# Each setting stands here with its default, or without a value when it has none; take the '#' before
+# its name away to change it.
 # The file is read as libvirtd.conf is: a name, '=', and a number, a text in quotes, or a list of texts
 # in brackets, which may span lines. An unknown name or a wrong value stops the start, and is told with
 # its line. droverd(8) says more about the program itself.

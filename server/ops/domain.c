@@ -26,18 +26,10 @@ static int claim(Serve *serve, const char *document, bool validate)
     return op->domain ? 0 : -1;
 }
 
-/* With the job held: a domain that was only claimed and never published is given back. */
-static void settle(Op *op)
-{
-    g_autoptr(DomainView) view = domain_view(op->domain);
-
-    if (!view && !op->domain->gone)
-        domain_list_release(op->domain);
-}
-
+/* A claim that came to nothing is given back; a domain that is published or gone isn't touched by that. */
 void claim_cancel(Serve *serve)
 {
-    settle(&serve->op);
+    domain_list_release(serve->op.domain);
 }
 
 /* The handle of the domain as it is now; its strings live as long as the call. */
@@ -75,7 +67,7 @@ int define_run(Op *op, const void *args, void *out)
     int r = op->host->driver->domain_define(op, serve_of(op)->document);
 
     if (r < 0)
-        settle(op);
+        claim_cancel(serve_of(op));
     return r < 0 ? -1 : put_handle(op, &result->dom);
 }
 
@@ -113,7 +105,7 @@ int create_run(Op *op, const void *data, void *out)
     int r = op->host->driver->domain_start(op, serve_of(op)->document, args->flags);
 
     if (r < 0)
-        settle(op);
+        claim_cancel(serve_of(op));
     return r < 0 ? -1 : put_handle(op, &result->dom);
 }
 
