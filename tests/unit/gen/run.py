@@ -14,7 +14,12 @@ import sys
 import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-PROCS = os.path.join(HERE, '../../../rpc/gen/procs.py')
+ROOT = os.path.join(HERE, '../../..')
+PROCS = os.path.join(ROOT, 'rpc/gen/procs.py')
+sys.path.insert(0, os.path.dirname(PROCS))
+from model import Reader        # noqa: E402
+from table import TableError    # noqa: E402
+
 GOLDEN = os.path.join(HERE, 'golden')
 RUNS = [['shared', '.', 'types.procs'], ['program', 'small', '.', 'types.procs', 'small.procs'],
         ['driver-ops', 'driver-ops.h', 'types.procs', 'small.procs'], ['invoke', '.', 'types.procs', 'small.procs'],
@@ -94,17 +99,48 @@ def refused_tables():
         yield int(line), message, text
 
 
+def refusal(folder, text):
+    """What the reader says about a table, with the place in front."""
+    path = os.path.join(folder, 'bad.procs')
+    with open(path, 'w', encoding='utf-8') as file:
+        file.write(PROGRAM + text)
+    reader = Reader()
+    reader.read(os.path.join(HERE, 'types.procs'))
+    try:
+        reader.read(path, 'bad.procs')
+    except TableError as error:
+        return str(error)
+    return 'success'
+
+
 def check_refused(tap):
-    for line, message, text in refused_tables():
-        with tempfile.TemporaryDirectory() as folder:
-            path = os.path.join(folder, 'bad.procs')
-            with open(path, 'w', encoding='utf-8') as file:
-                file.write(PROGRAM + text)
-            run = generate(folder, ['program', 'bad', folder, 'types.procs', path])
-            expected = f'{path}:{line + PROGRAM.count(chr(10))}: {message}\n'
-            made = os.listdir(folder)
-            tap.result(run.returncode == 1 and run.stderr == expected and made == ['bad.procs'], f'refused: {message}',
-                       f'expected {expected}got {run.stderr or "success"}')
+    with tempfile.TemporaryDirectory() as folder:
+        for line, message, text in refused_tables():
+            said = refusal(folder, text)
+            expected = f'bad.procs:{line + PROGRAM.count(chr(10))}: {message}'
+            tap.result(said == expected, f'refused: {message}', f'expected {expected}\ngot {said}')
+        # The last of them once more as the build sees it.
+        run = generate(folder, ['program', 'bad', folder, 'types.procs', os.path.join(folder, 'bad.procs')])
+        tap.result(run.returncode == 1 and message in run.stderr and os.listdir(folder) == ['bad.procs'],
+                   'a refused table fails the command and makes nothing', run.stderr)
+
+
+def check_documentation(tap):
+    """The row that docs/adding-a-procedure.md shows could stand in the table."""
+    page = read(os.path.join(ROOT, 'docs/adding-a-procedure.md'))
+    rows = ''.join(re.findall(r'^```procs\n(.*?)^```', page, re.M | re.S))
+    said = ''
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, 'remote.procs')
+        with open(path, 'w', encoding='utf-8') as file:
+            file.write(read(os.path.join(ROOT, 'rpc/protocol/remote.procs')) + '\n' + rows)
+        reader = Reader()
+        reader.read(os.path.join(ROOT, 'rpc/protocol/types.procs'))
+        try:
+            reader.read(path)
+        except TableError as error:
+            said = str(error)
+    tap.result(bool(rows) and not said, 'the row in the documentation is a good one', said or 'there is none')
 
 
 def main(argv):
@@ -115,6 +151,7 @@ def main(argv):
     check_golden(tap)
     unchanged_files_are_left_alone(tap)
     check_refused(tap)
+    check_documentation(tap)
     print(f'1..{tap.n}')
     return 1 if tap.failed else 0
 
