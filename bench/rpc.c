@@ -401,6 +401,12 @@ static void raise_file_limit(void)
     }
 }
 
+static void set_if_missing(char **option, const char *value)
+{
+    if (!*option)
+        *option = g_strdup(value);
+}
+
 int main(int argc, char **argv)
 {
     static const struct { const char *name; int (*run)(const Options *options); bool needs_socket; } commands[] = {
@@ -411,11 +417,11 @@ int main(int argc, char **argv)
     g_autoptr(GOptionContext) context = option_context(&options);
     g_autoptr(GError) error = NULL;
 
-    options.uri = g_strdup("test:///default");
-    options.load = g_strdup("version");
-    options.domain_type = g_strdup("test");
     if (!g_option_context_parse(context, &argc, &argv, &error))
         fail("%s", error->message);
+    set_if_missing(&options.uri, "test:///default");
+    set_if_missing(&options.load, "version");
+    set_if_missing(&options.domain_type, "test");
     if (argc != 2)
         fail("one command is needed; see --help");
     signal(SIGPIPE, SIG_IGN);

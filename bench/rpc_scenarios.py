@@ -67,9 +67,14 @@ def measure_idle(bench, server):
     return figures
 
 
+def long_enough(bench):
+    """Where a single call may take a tenth of a second, more time gives more than a handful."""
+    return ("--seconds", str(max(2, bench.options.seconds)))
+
+
 def measure_behind(bench, server, quick, slow, depth):
     alone = measure_calls(bench, server, quick)
-    result = bench.load(server, "run", "--load", quick, "--slow", slow, "--slow-depth", str(depth))
+    result = bench.load(server, "run", "--load", quick, "--slow", slow, "--slow-depth", str(depth), *long_enough(bench))
     figures = figures_of(result)
     figures["alone_p50_us"] = alone["p50_us"]
     if "p50_us" in figures:
@@ -79,7 +84,8 @@ def measure_behind(bench, server, quick, slow, depth):
 
 
 def measure_beside(bench, server):
-    result = bench.load(server, "run", "--load", "info", "--slow", "domstats", "--slow-connections", "24")
+    result = bench.load(server, "run", "--load", "info", "--slow", "domstats", "--slow-connections", "24",
+                        *long_enough(bench))
     figures = figures_of(result)
     figures["slow_rate"] = result["slow"]["rate"]
     return figures
