@@ -4,6 +4,7 @@ descriptors stay bounded (the harness counts them after each test), and an answe
 
 import os
 import random
+import re
 import select
 import socket
 import statistics
@@ -656,7 +657,7 @@ def test_a_subscriber_that_never_reads_is_closed_and_named_in_the_log(server):
             reader.message(wire.DOMAIN_EVENT_CALLBACK_LIFECYCLE)
     assert server.memory() - before < (16 << 20) * server.slow
     assert median_latency(other) < alone * 5 + 0.005 * server.slow
-    wait_until(lambda: "client" in server.log(), "the log names the client")
+    wait_until(lambda: re.search(rf"client \d+ .*{os.getpid()}.*event", server.log()), "the log names the client")
     assert reader.version() > 0
 
 
@@ -738,6 +739,5 @@ def test_leaving_ends_the_subscriptions(server):
             c.open()
             c.call(wire.CONNECT_DOMAIN_EVENT_CALLBACK_REGISTER_ANY, u32(0) + optional(None))
             maker.on_domain(wire.DOMAIN_SUSPEND, t)
-            c.request(wire.DOMAIN_RESUME, t.encode())
-        wait_until(lambda: maker.state(t)[0] == 1, "the call of the client that left is done")
+        maker.on_domain(wire.DOMAIN_RESUME, t)
     assert serves(server)
