@@ -94,14 +94,14 @@ static uint8_t *records_begin(Op *op, Records *records)
 {
     uint8_t *data = op_keep_memory(op, g_malloc(MAX(records->size, 1)));
 
-    records->piece = (XdrPiece) { .data = data, .size = records->size };
+    records->piece = (XdrPiece){ .data = data, .size = records->size };
     return data;
 }
 
 static void records_end(Op *op, const Records *records, const uint8_t *end, XdrEncoded *result)
 {
     g_assert(end == records->piece.data + records->size);
-    *result = (XdrEncoded) {
+    *result = (XdrEncoded){
         .n = records->n,
         .n_pieces = 1,
         .pieces = arena_memdup(op->arena, &records->piece, sizeof records->piece),

@@ -148,7 +148,7 @@ static void announce_reboot(Op *op)
 {
     const RemoteDomainEventRebootMsg message = { .dom = op_handle(op->view) };
 
-    host_announce(op->host, &(DriverEvent) {
+    host_announce(op->host, &(DriverEvent){
         .proc = REMOTE_PROC_DOMAIN_EVENT_CALLBACK_REBOOT, .message = &message, .uuid = op->view->uuid,
     });
 }

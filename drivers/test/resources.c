@@ -129,7 +129,7 @@ int test_domain_get_vcpus(Op *op, const RemoteDomainGetVcpusArgs *args, RemoteDo
     result->n_info = MIN((uint32_t)args->maxinfo, op->view->vcpus);
     result->info = arena_array(op->arena, MAX(result->n_info, 1), sizeof *result->info);
     for (uint32_t i = 0; i < result->n_info; i++) {
-        result->info[i] = (RemoteVcpuInfo) {
+        result->info[i] = (RemoteVcpuInfo){
             .number = i,
             .state = VIR_VCPU_RUNNING,
             .cpu_time = (uint64_t)MAX(clock_real() - op->view->started, 0),
