@@ -124,7 +124,8 @@ OPTIONS = [
     ('--root', 'DIR', 'Puts DIR before every default path: configuration, definitions, sockets and pid file are then '
      'below DIR, so that many servers run side by side, and none needs to be root. Paths that the '
      'configuration file names are taken as they are.'),
-    ('--pid-file', 'FILE', 'Writes the process id to FILE; the default is droverd.pid in the directory of the sockets.'),
+    ('--pid-file', 'FILE', 'Writes the process id to FILE; the default is droverd.pid in the directory of the '
+     'sockets.'),
     ('--daemon', None, 'Goes into the background. The command ends when the server can be reached, or with its error.'),
     ('--verbose', None, 'Logs information too, as log_level = 2 does.'),
     ('--version', None, 'Prints the version and ends.'),

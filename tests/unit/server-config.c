@@ -289,7 +289,8 @@ static void of_two_settings_with_one_name_the_first_counts(Place *place, gconstp
 static void what_comes_later_is_named_once_when_it_asks_for_something(Place *place, gconstpointer unused)
 {
     g_autoptr(Config) config = load(place,
-        "listen_tcp = 1\nlisten_tls = 1\nkey_file = \"/x\"\ntls_allowed_dn_list = [ ]\nhost_uuid_source = \"machine-id\"\n");
+        "listen_tcp = 1\nlisten_tls = 1\nkey_file = \"/x\"\ntls_allowed_dn_list = [ ]\n"
+        "host_uuid_source = \"machine-id\"\n");
 
     g_assert_cmpuint(g_strv_length(config->warnings), ==, 5);
     for (char **warning = config->warnings; *warning; warning++)
@@ -299,7 +300,8 @@ static void what_comes_later_is_named_once_when_it_asks_for_something(Place *pla
 static void what_asks_for_nothing_new_is_not_named(Place *place, gconstpointer unused)
 {
     g_autoptr(Config) config = load(place,
-        "listen_tcp = 0\nlisten_tls = 0\ntls_port = \"16514\"\nauth_tls = \"none\"\naudit_level = 0\naudit_logging = 0\n"
+        "listen_tcp = 0\nlisten_tls = 0\ntls_port = \"16514\"\nauth_tls = \"none\"\naudit_level = 0\n"
+        "audit_logging = 0\n"
         "keepalive_required = 1\nmax_requests = 20\nmdns_name = \"x\"\nauth_unix_rw = \"none\"\n");
 
     g_assert_cmpuint(g_strv_length(config->warnings), ==, 0);

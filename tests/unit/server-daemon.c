@@ -72,6 +72,7 @@ static void a_second_claim_is_refused_naming_directory_and_process(Place *place,
     g_autoptr(Instance) first = claim(place, NULL);
     Error error = ERROR_INIT;
 
+    g_assert_nonnull(first);
     g_assert_null(instance_claim(place->config, NULL, &error));
     g_assert_cmpint(error.code, ==, VIR_ERR_OPERATION_INVALID);
     g_assert_nonnull(strstr(error.message, pid));
@@ -85,6 +86,7 @@ static void another_pid_file_makes_no_second_claim_possible(Place *place, gconst
     g_autoptr(Instance) first = claim(place, NULL);
     Error error = ERROR_INIT;
 
+    g_assert_nonnull(first);
     g_assert_null(instance_claim(place->config, other, &error));
     g_assert_cmpint(error.code, ==, VIR_ERR_OPERATION_INVALID);
     g_assert_false(g_file_test(other, G_FILE_TEST_EXISTS));
@@ -99,6 +101,7 @@ static void one_pid_file_serves_one_process_whatever_the_directories(Place *plac
     g_autoptr(Instance) first = claim(place, NULL);
     Error error = ERROR_INIT;
 
+    g_assert_nonnull(first);
     g_assert_null(instance_claim(second, path, &error));
     g_assert_cmpint(error.code, ==, VIR_ERR_OPERATION_INVALID);
     g_assert_nonnull(strstr(error.message, path));
@@ -112,7 +115,7 @@ static void directories_of_its_own_let_another_instance_run(Place *place, gconst
     g_autoptr(Instance) one = claim(place, NULL);
     g_autoptr(Instance) two = instance_claim(second, NULL, NULL);
 
-    g_assert_nonnull(two);
+    g_assert_true(one && two);
 }
 
 static void what_was_released_can_be_claimed_again(Place *place, gconstpointer unused)
