@@ -117,6 +117,7 @@ int common_connect_list_all_domains(Op *op, const RemoteConnectListAllDomainsArg
 {
     DomainPage *const *pages;
     unsigned n_pages;
+    uint32_t flags;
     int rc;
 
     if (op_check_flags(op, args->flags, domain_filter_known) < 0)
@@ -126,7 +127,8 @@ int common_connect_list_all_domains(Op *op, const RemoteConnectListAllDomainsArg
         return 0;
     }
     n_pages = op_pages(op, &pages);
-    rc = args->flags ? list_filtered(op, pages, n_pages, args->flags, &result->domains)
+    flags = domain_filter_reduce(args->flags);
+    rc = flags ? list_filtered(op, pages, n_pages, flags, &result->domains)
                      : list_whole(op, pages, n_pages, &result->domains);
     result->ret = result->domains.n;
     return rc;

@@ -60,6 +60,8 @@ int test_node_get_cells_free_memory(Op *op, const RemoteNodeGetCellsFreeMemoryAr
                                     RemoteNodeGetCellsFreeMemoryResult *result);
 int test_node_get_cpu_map(Op *op, const RemoteNodeGetCpuMapArgs *args, RemoteNodeGetCpuMapResult *result);
 int test_node_get_security_model(Op *op, RemoteNodeGetSecurityModelResult *result);
+int test_domain_get_security_label(Op *op, const RemoteDomainGetSecurityLabelArgs *args,
+                                   RemoteDomainGetSecurityLabelResult *result);
 
 /* --- life.c: in a job of the domain ------------------------------------------------------------ */
 /* Runs `config` in the domain, without an event. 0 or -1 and an error. */
@@ -71,7 +73,7 @@ int test_domain_shutdown_flags(Op *op, const RemoteDomainShutdownFlagsArgs *args
 int test_domain_reboot(Op *op, const RemoteDomainRebootArgs *args);
 int test_domain_reset(Op *op, const RemoteDomainResetArgs *args);
 int test_domain_destroy_flags(Op *op, const RemoteDomainDestroyFlagsArgs *args);
-int test_domain_get_info(Op *op, const RemoteDomainGetInfoArgs *args, RemoteDomainGetInfoResult *result);
+uint64_t test_domain_cpu_time(const DomainView *view);
 
 /* --- define.c: in a job of the domain ---------------------------------------------------------- */
 int test_domain_check(Op *op, DomainConfig **config);
