@@ -123,12 +123,24 @@ bool test_claims(const char *uri, char **key, Error *error)
 
 /* --- domains --------------------------------------------------------------------------------- */
 
+static void free_test_domain(void *data)
+{
+    TestDomain *test = data;
+
+    lock_deinit(&test->lock);
+    g_free(test);
+}
+
 void test_domain_attach(Domain *domain)
 {
+    TestDomain *test;
+
     if (domain->driver_data)
         return;
-    domain->driver_data = g_new0(TestDomain, 1);
-    domain->free_driver_data = g_free;
+    test = g_new0(TestDomain, 1);
+    lock_init(&test->lock, LOCK_TEST_HOST);
+    domain->driver_data = test;
+    domain->free_driver_data = free_test_domain;
 }
 
 static int add_first_domain(Host *host, Error *error)
