@@ -5,7 +5,6 @@
 
 #include <libvirt/libvirt.h>
 
-#include "base/clock.h"
 #include "base/i18n.h"
 #include "drivers/common/change.h"
 #include "drivers/common/op.h"
@@ -132,7 +131,7 @@ int test_domain_get_vcpus(Op *op, const RemoteDomainGetVcpusArgs *args, RemoteDo
         result->info[i] = (RemoteVcpuInfo){
             .number = i,
             .state = VIR_VCPU_RUNNING,
-            .cpu_time = (uint64_t)MAX(clock_real() - op->view->started, 0),
+            .cpu_time = test_domain_cpu_time(op->view),
             .cpu = (int32_t)i % node->cpus,
         };
     }
