@@ -97,7 +97,8 @@ def test_announcing_large_frames_costs_no_memory_until_the_bytes_come(server):
     for _ in range(50):
         server.open().send(u32(wire.LENGTH_MAX) + wire.header(wire.CONNECT_GET_LIB_VERSION))
     assert serves(server)
-    assert server.memory() - before < (200 << 20)
+    if server.kind == "drover":    # the peer allocates all 32 MiB for each
+        assert server.memory() - before < (16 << 20) * server.slow
 
 
 def test_bytes_that_trickle_in_make_frames(server):
@@ -296,6 +297,13 @@ def test_more_clients_than_allowed_wait_and_are_served_when_one_leaves(make_serv
     assert not late.readable()
     inside.pop().close()
     assert late.reply(1).status == wire.OK
+
+
+def test_an_idle_server_does_nothing(server):
+    idle = [server.open() for _ in range(100)]
+    begin, cpu = time.monotonic(), server.cpu_seconds()
+    assert not select.select(idle, [], [], 0.5)[0]
+    assert server.cpu_seconds() - cpu <= 0.1 * (time.monotonic() - begin)
 
 
 # --- order of calls ---------------------------------------------------------------------------------------
