@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""One domain hangs, made so by the delay wrapper around the driver. Whoever wants to change that very domain waits,
+"""One domain hangs, made so by the delay wrapper around the driver. Whoever wants to change it waits,
 without holding a thread and not for ever; nobody else notices."""
 
 import statistics
@@ -14,7 +14,7 @@ from wire import optional, string, u32
 pytestmark = pytest.mark.drover("libvirtd has no wrapper that makes a domain hang")
 
 HANG = "delay ms=600000 procedure=domain.suspend domain=stuck"
-SECONDS = 5    # domain_job_timeout
+SECONDS = 5  # domain_job_timeout
 
 
 @pytest.fixture
@@ -92,12 +92,18 @@ def test_1000_calls_wait_and_nobody_else_notices(stuck):
     begin = time.monotonic()
     for n, c in enumerate(waiting):
         c.timeout = 60 * stuck.slow
-        c.send(b"".join(wire.frame(proc, d + (u32(0) if proc == wire.DOMAIN_REBOOT else b""), serial=i)
-                        for i, proc in ((i, procs[(i + n) % 4]) for i in range(100))))
+        c.send(
+            b"".join(
+                wire.frame(proc, d + (u32(0) if proc == wire.DOMAIN_REBOOT else b""), serial=i)
+                for i, proc in ((i, procs[(i + n) % 4]) for i in range(100))
+            )
+        )
     beside = medians(quick)
     assert stuck.threads() <= threads
     for name, seconds in beside.items():
-        assert seconds <= 5 * alone[name] + 0.005 * stuck.slow, f"{name}: {alone[name]:.6f} s alone, {seconds:.6f} s now"
+        assert (
+            seconds <= 5 * alone[name] + 0.005 * stuck.slow
+        ), f"{name}: {alone[name]:.6f} s alone, {seconds:.6f} s now"
     assert stuck.memory() - before < (32 << 20) * stuck.slow
     assert time.monotonic() - begin < SECONDS, "the measurement took too long to say anything"
 
@@ -221,8 +227,13 @@ def test_events_reach_a_client_that_waits(stuck):
 
 @pytest.mark.limit(120)
 def test_more_stuck_domains_than_workers_leave_the_others_alone(make_server):
-    server = make_server({"driver_wrap": ["delay ms=600000 procedure=domain.suspend domain=stuck*"], "max_workers": 8,
-                          "domain_job_timeout": SECONDS})
+    server = make_server(
+        {
+            "driver_wrap": ["delay ms=600000 procedure=domain.suspend domain=stuck*"],
+            "max_workers": 8,
+            "domain_job_timeout": SECONDS,
+        }
+    )
     c = server.open()
     domains = [c.define(wire.domain_xml(f"stuck{i}")) for i in range(20)]
     for d in domains:
@@ -235,7 +246,7 @@ def test_more_stuck_domains_than_workers_leave_the_others_alone(make_server):
         assert len(c.list_all()[0]) == 21
         assert c.state(domains[0])[0] == 1
     begin = time.monotonic()
-    for d in domains:    # each of them gets through although every worker may be held
+    for d in domains:  # each of them gets through although every worker may be held
         c.on_domain(wire.DOMAIN_DESTROY, d)
     assert time.monotonic() - begin < 5 * server.slow
 
