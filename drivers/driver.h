@@ -26,8 +26,8 @@
 #include "conf/job.h"
 #include "conf/list.h"
 #include "conf/store.h"
-#include "rpc/proc.h"
 #include "rpc/lxc-types.h"       /* generated: the structs of arguments and results */
+#include "rpc/proc.h"
 #include "rpc/qemu-types.h"
 #include "rpc/remote-types.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A procedure as its callers see it, generated from rpc/protocol/*.procs for tools, benchmarks and
+/* A procedure as its callers see it, generated from the tables in rpc/protocol for tools, benchmarks and
  * tests. Constant data, read by any thread; the server doesn't use it. */
 #pragma once
 

@@ -93,7 +93,8 @@ static int check_auth(const Config *config, Error *error)
 
 static int check_sockets(const Config *config, Error *error)
 {
-    size_t most = sizeof ((struct sockaddr_un *)0)->sun_path - sizeof "/libvirt-admin-sock";
+    /* ".new": a socket is made beside its place first. */
+    size_t most = sizeof ((struct sockaddr_un *)0)->sun_path - sizeof "/libvirt-admin-sock.new";
     g_autofree char *buffer = g_malloc(65536);
     struct group group, *found = NULL;
 

@@ -122,8 +122,8 @@ static int assign_number(const Assignment *a)
     if (a->entry->type != CONFIG_NUMBER)
         return assignment_fail(a, _("the value must be a number without quotes"));
     if (a->entry->number < setting->minimum || a->entry->number > setting->maximum)
-        return assignment_fail(a, _("%" PRId64 " is not from %ld to %ld"), a->entry->number, setting->minimum,
-                               setting->maximum);
+        return assignment_fail(a, _("%lld is not from %ld to %ld"), (long long)a->entry->number,
+                               setting->minimum, setting->maximum);
     if (setting->type == SETTING_BOOL)
         *CONFIG_MEMBER(a->config, setting, bool) = a->entry->number == 1;
     else

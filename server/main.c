@@ -167,6 +167,7 @@ int main(int argc, char **argv)
     int status;
 
     setlocale(LC_ALL, "");
+    setlocale(LC_NUMERIC, "C");    /* numbers in documents are the same everywhere */
     bindtextdomain("drover", DROVER_LOCALE_DIR);
     bind_textdomain_codeset("drover", "UTF-8");
     textdomain("drover");

@@ -20,9 +20,6 @@ LOG_SOURCE("server.run");
 /* How long running calls may take to finish when the server stops. */
 enum { STOP_SECONDS = 5 };
 
-/* Streams of one client. */
-enum { CLIENT_STREAMS_MAX = 64 };
-
 static const Driver *const drivers[] = { &test_driver, NULL };
 
 static ServiceLimits remote_limits(const Config *config)
@@ -32,7 +29,7 @@ static ServiceLimits remote_limits(const Config *config)
         .max_client_requests = (unsigned)config->max_client_requests,
         .max_client_queue = (unsigned)config->max_client_queue,
         .max_client_parked = (unsigned)config->max_client_parked,
-        .max_client_streams = CLIENT_STREAMS_MAX,
+        .max_client_streams = (unsigned)config->max_client_streams,
         .max_client_output = (unsigned)config->max_client_output,
         .max_client_events = (unsigned)config->max_client_events,
         .write_timeout = (unsigned)config->client_write_timeout,
@@ -181,6 +178,7 @@ static void set_limits(ServiceLimits *to, const ServiceLimits *from)
     TAKE(max_client_requests);
     TAKE(max_client_queue);
     TAKE(max_client_parked);
+    TAKE(max_client_streams);
     TAKE(max_client_output);
     TAKE(max_client_events);
     TAKE(write_timeout);

@@ -4,8 +4,8 @@
 #include "server/systemd.h"
 
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdarg.h>
-#include <stdint.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>

@@ -94,7 +94,8 @@ def read_table(path):
 SAMPLE_HEAD = """\
 # The configuration of droverd.
 #
-# Each setting stands here with its default; take the '#' before its name away to change it.
+# Each setting stands here with its default, or without a value when it has none; take the '#' before
+# its name away to change it.
 # The file is read as libvirtd.conf is: a name, '=', and a number, a text in quotes, or a list of texts
 # in brackets, which may span lines. An unknown name or a wrong value stops the start, and is told with
 # its line. droverd(8) says more about the program itself.
@@ -123,7 +124,8 @@ OPTIONS = [
     ('--root', 'DIR', 'Puts DIR before every default path: configuration, definitions, sockets and pid file are then '
      'below DIR, so that many servers run side by side, and none needs to be root. Paths that the '
      'configuration file names are taken as they are.'),
-    ('--pid-file', 'FILE', 'Writes the process id to FILE; the default is droverd.pid in the directory of the sockets.'),
+    ('--pid-file', 'FILE', 'Writes the process id to FILE; the default is droverd.pid in the directory of the '
+     'sockets.'),
     ('--daemon', None, 'Goes into the background. The command ends when the server can be reached, or with its error.'),
     ('--verbose', None, 'Logs information too, as log_level = 2 does.'),
     ('--version', None, 'Prints the version and ends.'),
