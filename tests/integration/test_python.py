@@ -475,17 +475,19 @@ def test_one_domain_changed_by_many_at_once_stays_whole(conn, server):
 # --- keepalive and the end
 
 
-def test_keepalive_keeps_an_idle_connection_alive_in_both_directions(make_server):
-    """Frames flow while nobody calls: seen in the bytes that a relay between them counts."""
-    server = make_server({"keepalive_interval": 1, "keepalive_count": 2})
+@pytest.mark.parametrize("asks", ["client", "server"])
+def test_keepalive_keeps_an_idle_connection_alive(make_server, asks):
+    """Frames flow while nobody calls: seen in the bytes that a relay between them counts. Whoever hears
+    the other ping has no reason to ask himself, so each side is tried on its own."""
+    server = make_server({"keepalive_interval": 1 if asks == "server" else -1, "keepalive_count": 2})
+    answers = "server" if asks == "client" else "client"
     relay = Relay(server.rw, server.directory + "/relay")
     conn = libvirt.open(f"test+unix:///default?socket={relay.path}")
     try:
-        conn.setKeepAlive(1, 2)
-        wait_until(
-            lambda: relay.pings["client"] >= 3 and relay.pings["server"] >= 3, "pings in both directions", 30
-        )
-        assert relay.pongs["client"] >= 2 and relay.pongs["server"] >= 2
+        if asks == "client":
+            conn.setKeepAlive(1, 2)
+        wait_until(lambda: relay.pings[asks] >= 5 and relay.pongs[answers] >= 4, "pings and answers", 30)
+        assert relay.pings[answers] == relay.pongs[asks] == 0
         assert conn.isAlive() == 1
         assert conn.getLibVersion() > 0
     finally:
@@ -595,30 +597,35 @@ def test_a_download_can_be_broken_off(conn):
     assert conn.getLibVersion() > 0
 
 
+def with_console(conn):
+    d = conn.defineXML(xml("term", devices="<console type='pty'/>"))
+    d.create()
+    return d
+
+
 @pytest.mark.drover("the peer's test driver has no console")
-def test_the_console_echoes(conn):
+def test_the_console_greets_and_echoes(conn):
     stream = conn.newStream()
-    d = conn.lookupByName("test")
-    d.openConsole(None, stream, 0)
-    sent = bytes(range(256)) * 2000
-    received = bytearray()
-    sender = threading.Thread(
-        target=lambda: [stream.send(sent[i : i + 10000]) for i in range(0, len(sent), 10000)]
-    )
-    sender.start()
-    while len(received) < len(sent):
-        piece = stream.recv(65536)
-        assert piece, "the console ended"
-        received += piece
-    sender.join()
-    assert received == sent
+    with_console(conn).openConsole(None, stream, 0)
+    greeting = b""
+    while not greeting.endswith(b"\n"):
+        greeting += stream.recv(4096)
+    for n in (1, 10, 1000, 8000):
+        sent = bytes(i % 95 + 32 for i in range(n))
+        assert stream.send(sent) == n
+        received = b""
+        while len(received) < n:
+            received += stream.recv(65536)
+        assert received == sent
     stream.finish()
+    assert conn.getLibVersion() > 0
 
 
 @pytest.mark.drover("the peer's test driver has no console")
 def test_the_console_in_the_event_loop(conn):
     stream = conn.newStream(libvirt.VIR_STREAM_NONBLOCK)
-    conn.lookupByName("test").openConsole(None, stream, 0)
+    d = with_console(conn)
+    d.openConsole(None, stream, 0)
     got, ended = bytearray(), []
 
     def happened(s, events, _):
@@ -635,17 +642,30 @@ def test_the_console_in_the_event_loop(conn):
     stream.eventAddCallback(
         libvirt.VIR_STREAM_EVENT_READABLE | libvirt.VIR_STREAM_EVENT_HANGUP, happened, None
     )
+    wait_until(lambda: got.endswith(b"\n"), "the greeting")
+    got.clear()
     assert stream.send(b"hello\n") == 6
     wait_until(lambda: bytes(got) == b"hello\n", "the echo")
-    conn.lookupByName("test").destroy()
+    d.destroy()
     wait_until(lambda: ended, "the end of the stream")
     stream.abort()
 
 
 @pytest.mark.drover("the peer's test driver has no console")
-def test_a_console_of_a_stopped_domain_is_refused(conn):
-    d = conn.defineXML(xml("vm1"))
+def test_a_console_that_is_taken_stopped_or_missing_is_refused(conn):
+    d = with_console(conn)
+    first = conn.newStream()
+    d.openConsole(None, first, 0)
+    assert code_of(d.openConsole, None, conn.newStream(), 0) == libvirt.VIR_ERR_OPERATION_FAILED
+    second = conn.newStream()
+    d.openConsole(None, second, libvirt.VIR_DOMAIN_CONSOLE_FORCE)
+    second.abort()
+    d.destroy()
     assert code_of(d.openConsole, None, conn.newStream(), 0) == libvirt.VIR_ERR_OPERATION_INVALID
+    assert (
+        code_of(conn.lookupByName("test").openConsole, None, conn.newStream(), 0)
+        == libvirt.VIR_ERR_INTERNAL_ERROR
+    )
 
 
 def test_many_short_sessions(server):

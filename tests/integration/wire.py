@@ -439,6 +439,12 @@ class Connection:
     def on_domain(self, proc, domain, more=b"", **kw):
         return self.call(proc, domain.encode() + more, **kw)
 
+    def with_console(self, name="term"):
+        """A new running domain that has a console."""
+        d = self.define(domain_xml(name, devices="<console type='pty'/>"))
+        self.on_domain(DOMAIN_CREATE, d)
+        return d
+
     def list_all(self, flags=0, need=1):
         r = self.call(CONNECT_LIST_ALL_DOMAINS, u32(need) + u32(flags))
         domains, total = r.array(r.domain), r.u32()
