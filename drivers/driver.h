@@ -119,6 +119,9 @@ struct Driver {
     /* Starts from the persistent config (config NULL) or as transient from `config`; flags VIR_DOMAIN_START_*. */
     int (*domain_start)(Op *op, const DomainConfig *config, uint32_t flags);
 
+    /* The CPU time of a running domain so far, in ns, from its view; for info and statistics. NULL: not known without
+     * asking the machine. May not block. */
+    uint64_t (*domain_cpu_time)(const DomainView *view);
     /* Whether a feature that clients ask for by number (migration and the like) is there. NULL: none is. May not block. */
     bool (*supports_feature)(const Host *host, int feature);
     /* True when this driver's version of an inline operation may block: it then runs on a worker. */
