@@ -120,6 +120,11 @@ bool client_has_room(Client *client, size_t bytes, unsigned n_fds)
     return room;
 }
 
+void call_to_worker(Call *call)
+{
+    pool_push(call_pool(call), call);
+}
+
 /* The waiting calls that may run now, linked; NULL: none. More than one when the limit was raised. */
 static Call *next_waiting_locked(Client *client)
 {
@@ -168,7 +173,7 @@ static void account_changed(Client *client, Call *next, bool look)
 void call_submit(Call *call)
 {
     Client *client = call->client;
-    Call *next;
+    Call *next, *begin = NULL;
 
     lock_acquire(&client->lock);
     call->charged_bytes = call->payload_size;
@@ -183,8 +188,12 @@ void call_submit(Call *call)
     client->waiting_last = call;
     client->waiting++;
     next = next_waiting_locked(client);
+    if (next == call && call->lane == LANE_DOMAIN && client->service->ops->begin)
+        begin = g_steal_pointer(&next);
     lock_release(&client->lock);
     account_changed(client, next, false);
+    if (begin)
+        client->service->ops->begin(begin);
 }
 
 static void unlist_parked_locked(Call *call)
@@ -393,7 +402,7 @@ static void send_answer(Call *call, XdrOut *out, size_t from)
         outbox_send_fds(call->client, out, from, call->reply_fds, call->n_reply_fds);
         call->n_reply_fds = 0;
     } else if (!call->inline_call) {
-        outbox_send(call->client, out, from, OUT_REPLY);
+        outbox_send(call->client, out, from, call->lane == LANE_BULK ? OUT_BULK : OUT_REPLY);
     }
 }
 

@@ -6,10 +6,9 @@ size that follow each other are one run: its room is asked for once, and its wor
 constant places.
 """
 
-from kinds import Array, Enum, Opaque, Optional, Scalar, String, Struct, Union, plain
+import re
 
-GET = {'double': 'double', 'int': 'int', 'uint': 'uint', 'hyper': 'hyper', 'uhyper': 'uhyper', 'char': 'char',
-       'uchar': 'uchar', 'ushort': 'ushort'}
+from kinds import Array, Enum, Opaque, Optional, Scalar, String, Struct, Union, plain
 
 
 def scalar_name(of):
@@ -48,21 +47,25 @@ def runs(items):
 
 
 class Writer:
-    """Lines of C with the indentation of blocks."""
+    """Lines of C with the indentation of blocks; a block of one line goes without braces."""
 
     def __init__(self):
-        self.lines, self.depth = [], 1
+        self.lines, self.depth, self.heads = [], 1, []
 
     def add(self, text):
         self.lines.append('    ' * self.depth + text)
 
     def open(self, text):
-        self.add(text + ' {')
+        self.heads.append(len(self.lines))
+        self.add(text)
         self.depth += 1
 
     def close(self):
+        head = self.heads.pop()
         self.depth -= 1
-        self.add('}')
+        if len(self.lines) > head + 2:
+            self.lines[head] += ' {'
+            self.add('}')
 
     def check(self, call):
         self.add(f'if (!{call})')
@@ -72,19 +75,47 @@ class Writer:
         return '\n'.join(self.lines)
 
 
-def function_of(struct, verb, program):
+def function_of(struct, verb):
     """The function that puts or gets one struct: public for shared ones, static for others."""
     return f'remote_{verb}_{struct.name}' if struct.shared else f'{verb}_{struct.name}'
+
+
+def element(coder, out, expression, of):
+    """A value that isn't a member: an element, or the arm of a union."""
+    if isinstance(of, Struct) and of.fixed_size:
+        coder.body(out, of.members, expression + '.')
+    elif in_run(of):
+        coder.run(out, [(expression, of)])
+    else:
+        coder.one(out, expression, of)
+
+
+def target(coder, out, pointer, of):
+    """What an optional points at; an optional string is its own pointer."""
+    if isinstance(of, String):
+        coder.one(out, pointer, of)
+    elif isinstance(of, Struct) and of.fixed_size:
+        coder.body(out, of.members, pointer + '->')
+    elif isinstance(of, (Struct, Union)):
+        out.check(coder.struct_call(of, pointer))
+    else:
+        element(coder, out, f'(*{pointer})', of)
+
+
+def count_of(expression):
+    """The member that counts the elements of an array: v->names has v->n_names."""
+    head, mark, name = re.fullmatch(r'(.*)(\.|->)(.*)', expression).groups()
+    return f'{head}{mark}n_{name}'
 
 
 class Encoder:
     def __init__(self):
         self.used = []         # structs that need a function of their own, in the order of need
 
-    def struct_call(self, of, expression):
+    def struct_call(self, of, address):
         if of not in self.used:
             self.used.append(of)
-        return f'{function_of(of, "put", None)}(out, &{expression})'
+        return f'{function_of(of, "put")}(out, {address})'
 
     def body(self, out, members, at):
         for kind, item in runs(leaves(members, at)):
@@ -112,8 +143,8 @@ class Encoder:
             if of.count % 4:
                 out.add(f'memset({place} + {of.count}, 0, {of.fixed_size - of.count});')
         elif isinstance(of, Array):
-            out.open(f'for (unsigned i = 0; i < {of.count}; i++)')
-            self.store(out, f'{expression}[i]', of.of, f'{place} + {of.of.fixed_size} * i')
+            out.open(f'for (unsigned k = 0; k < {of.count}; k++)')
+            self.store(out, f'{expression}[k]', of.of, f'{place} + {of.of.fixed_size} * k')
             out.close()
         else:
             name = scalar_name(of)
@@ -129,34 +160,22 @@ class Encoder:
             out.check(f'xdr_put_opaque(out, &{expression}, {of.limit.c_name})')
         elif isinstance(of, Optional):
             out.add(f'xdr_put_uint(out, {expression} != NULL);')
-            inner = plain(of.of)
-            whole = expression if isinstance(inner, String) else f'(*{expression})'
             out.open(f'if ({expression})')
-            self.value(out, whole, inner)
+            target(self, out, expression, plain(of.of))
             out.close()
         elif isinstance(of, Array):
             self.array(out, expression, of)
         else:
-            out.check(self.struct_call(of, expression))
-
-    def value(self, out, expression, of):
-        """A value that isn't a member: an element, or what an optional points at."""
-        if isinstance(of, Struct) and of.fixed_size:
-            self.body(out, of.members, expression + '.')
-        elif in_run(of):
-            self.run(out, [(expression, of)])
-        else:
-            self.one(out, expression, of)
+            out.check(self.struct_call(of, '&' + expression))
 
     def array(self, out, expression, of):
         if of.encoded:
             out.check(f'xdr_put_encoded(out, &{expression}, {of.limit.c_name})')
             return
-        head, _, name = expression.rpartition('.') if '.' in expression else expression.rpartition('>')
-        count = expression[:len(expression) - len(name)] + 'n_' + name
+        count = count_of(expression)
         out.check(f'xdr_put_count(out, {count}, {of.limit.c_name})')
         out.open(f'for (uint32_t i = 0; i < {count}; i++)')
-        self.value(out, f'{expression}[i]', plain(of.of))
+        element(self, out, f'{expression}[i]', plain(of.of))
         out.close()
 
 
@@ -164,10 +183,10 @@ class Decoder:
     def __init__(self):
         self.used = []
 
-    def struct_call(self, of, expression):
+    def struct_call(self, of, address):
         if of not in self.used:
             self.used.append(of)
-        return f'{function_of(of, "get", None)}(in, &{expression})'
+        return f'{function_of(of, "get")}(in, {address})'
 
     def body(self, out, members, at):
         for kind, item in runs(leaves(members, at)):
@@ -192,8 +211,8 @@ class Decoder:
         if isinstance(of, Opaque):
             out.add(f'memcpy({expression}, {place}, {of.count});')
         elif isinstance(of, Array):
-            out.open(f'for (unsigned i = 0; i < {of.count}; i++)')
-            self.load(out, f'{expression}[i]', of.of, f'{place} + {of.of.fixed_size} * i')
+            out.open(f'for (unsigned k = 0; k < {of.count}; k++)')
+            self.load(out, f'{expression}[k]', of.of, f'{place} + {of.of.fixed_size} * k')
             out.close()
         else:
             cast = '' if scalar_name(of) in ('uint', 'uhyper') else f'({of.c_type})'
@@ -211,7 +230,7 @@ class Decoder:
         elif isinstance(of, Array):
             self.array(out, expression, of)
         else:
-            out.check(self.struct_call(of, expression))
+            out.check(self.struct_call(of, '&' + expression))
 
     def optional(self, out, expression, of):
         inner = plain(of.of)
@@ -220,25 +239,15 @@ class Decoder:
         out.open('if (present)')
         if not isinstance(inner, String):
             out.add(f'{expression} = arena_alloc(in->arena, sizeof(*{expression}));')
-            expression = f'(*{expression})'
-        self.value(out, expression, inner)
+        target(self, out, expression, inner)
         out.close()
 
-    def value(self, out, expression, of):
-        if isinstance(of, Struct) and of.fixed_size:
-            self.body(out, of.members, expression + '.')
-        elif in_run(of):
-            self.run(out, [(expression, of)])
-        else:
-            self.one(out, expression, of)
-
     def array(self, out, expression, of):
-        head, _, name = expression.rpartition('.') if '.' in expression else expression.rpartition('>')
-        count = expression[:len(expression) - len(name)] + 'n_' + name
+        count = count_of(expression)
         out.check(f'xdr_get_count(in, &{count}, {of.limit.c_name}, {plain(of.of).min_size})')
-        out.add(f'{expression} = arena_array(in->arena, {count}, sizeof(*{expression}));')
+        out.add(f'{expression} = {count} ? arena_array(in->arena, {count}, sizeof(*{expression})) : NULL;')
         out.open(f'for (uint32_t i = 0; i < {count}; i++)')
-        self.value(out, f'{expression}[i]', plain(of.of))
+        element(self, out, f'{expression}[i]', plain(of.of))
         out.close()
 
 
@@ -263,7 +272,7 @@ def union_body(union, coder, encode):
     for code, member in union.arms:
         out = Writer()
         out.depth = 2
-        coder.value(out, f'v->{member.c_name}', plain(member.of))
+        element(coder, out, f'v->{member.c_name}', plain(member.of))
         lines += [f'    case {code}:'] + out.lines + ['        return true;']
     fail = 'xdr_out_fail(out' if encode else 'xdr_fail(in'
     lines += ['    default:', f'        return {fail}, "unknown kind of value");', '    }']
@@ -273,11 +282,13 @@ def union_body(union, coder, encode):
 def struct_function(struct, coder, encode, declare_only=False):
     verb, stream = ('put', 'XdrOut *out') if encode else ('get', 'XdrIn *in')
     const = 'const ' if encode else ''
-    head = f'bool {function_of(struct, verb, None)}({stream}, {const}{struct.c_type} *v)'
+    head = f'bool {function_of(struct, verb)}({stream}, {const}{struct.c_type} *v)'
     if declare_only:
         return head + ';\n'
     if isinstance(struct, Union):
-        first = '    xdr_put_int(out, v->type);\n' if encode else '    if (!xdr_get_int(in, &v->type))\n        return false;\n'
+        first = '    xdr_put_int(out, v->type);\n'
+        if not encode:
+            first = '    if (!xdr_get_int(in, &v->type))\n        return false;\n'
         text = first + union_body(struct, coder, encode) + '\n'
     else:
         out = Writer()
@@ -326,7 +337,8 @@ class Side:
     def source(self, includes):
         structs = (struct_functions(self.decoder, False, self.program.structs)
                    + struct_functions(self.encoder, True, self.program.structs))
-        return ''.join(f'#include "{name}"\n' for name in includes) + '\n' + '\n'.join(structs + self.texts)
+        own, *others = [f'#include "{name}"\n' for name in includes]
+        return own + '\n' + ''.join(others) + '\n' + '\n'.join(structs + self.texts)
 
 
 def server_side(program):

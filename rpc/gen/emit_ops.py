@@ -73,9 +73,10 @@ def is_counted(of):
 
 
 def converter(name, source, target, body):
-    return (f'static void {name}(const void *older, void *newer)\n{{\n'.replace('older', 'source').replace('newer', 'target')
-            + f'    const {source.c_type} *from = source;\n' * (1 if 'from->' in body else 0)
-            + f'    {target.c_type} *to = target;\n\n{body}}}\n')
+    text = f'static void {name}(const void *source, void *target)\n{{\n'
+    if 'from->' in body:
+        text += f'    const {source.c_type} *from = source;\n'
+    return text + f'    {target.c_type} *to = target;\n\n{body}}}\n'
 
 
 def via_args_text(proc):
@@ -117,7 +118,8 @@ def entry_text(proc):
         fields += [f'.via = {proc.via.number}', f'.via_args = {proc.program.prefix}_args_{proc.wire}']
         if proc.result:
             fields.append(f'.via_result = {proc.program.prefix}_result_{proc.wire}')
-    return f'    [{proc.number}] = {{ {", ".join(fields)} }},\n' if fields else ''
+    body = ''.join(f'        {field},\n' for field in fields)
+    return f'    [{proc.number}] = {{\n{body}    }},\n' if fields else ''
 
 
 def program_invoke(program):

@@ -4,8 +4,6 @@
 from emit_codec import call_name, decode_name, encode_name, reply_name, reply_type
 from model import FAMILIES, JOBS, legacy_member
 
-LEGACY = 'legacy'
-
 
 def bits(text):
     return text.replace('|', ' | ')
@@ -80,8 +78,9 @@ def event_text(proc):
         member = legacy_member(proc, proc.legacy)
         if member:
             place = f'offsetof({proc.message.c_type}, {member.c_name})'
-    return (f'    {{ .number = {proc.number}, .family = EVENT_FAMILY_{proc.family.upper()}, '
-            f'.id = {proc.event_id}, .legacy = {legacy}, .legacy_at = {place} }},    /* {proc.name} */\n')
+    return (f'    /* {proc.name} */\n'
+            f'    {{ .number = {proc.number}, .family = EVENT_FAMILY_{proc.family.upper()}, .id = {proc.event_id},\n'
+            f'      .legacy = {legacy}, .legacy_at = {place} }},\n')
 
 
 def events_of(program):

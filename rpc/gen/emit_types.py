@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """<program>-types.h: limits, numbers, and the structs of arguments, results and messages."""
 
-from kinds import Array, Opaque, Optional, Scalar, String, Struct, Union, plain
+from kinds import Array, Opaque, Optional, Struct, Union, plain
 
 
 def element_type(of):
@@ -20,7 +20,8 @@ def declare(member, decoded=False):
         return [f'uint8_t {name}[{of.count}];'] if of.count else [f'XdrBytes {name};']
     if isinstance(of, Optional):
         inner = element_type(of.of)
-        return [f'{inner}{name};    /* NULL: absent */'] if inner.endswith('*') else [f'{inner} *{name};    /* NULL: absent */']
+        star = '' if inner.endswith('*') else ' *'
+        return [f'{inner}{star}{name};    /* NULL: absent */']
     if isinstance(of, Array):
         inner = element_type(of.of)
         if of.count:

@@ -167,7 +167,7 @@ class Scope:
 
     def parse(self, where, text):
         match = re.fullmatch(rf'(encoded )?\s*({IDENT})(\?)?(?:\[([^\]]*)\])?(\?)?', text)
-        if not match or (match[3] and match[4] is not None):
+        if not match or (match[3] and (match[4] is not None or match[5])):
             raise TableError(where, f'type {text!r} is not understood')
         encoded, name, optional, suffix, late = match.groups()
         if late and suffix is not None:

@@ -428,7 +428,8 @@ def check_lane(proc):
 def check_flags(proc):
     uses = proc.ro_bits != '0' or any(r.only_with != '0' or r.not_with != '0' for r in proc.rights) or proc.sparse
     if (uses or proc.bits_member != 'flags') and not proc.flags_member():
-        raise TableError(proc.where, f'{proc.name} has no argument {proc.bits_member}: uint whose bits could be looked at')
+        raise TableError(proc.where,
+                         f'{proc.name} has no argument {proc.bits_member}: uint whose bits could be looked at')
 
 
 def check_via(program, proc):

@@ -42,9 +42,9 @@ class Job:
         write(path, c_head(sources or self.sources, what) + text)
 
 
-def codec_header(side, name, types):
-    return (f'#pragma once\n\n#include <stdbool.h>\n\n#include "rpc/{types}"\n#include "rpc/xdr.h"\n\n'
-            + ''.join(side.prototypes))
+def codec_header(prototypes, includes):
+    lines = ''.join(f'#include "rpc/{name}"\n' for name in sorted(includes))
+    return '#pragma once\n\n#include <stdbool.h>\n\n' + lines + '\n' + ''.join(prototypes)
 
 
 def make_shared(job, out):
@@ -53,7 +53,7 @@ def make_shared(job, out):
     job.write(f'{out}/shared-types.h', 'What more than one program uses.',
               emit_types.types_header(program, ['rpc/xdr.h']), sources)
     encoder, decoder = emit_codec.Encoder(), emit_codec.Decoder()
-    header = '#pragma once\n\n#include <stdbool.h>\n\n#include "rpc/shared-types.h"\n#include "rpc/xdr.h"\n\n'
+    header = codec_header([], ['shared-types.h', 'xdr.h'])
     header += '/* Decoders write every member; encoders fail when a limit is broken (XdrOut.failed says which). */\n'
     source = '#include "rpc/shared-codec.h"\n'
     for struct in program.structs:
@@ -71,7 +71,7 @@ def make_program(job, name, out):
               emit_types.types_header(program, ['rpc/shared-types.h']))
     server = emit_codec.server_side(program)
     what = f'Decoders of arguments (into zeroed memory), encoders of results and messages: {name}.'
-    job.write(f'{out}/{name}-codec.h', what, codec_header(server, name, types))
+    job.write(f'{out}/{name}-codec.h', what, codec_header(server.prototypes, [types, 'xdr.h']))
     job.write(f'{out}/{name}-codec.c', what, server.source([f'rpc/{name}-codec.h', 'rpc/shared-codec.h']))
     job.write(f'{out}/{name}-rows.h', f'The rows of the {name} program.', emit_rows.rows_header(program))
     job.write(f'{out}/{name}-rows.c', f'The rows of the {name} program.',
@@ -84,8 +84,7 @@ def make_client(job, program, out):
     name = program.name
     client = emit_codec.client_side(program)
     what = f'The client\'s side, for tools and tests: encoders of arguments, decoders of results: {name}.'
-    header = codec_header(client, name, f'{name}-types.h').replace('#include "rpc/xdr.h"\n',
-                                                                   '#include "rpc/client-proc.h"\n#include "rpc/xdr.h"\n')
+    header = codec_header(client.prototypes, ['client-proc.h', f'{name}-types.h', 'xdr.h'])
     for proc in program.procs:
         if emit_codec.is_encoded(proc):
             header += '\n' + emit_types.struct_text(proc.result, decoded=True, name=emit_codec.reply_type(proc),

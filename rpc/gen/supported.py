@@ -6,7 +6,8 @@
     supported.py --check ROOT   says whether that page is as it would be written, and fails if not
 
 A driver answers a procedure when its drivers/<name>/driver.c fills in the operation; the server answers those with
-`op hand` whose number stands as an index ([REMOTE_PROC_… ] = …) in a table somewhere in server/.
+`op hand` whose number stands as an index ([REMOTE_PROC_… ] = …) in a table somewhere in server/, unless the function
+there is named …_refuse.
 """
 
 import glob
@@ -50,7 +51,10 @@ def server_numbers(root):
     """The procedures that the server's own tables hold, as names of numbers."""
     numbers = set()
     for path in glob.glob(os.path.join(root, 'server/**/*.c'), recursive=True):
-        numbers |= set(re.findall(r'\[\s*([A-Z]+_PROC_[A-Z0-9_]+)\s*\]\s*=', without_comments(read_text(path))))
+        text = without_comments(read_text(path))
+        for number, body in re.findall(r'\[\s*([A-Z]+_PROC_[A-Z0-9_]+)\s*\]\s*=\s*(\{[^}]*\}|\w+)', text):
+            if not re.search(r'_refuse\b', body):
+                numbers.add(number)
     return numbers
 
 
@@ -75,10 +79,10 @@ def escape(text):
 def call_rows(procs, drivers, numbers):
     rows = ['| number | procedure | what it does | lane | answered by |', '| ---: | --- | --- | --- | --- |']
     for proc in procs:
-        who = ', '.join(answered_by(proc, drivers, numbers)) or '–'
-        if proc.via:
-            who += f' (via {proc.via.name})'
-        rows.append(f'| {proc.number} | {proc.name} | {escape(proc.doc)} | {lane_text(proc)} | {who} |')
+        who = answered_by(proc, drivers, numbers)
+        if who and proc.via:
+            who.append(f'via {proc.via.name}')
+        rows.append(f'| {proc.number} | {proc.name} | {escape(proc.doc)} | {lane_text(proc)} | {", ".join(who) or "–"} |')
     return rows
 
 
