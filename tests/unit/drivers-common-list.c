@@ -172,15 +172,15 @@ static char *read_record(XdrIn *in)
 {
     GString *text = g_string_new(NULL);
     g_autofree char *name = NULL;
-    uint32_t n;
+    uint32_t n = 0;
     int id;
 
     name = read_handle(in, &id);
     g_string_append(text, name);
     g_assert_true(xdr_get_uint(in, &n));
     for (uint32_t i = 0; i < n; i++) {
-        uint32_t type, word;
-        uint64_t wide;
+        uint32_t type = 0, word = 0;
+        uint64_t wide = 0;
         char *field, *owned;
 
         g_assert_true(xdr_get_string(in, &field, 80));
