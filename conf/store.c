@@ -65,7 +65,7 @@ static int make_parents(const char *path, Error *error)
 
 static int lock_directory(Store *store, Error *error)
 {
-    store->lock_fd = openat(store->documents.fd, ".lock", O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+    store->lock_fd = openat(store->documents.fd, ".lock", O_RDONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (store->lock_fd < 0)
         return fail(error, store, ".lock", N_("The lock file '%s' cannot be opened"));
     if (flock(store->lock_fd, LOCK_EX | LOCK_NB) == 0)
