@@ -99,6 +99,8 @@ static inline Serve *serve_of(Op *op)
 extern const ServiceOps remote_service_ops;
 
 /* --- access.c ------------------------------------------------------------------------------- */
+/* `flags` among the decoded arguments of a row; 0 when it has none. */
+uint32_t flags_of(const Proc *proc, const void *args);
 /* (7) Whether the client, that may perhaps only read, may make this call; -1 and an error when not. Looks at the row
  * and the flags alone. */
 int access_check(bool read_only, const Proc *proc, const void *args, Error *error);
@@ -120,7 +122,7 @@ void hosts_free(Hosts *hosts);
 /* Opens what a URI means ("" is the configured default), or finds it open. Owned reference; NULL and
  * VIR_ERR_NO_CONNECT when no driver wants it. May block: workers and the main thread only. */
 Host *host_open(Hosts *hosts, const char *uri, bool read_only, Error *error);
-/* The server stops: what waits for a domain of a shared host is refused, what runs is asked to end. */
+/* The server stops: what waits for a domain is refused, what runs is asked to end. */
 void hosts_interrupt(Hosts *hosts);
 void host_unref(Host *host);
 Host *host_ref(Host *host);
