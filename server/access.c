@@ -5,7 +5,7 @@
 
 #include "base/i18n.h"
 
-static uint32_t flags_of(const Proc *proc, const void *args)
+uint32_t flags_of(const Proc *proc, const void *args)
 {
     uint32_t flags = 0;
 

@@ -49,6 +49,9 @@ static Host *host_of(const Call *call, Session *session)
     return call->lane == LANE_CONTROL && call->proc->lane != LANE_CONTROL ? NULL : session_host(session);
 }
 
+/* The flag of calls that open a stream with holes: VIR_STORAGE_VOL_DOWNLOAD_SPARSE_STREAM and its like. */
+enum { STREAM_SPARSE = 1 };
+
 static Serve *begin(Call *call)
 {
     Serve *serve = arena_zalloc(&call->arena, sizeof *serve);
@@ -182,6 +185,7 @@ static void finish(Serve *serve, int r)
         serve->op.n_reply_fds = 0;
     }
     call->stream = g_steal_pointer(&serve->op.stream);
+    call->sparse = serve->proc->flags & PROC_STREAM_SPARSE && flags_of(serve->proc, serve->args) & STREAM_SPARSE;
     if (serve->older && serve->older->via_result)
         serve->older->via_result(serve->result, serve->older_result);
     call_reply(call, serve->older ? serve->older_result : serve->result);
