@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Errors and the generic text of every code, from the table error-text.def.
- * Any thread; no lock. A template's "%s" is replaced, never given to printf, so that a damaged
- * translation can spoil a message but nothing else. Never waits, never fails. */
+ * Any thread; no lock. Never waits, never fails. Messages are translated here, templates are not:
+ * clients expect those as they are in the table. */
 #include "base/error.h"
 
 #include <stdarg.h>
@@ -12,17 +12,20 @@
 typedef struct ErrorText {
     const char *alone;          /* without a detail */
     const char *with_detail;    /* "%s" is its place */
+    bool joined;                /* with_detail is `alone`, a colon, and the place */
 } ErrorText;
 
 static const ErrorText error_texts[] = {
-#define ERROR_TEXT(code, alone, with_detail) [VIR_ERR_##code] = { alone, with_detail },
+#define ERROR_NOUN(code, text) [VIR_ERR_##code] = { text, text ": %s", true },
+#define ERROR_TEXT(code, alone, with_detail) [VIR_ERR_##code] = { alone, with_detail, false },
 #include "base/error-text.def"
+#undef ERROR_NOUN
 #undef ERROR_TEXT
 };
 
 static const ErrorText *error_text(int code)
 {
-    static const ErrorText unknown = { N_("unknown error"), N_("unknown error: %s") };
+    static const ErrorText unknown = { N_("unknown error"), "unknown error: %s", true };
 
     if (code <= 0 || (size_t)code >= G_N_ELEMENTS(error_texts) || !error_texts[code].alone)
         return &unknown;
@@ -39,11 +42,16 @@ const char *error_code_template(int code, bool with_detail)
     return with_detail ? error_text(code)->with_detail : error_text(code)->alone;
 }
 
-/* The detail in the template's place for it; a template without one is followed by the detail. */
-static char *error_fill_in(const char *template, const char *detail)
+/* The translated message around a detail. */
+static char *error_message(const ErrorText *text, const char *detail)
 {
-    const char *place = strstr(template, "%s");
+    const char *template, *place;
 
+    /* TRANSLATORS: the kind of an error, and what exactly has gone wrong */
+    if (text->joined)
+        return g_strdup_printf(_("%s: %s"), _(text->alone), detail);
+    template = text->with_detail[0] == '%' ? text->with_detail : _(text->with_detail);
+    place = strstr(template, "%s");
     if (!place)
         return g_strconcat(template, ": ", detail, NULL);
     return g_strdup_printf("%.*s%s%s", (int)(place - template), template, detail, place + 2);
@@ -64,8 +72,7 @@ static int error_take(Error *error, int domain, int code, char *detail)
     error->code = code;
     error->domain = domain;
     error->detail = detail;
-    error->message = detail ? error_fill_in(_(error_text(code)->with_detail), detail)
-                            : g_strdup(error_code_text(code));
+    error->message = detail ? error_message(error_text(code), detail) : g_strdup(error_code_text(code));
     return -1;
 }
 

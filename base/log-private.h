@@ -23,10 +23,11 @@ typedef struct LogOutput {
 GArray *log_filters_new(void);
 GArray *log_outputs_new(void);
 
-/* NULL and an error when the text is wrong. No lock. */
+/* NULL and an error when the text is wrong. No lock. Files are not opened yet. */
 GArray *log_filters_parse(const char *text, Error *error);
-/* As that; opens the files, so it may wait for a disk. */
 GArray *log_outputs_parse(const char *text, Error *error);
+/* Opens the files, so it may wait for a disk. */
+int log_outputs_open(GArray *outputs, Error *error);
 /* What is used when nothing is set: the journal below systemd, else standard error. */
 GArray *log_outputs_default(void);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The settings log_filters and log_outputs: from text to a list of parts and back.
- * Runs on the thread that changes a setting; takes no lock, and may wait for a disk when it opens
- * a file. Never touches what is in effect: log.c swaps a whole list in when it was read in full. */
+ * Runs on the thread that changes a setting; takes no lock; only log_outputs_open may wait for a
+ * disk. Never touches what is in effect: log.c swaps a whole list in when it was read in full. */
 #include "base/log-private.h"
 
 #include <errno.h>
@@ -143,14 +143,9 @@ static int log_output_parse(const char *word, LogOutput *output, Error *error)
         return error_set(error, VIR_FROM_NONE, VIR_ERR_INVALID_ARG,
                          _("the log output '%s' is none of LEVEL:stderr, LEVEL:journald, LEVEL:syslog:NAME and "
                            "LEVEL:file:PATH with a level from 1 to 4"), word);
-    if (output->sink == LOG_SINK_FILE) {
-        if (!g_path_is_absolute(name))
-            return error_set(error, VIR_FROM_NONE, VIR_ERR_INVALID_ARG,
-                             _("the path in the log output '%s' is not absolute"), word);
-        output->fd = log_open_file(name, error);
-        if (output->fd < 0)
-            return -1;
-    }
+    if (output->sink == LOG_SINK_FILE && !g_path_is_absolute(name))
+        return error_set(error, VIR_FROM_NONE, VIR_ERR_INVALID_ARG,
+                         _("the path in the log output '%s' is not absolute"), word);
     output->name = g_strdup(name);
     return 0;
 }
@@ -184,6 +179,31 @@ GArray *log_outputs_parse(const char *text, Error *error)
         log_outputs_add(outputs, output);
     }
     return g_steal_pointer(&outputs);
+}
+
+int log_outputs_open(GArray *outputs, Error *error)
+{
+    for (guint i = 0; i < outputs->len; i++) {
+        LogOutput *output = &g_array_index(outputs, LogOutput, i);
+
+        if (output->sink == LOG_SINK_FILE && (output->fd = log_open_file(output->name, error)) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+int log_check_filters(const char *text, Error *error)
+{
+    g_autoptr(GArray) filters = log_filters_parse(text, error);
+
+    return filters ? 0 : -1;
+}
+
+int log_check_outputs(const char *text, Error *error)
+{
+    g_autoptr(GArray) outputs = log_outputs_parse(text, error);
+
+    return outputs ? 0 : -1;
 }
 
 /* systemd tells in JOURNAL_STREAM which file the journal is connected to. */

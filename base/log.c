@@ -89,8 +89,10 @@ bool log_wanted_slow(LogSource *source, LogLevel level)
 typedef struct LogLine {
     const LogSource *source;
     LogLevel level;
-    const char *file, *func, *message;
+    const char *file, *func;
     int line;
+    const char *message;
+    char *flat;      /* the message without control characters: one line, whatever a client put into it */
     char *text;      /* with time, thread, level and place, and a newline */
     size_t length;
 } LogLine;
@@ -104,11 +106,15 @@ static void log_line_format(LogLine *line)
     char date[32];
     struct tm utc;
 
+    line->flat = g_strdup(line->message);
+    for (char *c = line->flat; *c; c++)
+        if ((unsigned char)*c < ' ' || *c == 0x7f)
+            *c = ' ';
     gmtime_r(&seconds, &utc);
     strftime(date, sizeof date, "%Y-%m-%d %H:%M:%S", &utc);
     line->text = g_strdup_printf("%s.%03d+0000: %d: %s : %s:%d : %s\n", date,
                                  (int)(now % CLOCK_S / CLOCK_MS), (int)gettid(), names[line->level], line->func,
-                                 line->line, line->message);
+                                 line->line, line->flat);
     line->length = strlen(line->text);
 }
 
@@ -146,7 +152,7 @@ static void log_to_output(const LogOutput *output, const LogLine *line)
         log_to_fd(output->fd, line);
         break;
     case LOG_SINK_SYSLOG:
-        syslog(log_priority(line->level), "%s", line->message);
+        syslog(log_priority(line->level), "%s", line->flat);
         break;
     case LOG_SINK_JOURNAL:
         log_to_journal(line);
@@ -178,7 +184,7 @@ static GArray *log_outputs_locked(void)
 void log_write(LogSource *source, LogLevel level, const char *file, int line_number, const char *func,
                const char *format, ...)
 {
-    g_autofree char *message = NULL, *text = NULL;
+    g_autofree char *message = NULL, *flat = NULL, *text = NULL;
     LogLine line = { .source = source, .level = level, .file = file, .line = line_number, .func = func };
     int errnum = errno;
     va_list args;
@@ -187,6 +193,7 @@ void log_write(LogSource *source, LogLevel level, const char *file, int line_num
     line.message = message = g_strdup_vprintf(format, args);
     va_end(args);
     log_line_format(&line);
+    flat = line.flat;
     text = line.text;
     {
         LOCK_SCOPE(&log_state.lock);
@@ -228,16 +235,16 @@ int log_set_filters(const char *text, Error *error)
 
 int log_set_outputs(const char *text, Error *error)
 {
-    GArray *outputs = log_outputs_parse(text ? text : "", error);
+    g_autoptr(GArray) outputs = log_outputs_parse(text ? text : "", error);
 
-    if (!outputs)
+    if (!outputs || log_outputs_open(outputs, error) < 0)
         return -1;
     if (outputs->len == 0) {
         g_array_unref(outputs);
         outputs = log_outputs_default();
     }
     LOCK_SCOPE(&log_state.lock);
-    log_outputs_install(outputs);
+    log_outputs_install(g_steal_pointer(&outputs));
     log_sources_update_locked();
     return 0;
 }

@@ -51,6 +51,9 @@ void log_write(LogSource *source, LogLevel level, const char *file, int line, co
 int log_set_level(LogLevel level, Error *error);
 int log_set_filters(const char *filters, Error *error);
 int log_set_outputs(const char *outputs, Error *error);
+/* Whether the setters would understand the text; they change and open nothing. */
+int log_check_filters(const char *filters, Error *error);
+int log_check_outputs(const char *outputs, Error *error);
 /* The settings in effect as text, owned by the caller, and how many parts they have. */
 char *log_get_filters(unsigned *n);
 char *log_get_outputs(unsigned *n);

@@ -9,9 +9,10 @@
  *    op_keep(). It frees nothing.
  *  - lane inline, bulk, control: it may not block, take a job, or wait for a guest. op->view (for calls with
  *    a domain) is the published view at the time of the call.
- *  - lane worker: it may block. lane domain: op->domain's job is held, of the declared kind, until the reply
- *    is made; op->domain->persistent, ->active and ->driver_data may be read and replaced; a change becomes
- *    visible with domain_publish(), and is announced with host_announce() after that.
+ *  - lane worker: it may block. lane domain: op->domain's job is held, of the declared kind, until the operation
+ *    returns, so no result may point to what belongs to the job; op->domain->persistent, ->active and ->driver_data
+ *    may be read and replaced; a change becomes visible with domain_publish(), and is announced with
+ *    host_announce() after that.
  *  - What it leaves out of the table answers VIR_ERR_NO_SUPPORT. */
 #pragma once
 
@@ -26,8 +27,9 @@
 #include "conf/job.h"
 #include "conf/list.h"
 #include "conf/store.h"
+#include "rpc/lxc-types.h"       /* generated: the structs of arguments and results */
 #include "rpc/proc.h"
-#include "rpc/qemu-types.h"      /* generated: the structs of arguments and results */
+#include "rpc/qemu-types.h"
 #include "rpc/remote-types.h"
 
 typedef struct Driver Driver;
@@ -62,6 +64,8 @@ struct Op {
 
 /* Runs `release(object)` when the reply is out. */
 void op_keep(Op *op, void *object, void (*release)(void *object));
+/* Runs what op_keep has collected; by server/serve.c, once. */
+void op_release_kept(Op *op);
 
 typedef struct DriverEvent DriverEvent;
 
@@ -75,6 +79,7 @@ struct Host {
     Timers *timers;
     void *data;               /* the driver's */
     Store *store;             /* NULL: nothing is kept */
+    int error_domain;         /* VIR_FROM_*: the driver's */
     struct Wrap *wrap;        /* outermost driver around the driver (drivers/wrap/wrap.h), or NULL */
     void (*announce)(Host *host, const DriverEvent *event);    /* the server's; any thread */
     void *server;             /* the server's */
@@ -103,18 +108,27 @@ struct Driver {
     /* True when this driver serves the URI (scheme matched already); `key` (owned by the caller) is what makes two
      * URIs the same host, NULL: a host of its own for every connection. False without error: not mine. */
     bool (*claims)(const char *uri, char **key, Error *error);
-    /* Opens the host: fills in what is the driver's. 0, or -1 and an error. May block. */
+    /* Opens the host, whose `domains` (empty) and `timers` are there: sets uri, data and, when it keeps its domains,
+     * store. 0, or -1 and an error, with `data` given back; the server frees the rest. May block. */
     int (*open)(Host *host, const char *uri, bool read_only, Error *error);
     void (*close)(Host *host);    /* the last user has gone; no job runs */
 
-    /* Operations that are more than one procedure; see server/ops/domain.c. All in a job of op->domain. */
-    /* Checks and completes a parsed document before it is claimed; may replace *config. */
+    /* Operations that are more than one procedure; see server/ops/domain.c. */
+    /* Checks and completes a parsed document that nobody else has, before its name and UUID are claimed and without a
+     * job; may replace *config. */
     int (*domain_check)(Op *op, DomainConfig **config);
-    /* Makes `config` (referenced by the callee when kept) the persistent one and publishes; fresh or known. */
+    /* In a job of op->domain, whose op->view is NULL when it was only claimed: makes `config` (referenced by the
+     * callee when kept) the persistent one and publishes. */
     int (*domain_define)(Op *op, const DomainConfig *config);
-    /* Starts from the persistent config (config NULL) or as transient from `config`; flags VIR_DOMAIN_START_*. */
+    /* In a job of op->domain too: starts from the persistent config (config NULL) or from `config`, which makes a domain
+     * without a persistent one transient; flags VIR_DOMAIN_START_*. */
     int (*domain_start)(Op *op, const DomainConfig *config, uint32_t flags);
 
+    /* The CPU time of a running domain so far, in ns, from its view; for info and statistics. NULL: not known without
+     * asking the machine. May not block. */
+    uint64_t (*domain_cpu_time)(const DomainView *view);
+    /* Whether a feature that clients ask for by number (migration and the like) is there. NULL: none is. May not block. */
+    bool (*supports_feature)(const Host *host, int feature);
     /* True when this driver's version of an inline operation may block: it then runs on a worker. */
     bool (*may_block)(const Host *host, const Proc *proc);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* One row per procedure, generated from rpc/protocol/*.procs. Constant data, read by any thread. */
+/* One row per procedure, generated from the tables in rpc/protocol. Constant data, read by any thread. */
 #pragma once
 
 #include <stdbool.h>
@@ -43,7 +43,7 @@ typedef struct ProcRight {
     uint32_t only_with, not_with;
 } ProcRight;
 
-#define PROC_RIGHTS 4
+#define PROC_RIGHTS 5    /* one more than a row may have, so that there is always an end */
 
 typedef struct Proc {
     const char *name;         /* "domain.suspend" */
@@ -62,7 +62,25 @@ typedef struct Proc {
     bool (*decode)(XdrIn *in, void *args);             /* NULL: no arguments; args is zeroed memory */
     bool (*encode)(XdrOut *out, const void *result);   /* NULL: nothing; for events the message */
     ProcRight rights[PROC_RIGHTS];    /* ends with a NULL object */
+    ProcRight filter;         /* what a client needs to see an element of the result; object NULL: sees all */
 } Proc;
+
+/* Who an event is for: clients that registered for this family's id. */
+typedef enum EventFamily {
+    EVENT_FAMILY_DOMAIN, EVENT_FAMILY_NETWORK, EVENT_FAMILY_STORAGE_POOL, EVENT_FAMILY_NODE_DEVICE,
+    EVENT_FAMILY_SECRET,
+    EVENT_FAMILY_MONITOR,     /* of the qemu program */
+    EVENT_FAMILY_CLOSE,       /* the only messages without a callback id in front */
+} EventFamily;
+
+/* One event that clients can subscribe to; its row in Program.procs has the encoder. */
+typedef struct ProcEvent {
+    uint16_t number;          /* of the message with a callback id */
+    uint8_t family;           /* EventFamily */
+    uint8_t id;               /* VIR_DOMAIN_EVENT_ID_*, VIR_NETWORK_EVENT_ID_*, … */
+    uint16_t legacy;          /* number of the older message without a callback id; 0: there is none */
+    uint16_t legacy_at;       /* where the older message lies in the newer one */
+} ProcEvent;
 
 typedef struct Program {
     const char *name;         /* "remote" */

@@ -63,6 +63,7 @@ static void texts_that_scripts_match_read_as_they_know_them(void)
         { VIR_ERR_XML_ERROR, "XML error: %s" },
         { VIR_ERR_XML_DETAIL, "%s" },
         { VIR_ERR_SYSTEM_ERROR, "%s" },
+        { VIR_ERR_RPC, "%s" },
         { VIR_ERR_INVALID_CONN, "invalid connection pointer in %s" },
         { VIR_ERR_NO_DOMAIN, "Domain not found: %s" },
         { VIR_ERR_NO_DOMAIN_SNAPSHOT, "Domain snapshot not found: %s" },

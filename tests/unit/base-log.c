@@ -62,6 +62,17 @@ static void a_line_has_time_thread_level_and_place(Place *place, gconstpointer u
         "a_line_has_time_thread_level_and_place:\\d+ : 3 domains\n$", text, 0, 0));
 }
 
+static void a_message_over_lines_stays_one_line(Place *place, gconstpointer unused)
+{
+    g_autofree char *text = NULL;
+
+    place_log_here(place, 1);
+    log_error("no domain '%s'", "x\n2026-01-01 00:00:00.000+0000: 1: error : forged:1 : \x1b[31m");
+    text = place_content(place);
+    g_assert_cmpuint(strcspn(text, "\n"), ==, strlen(text) - 1);
+    g_assert_null(strchr(text, '\x1b'));
+}
+
 static void the_general_level_decides_without_filters(Place *place, gconstpointer unused)
 {
     g_assert_true(log_wanted(&log_source, LOG_LEVEL_ERROR));
@@ -261,6 +272,7 @@ int main(int argc, char **argv)
     g_setenv("LC_ALL", "C", TRUE);
     g_test_init(&argc, &argv, NULL);
     ADD(a_line_has_time_thread_level_and_place);
+    ADD(a_message_over_lines_stays_one_line);
     ADD(the_general_level_decides_without_filters);
     ADD(the_first_filter_that_matches_decides);
     ADD(a_filter_matches_anywhere_and_with_wildcards);

@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* libxml2 as drover uses it: parse, look, write.
+ * Any thread; errors are collected per parser and never through libxml2's global handlers. The parser stops
+ * at a document type declaration, so that a document can't be larger in memory than its text allows.
+ * Takes no lock. Nothing here knows what the elements mean. */
+#include "conf/xml.h"
+
+#include <pthread.h>
+#include <string.h>
+
+#include <libxml/parser.h>
+
+#include "base/auto.h"
+#include "base/i18n.h"
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(xmlParserCtxt, xmlFreeParserCtxt)
+
+/* --- parse ---------------------------------------------------------------------------------- */
+
+/* What a parser found wrong; reached through its _private member. */
+typedef struct Findings {
+    char *message;    /* of the first error */
+    int line;
+    bool doctype;
+} Findings;
+
+static void note_error(void *data, const xmlError *found)
+{
+    xmlParserCtxt *parser = data;
+    Findings *findings = parser->_private;
+
+    if (found->level < XML_ERR_ERROR || findings->message)
+        return;
+    findings->message = g_strchomp(g_strdup(found->message ? found->message : ""));
+    findings->line = found->line;
+}
+
+static void refuse_doctype(void *data, const xmlChar *name, const xmlChar *external, const xmlChar *system)
+{
+    xmlParserCtxt *parser = data;
+    Findings *findings = parser->_private;
+
+    findings->doctype = true;
+    xmlStopParser(parser);
+}
+
+static void start_libxml(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+    pthread_once(&once, xmlInitParser);
+}
+
+xmlDoc *xml_parse(const char *text, size_t size, size_t limit, const char *what, int domain, Error *error)
+{
+    g_autoptr(xmlParserCtxt) parser = NULL;
+    g_autoptr(xmlDoc) doc = NULL;
+    g_autofree char *message = NULL;
+    Findings findings = { 0 };
+
+    start_libxml();
+    if (size > limit) {
+        error_set(error, domain, VIR_ERR_XML_DETAIL, _("(%s): the document has %zu bytes, more than %zu"),
+                  what, size, limit);
+        return NULL;
+    }
+    if (memchr(text, '\0', size)) {
+        error_set(error, domain, VIR_ERR_XML_DETAIL, _("(%s): the document contains a NUL character"), what);
+        return NULL;
+    }
+    parser = xmlNewParserCtxt();
+    if (!parser)
+        g_error("out of memory for an XML parser");
+    parser->_private = &findings;
+    parser->sax->serror = (xmlStructuredErrorFunc)note_error;
+    parser->sax->internalSubset = refuse_doctype;
+    doc = xmlCtxtReadMemory(parser, text, (int)size, NULL, NULL, XML_PARSE_NONET | XML_PARSE_NOBLANKS | XML_PARSE_COMPACT);
+    message = findings.message;
+    if (findings.doctype) {
+        error_set(error, domain, VIR_ERR_XML_DETAIL, _("(%s): a document type declaration is not allowed"), what);
+        return NULL;
+    }
+    if (!doc || !parser->wellFormed || !xmlDocGetRootElement(doc)) {
+        error_set(error, domain, VIR_ERR_XML_DETAIL, "(%s):%d: %s", what, findings.line,
+                  message ? message : _("the document is not well-formed"));
+        return NULL;
+    }
+    return g_steal_pointer(&doc);
+}
+
+/* --- look ----------------------------------------------------------------------------------- */
+
+xmlNode *xml_element(xmlNode *node)
+{
+    while (node && (node->type != XML_ELEMENT_NODE || node->ns))
+        node = node->next;
+    return node;
+}
+
+xmlNode *xml_child(const xmlNode *node, const char *name)
+{
+    if (!node)
+        return NULL;
+    for (xmlNode *child = xml_element(node->children); child; child = xml_element(child->next))
+        if (xml_is(child, name))
+            return child;
+    return NULL;
+}
+
+static bool is_text(const xmlNode *node)
+{
+    return node->type == XML_TEXT_NODE || node->type == XML_CDATA_SECTION_NODE;
+}
+
+static void gather_text(const xmlNode *node, GString *out)
+{
+    for (; node; node = node->next)
+        if (is_text(node))
+            g_string_append(out, (const char *)node->content);
+        else if (node->type == XML_ELEMENT_NODE)
+            gather_text(node->children, out);
+}
+
+/* The text of a list of siblings, without a copy when it is in one piece. */
+static const char *text_of(const xmlNode *first, Arena *arena)
+{
+    g_autoptr(GString) text = NULL;
+
+    if (!first)
+        return "";
+    if (!first->next && is_text(first))
+        return first->content ? (const char *)first->content : "";
+    text = g_string_new(NULL);
+    gather_text(first, text);
+    return arena_strdup(arena, text->str);
+}
+
+const char *xml_text(const xmlNode *node, Arena *arena)
+{
+    return node ? text_of(node->children, arena) : NULL;
+}
+
+const char *xml_attribute(const xmlNode *node, const char *name, Arena *arena)
+{
+    if (!node)
+        return NULL;
+    for (const xmlAttr *at = node->properties; at; at = at->next)
+        if (!at->ns && strcmp((const char *)at->name, name) == 0)
+            return text_of(at->children, arena);
+    return NULL;
+}
+
+/* --- write ---------------------------------------------------------------------------------- */
+
+/* g_string_append_len without its checks and calls: a document is some hundred small pieces. */
+static inline void put(GString *out, const char *text, size_t size)
+{
+    if (G_UNLIKELY(out->len + size >= out->allocated_len)) {
+        g_string_append_len(out, text, (gssize)size);
+        return;
+    }
+    memcpy(out->str + out->len, text, size);
+    out->len += size;
+    out->str[out->len] = '\0';
+}
+
+static inline void put_string(GString *out, const char *text)
+{
+    put(out, text, strlen(text));
+}
+
+enum { ANYWHERE = 1, IN_ATTRIBUTE };
+
+/* Which characters are written as references, and where. */
+static const uint8_t special[256] = {
+    ['\0'] = ANYWHERE, ['&'] = ANYWHERE, ['<'] = ANYWHERE, ['>'] = ANYWHERE, ['\''] = ANYWHERE, ['"'] = ANYWHERE,
+    ['\r'] = ANYWHERE,    /* bare, a parser would read a line feed */
+    ['\n'] = IN_ATTRIBUTE, ['\t'] = IN_ATTRIBUTE,    /* bare, a parser would read a space */
+};
+
+static const char *reference_of(char c)
+{
+    switch (c) {
+    case '&':
+        return "&amp;";
+    case '<':
+        return "&lt;";
+    case '>':
+        return "&gt;";
+    case '\'':
+        return "&apos;";
+    case '"':
+        return "&quot;";
+    case '\r':
+        return "&#13;";
+    case '\n':
+        return "&#10;";
+    case '\t':
+        return "&#9;";
+    }
+    g_assert_not_reached();
+}
+
+static void put_escaped(GString *out, const char *text, uint8_t where)
+{
+    for (;;) {
+        const char *start = text;
+
+        while (special[(uint8_t)*text] == 0 || special[(uint8_t)*text] > where)
+            text++;
+        put(out, start, (size_t)(text - start));
+        if (*text == '\0')
+            return;
+        put_string(out, reference_of(*text++));
+    }
+}
+
+void xml_put_escaped(GString *out, const char *text)
+{
+    put_escaped(out, text, ANYWHERE);
+}
+
+void xml_put_attribute(GString *out, const char *name, const char *value)
+{
+    if (!value)
+        return;
+    put(out, " ", 1);
+    put_string(out, name);
+    put_string(out, "='");
+    put_escaped(out, value, IN_ATTRIBUTE);
+    put(out, "'", 1);
+}
+
+static void put_indent(GString *out, unsigned depth)
+{
+    static const char spaces[] = "                                ";
+
+    for (size_t n = 2 * (size_t)depth; n > 0;) {
+        size_t some = MIN(n, sizeof spaces - 1);
+
+        put(out, spaces, some);
+        n -= some;
+    }
+}
+
+static void put_attributes(GString *out, const xmlNode *node)
+{
+    Arena arena;
+
+    arena_init(&arena, NULL, 0);
+    for (const xmlAttr *at = node->properties; at; at = at->next)
+        if (!at->ns)
+            xml_put_attribute(out, (const char *)at->name, text_of(at->children, &arena));
+    arena_reset(&arena);
+}
+
+/* The text of an element that has no element in it; true when there was some. */
+static bool put_text(GString *out, const xmlNode *node)
+{
+    bool some = false;
+
+    for (const xmlNode *part = node->children; part; part = part->next)
+        if (is_text(part) && part->content && part->content[0] != '\0') {
+            if (!some)
+                put(out, ">", 1);
+            some = true;
+            xml_put_escaped(out, (const char *)part->content);
+        }
+    return some;
+}
+
+void xml_put_element(GString *out, const xmlNode *node, unsigned depth)
+{
+    const char *name = (const char *)node->name;
+
+    if (out->len > XML_PUT_LIMIT)
+        return;
+    put_indent(out, depth);
+    put(out, "<", 1);
+    put_string(out, name);
+    put_attributes(out, node);
+    if (xml_element(node->children)) {
+        put_string(out, ">\n");
+        xml_put_children(out, node, depth + 1);
+        put_indent(out, depth);
+    } else if (!put_text(out, node)) {
+        put_string(out, "/>\n");
+        return;
+    }
+    put_string(out, "</");
+    put_string(out, name);
+    put_string(out, ">\n");
+}
+
+bool xml_put_children(GString *out, const xmlNode *node, unsigned depth)
+{
+    xmlNode *child = xml_element(node->children);
+    bool some = child != NULL;
+
+    for (; child; child = xml_element(child->next))
+        xml_put_element(out, child, depth);
+    return some;
+}
+
+bool xml_put_ordered(GString *out, const xmlNode *node, unsigned depth, const XmlOrder *order)
+{
+    bool some = false;
+
+    for (; order->name; order++)
+        for (xmlNode *child = xml_element(node->children); child; child = xml_element(child->next)) {
+            if (!xml_is(child, order->name))
+                continue;
+            xml_put_element(out, child, depth);
+            some = true;
+            if (!order->repeated)
+                break;
+        }
+    return some;
+}

@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The admin program on its own socket: who may use it, and what of it is answered.
+ * Everything here runs on the I/O threads, in the control lane, and waits for nothing, so that an
+ * administrator gets an answer however busy the server is. Takes no lock. */
+#include "server/server.h"
+
+#include <unistd.h>
+
+#include "base/i18n.h"
+#include "base/log.h"
+#include "rpc/admin-rows.h"
+#include "rpc/admin-types.h"
+
+/* The release of the protocol that we speak. */
+#define LIB_VERSION 9000000
+
+static const Program *const programs[] = { &admin_program, NULL };
+
+typedef struct AdminSession {
+    Server *server;
+    Client *client;
+    bool open;
+} AdminSession;
+
+typedef int (*AdminOp)(AdminSession *session, Call *call, const void *args, void *result);
+
+static int refuse_flags(Call *call, uint32_t flags)
+{
+    return error_set(&call->error, VIR_FROM_ADMIN, VIR_ERR_INVALID_ARG, _("unsupported flags (0x%x) in %s"), flags,
+                     call->proc->name);
+}
+
+/* Only the user that the server runs as, and root. */
+static bool is_trusted(const AdminSession *session)
+{
+    uid_t uid = client_identity(session->client)->uid;
+
+    return uid == geteuid() || uid == 0;
+}
+
+static int admin_open(AdminSession *session, Call *call, const void *data, void *result)
+{
+    const AdminConnectOpenArgs *args = data;
+
+    if (args->flags)
+        return refuse_flags(call, args->flags);
+    session->open = true;
+    return 0;
+}
+
+static int admin_close(AdminSession *session, Call *call, const void *args, void *result)
+{
+    client_close_after_replies(session->client);
+    return 0;
+}
+
+static int admin_lib_version(AdminSession *session, Call *call, const void *args, void *out)
+{
+    AdminConnectGetLibVersionResult *result = out;
+
+    result->libVer = LIB_VERSION;
+    return 0;
+}
+
+static Service *services(AdminSession *session, unsigned i)
+{
+    return i == 0 ? session->server->service : session->server->admin;
+}
+
+static int list_servers(AdminSession *session, Call *call, const void *data, void *out)
+{
+    const AdminConnectListServersArgs *args = data;
+    AdminConnectListServersResult *result = out;
+
+    if (args->flags)
+        return refuse_flags(call, args->flags);
+    result->ret = 2;
+    if (!args->need_results)
+        return 0;
+    result->n_servers = 2;
+    result->servers = arena_array(&call->arena, 2, sizeof *result->servers);
+    for (unsigned i = 0; i < 2; i++)
+        result->servers[i].name = service_name(services(session, i));
+    return 0;
+}
+
+static int lookup_server(AdminSession *session, Call *call, const void *data, void *out)
+{
+    const AdminConnectLookupServerArgs *args = data;
+    AdminConnectLookupServerResult *result = out;
+
+    if (args->flags)
+        return refuse_flags(call, args->flags);
+    for (unsigned i = 0; i < 2; i++)
+        if (strcmp(service_name(services(session, i)), args->name) == 0) {
+            result->srv.name = service_name(services(session, i));
+            return 0;
+        }
+    return error_set(&call->error, VIR_FROM_ADMIN, VIR_ERR_NO_SERVER, _("no server with matching name '%s'"),
+                     args->name);
+}
+
+static void free_text(Call *call)
+{
+    g_free(call->server);
+}
+
+/* Text that lives as long as the call. */
+static const char *keep_text(Call *call, char *text)
+{
+    call->server = text;
+    call->on_end = free_text;
+    return text;
+}
+
+static int get_outputs(AdminSession *session, Call *call, const void *data, void *out)
+{
+    const AdminConnectGetLoggingOutputsArgs *args = data;
+    AdminConnectGetLoggingOutputsResult *result = out;
+
+    if (args->flags)
+        return refuse_flags(call, args->flags);
+    result->outputs = keep_text(call, log_get_outputs(&result->noutputs));
+    return 0;
+}
+
+static int get_filters(AdminSession *session, Call *call, const void *data, void *out)
+{
+    const AdminConnectGetLoggingFiltersArgs *args = data;
+    AdminConnectGetLoggingFiltersResult *result = out;
+
+    if (args->flags)
+        return refuse_flags(call, args->flags);
+    result->filters = keep_text(call, log_get_filters(&result->nfilters));
+    return 0;
+}
+
+static int set_outputs(AdminSession *session, Call *call, const void *data, void *out)
+{
+    const AdminConnectSetLoggingOutputsArgs *args = data;
+
+    if (args->flags)
+        return refuse_flags(call, args->flags);
+    return log_set_outputs(args->outputs, &call->error);
+}
+
+static int set_filters(AdminSession *session, Call *call, const void *data, void *out)
+{
+    const AdminConnectSetLoggingFiltersArgs *args = data;
+
+    if (args->flags)
+        return refuse_flags(call, args->flags);
+    return log_set_filters(args->filters, &call->error);
+}
+
+static const AdminOp ops[] = {
+    [ADMIN_PROC_CONNECT_OPEN] = admin_open,
+    [ADMIN_PROC_CONNECT_CLOSE] = admin_close,
+    [ADMIN_PROC_CONNECT_GET_LIB_VERSION] = admin_lib_version,
+    [ADMIN_PROC_CONNECT_LIST_SERVERS] = list_servers,
+    [ADMIN_PROC_CONNECT_LOOKUP_SERVER] = lookup_server,
+    [ADMIN_PROC_CONNECT_GET_LOGGING_OUTPUTS] = get_outputs,
+    [ADMIN_PROC_CONNECT_GET_LOGGING_FILTERS] = get_filters,
+    [ADMIN_PROC_CONNECT_SET_LOGGING_OUTPUTS] = set_outputs,
+    [ADMIN_PROC_CONNECT_SET_LOGGING_FILTERS] = set_filters,
+};
+
+static int run(AdminSession *session, Call *call, void **result)
+{
+    const Proc *proc = call->proc;
+    XdrIn in = { call->payload, call->payload + call->payload_size, &call->arena, NULL };
+    void *args = proc->args_size ? arena_zalloc(&call->arena, proc->args_size) : NULL;
+    AdminOp op = proc->number < G_N_ELEMENTS(ops) ? ops[proc->number] : NULL;
+
+    *result = proc->result_size ? arena_zalloc(&call->arena, proc->result_size) : NULL;
+    if (!is_trusted(session))
+        return error_set(&call->error, VIR_FROM_RPC, VIR_ERR_AUTH_FAILED, _("user %u may not administer this server"),
+                         (unsigned)client_identity(session->client)->uid);
+    if (proc->decode && !proc->decode(&in, args))
+        return error_set(&call->error, VIR_FROM_RPC, VIR_ERR_RPC, _("cannot read the arguments of %s: %s"),
+                         proc->name, in.failed);
+    if (!session->open && op != admin_open)
+        return error_set(&call->error, VIR_FROM_RPC, VIR_ERR_INTERNAL_ERROR, _("connection not open"));
+    if (!op)
+        return error_set(&call->error, VIR_FROM_ADMIN, VIR_ERR_NO_SUPPORT, "%s",
+                         *proc->api ? proc->api : proc->name);
+    return op(session, call, args, *result);
+}
+
+static void serve(Call *call)
+{
+    void *result = NULL;
+
+    if (run(client_session(call->client), call, &result) < 0)
+        call_fail(call);
+    else
+        call_reply(call, result);
+}
+
+static Lane choose_lane(Client *client, const Proc *proc)
+{
+    (void)client;
+    (void)proc;
+    return LANE_CONTROL;
+}
+
+static bool abandon(Call *call)
+{
+    (void)call;
+    g_assert_not_reached();    /* nothing is ever parked here */
+}
+
+static void new_session(Client *client)
+{
+    AdminSession *session = g_new0(AdminSession, 1);
+
+    session->server = service_data(client_service(client));
+    session->client = client;
+    client_set_session(client, session);
+}
+
+static void free_session(Client *client)
+{
+    g_free(client_session(client));
+}
+
+const ServiceOps admin_service_ops = {
+    .programs = programs,
+    .lane = choose_lane,
+    .serve = serve,
+    .abandon = abandon,
+    .client_new = new_session,
+    .client_free = free_session,
+};

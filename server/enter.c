@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* (8) The one doorway to operations: answers for what a driver leaves out, lets the configured
+ * wrappers see every operation, and insists that an operation keeps its contract: the declared job is
+ * held, a failure has set an error, a success has not. Any thread that serves calls; takes no lock. */
+#include "server/server.h"
+
+#include "base/i18n.h"
+#include "rpc/lxc-rows.h"
+#include "rpc/qemu-rows.h"
+#include "rpc/remote-rows.h"
+#include "server/invoke.h"
+
+const Invoke *invoke_find(const Program *program, const Proc *proc)
+{
+    if (program == &remote_program)
+        return &remote_invoke[proc->number];
+    if (program == &qemu_program)
+        return &qemu_invoke[proc->number];
+    return program == &lxc_program ? &lxc_invoke[proc->number] : NULL;
+}
+
+bool enter_offered(const Host *host, const Program *program, const Proc *proc, const Hand *hand)
+{
+    const Invoke *invoke;
+
+    if (hand)
+        return !hand->offered || hand->offered(host->driver);
+    invoke = invoke_find(program, proc);
+    return invoke && invoke->invoke && *(void *const *)((const char *)host->driver + invoke->op_at) != NULL;
+}
+
+int enter_not_supported(const Proc *proc, Error *error)
+{
+    return error_set(error, proc->error_domain, VIR_ERR_NO_SUPPORT, "%s", *proc->api ? proc->api : proc->name);
+}
+
+int enter(Op *op, const void *args, void *result)
+{
+    Wrap *wrap = op->host ? op->host->wrap : NULL;
+    int r;
+
+    g_assert(op->proc->job == JOB_NONE || op->ticket);
+    r = wrap ? wrap->around(wrap, op, args, result) : op->invoke(op, args, result);
+    g_assert((r == 0) == (op->error->code == VIR_ERR_OK));
+    return r;
+}

@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Putting the server together from its configuration, and taking it apart.
+ * Main thread only; takes no lock of its own. */
+#include "server/run.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/i18n.h"
+#include "base/log.h"
+#include "drivers/test/driver.h"
+#include "server/socket.h"
+#include "server/systemd.h"
+
+LOG_SOURCE("server.run");
+
+/* How long running calls may take to finish when the server stops. */
+enum { STOP_SECONDS = 5 };
+
+static const Driver *const drivers[] = { &test_driver, NULL };
+
+static ServiceLimits remote_limits(const Config *config)
+{
+    return (ServiceLimits){
+        .max_clients = (unsigned)config->max_clients,
+        .max_client_requests = (unsigned)config->max_client_requests,
+        .max_client_queue = (unsigned)config->max_client_queue,
+        .max_client_parked = (unsigned)config->max_client_parked,
+        .max_client_streams = (unsigned)config->max_client_streams,
+        .max_client_output = (unsigned)config->max_client_output,
+        .max_client_events = (unsigned)config->max_client_events,
+        .write_timeout = (unsigned)config->client_write_timeout,
+        .keepalive_interval = config->keepalive_interval,
+        .keepalive_count = (unsigned)config->keepalive_count,
+    };
+}
+
+static ServiceLimits admin_limits(const Config *config)
+{
+    ServiceLimits limits = remote_limits(config);
+
+    limits.max_clients = (unsigned)config->admin_max_clients;
+    limits.max_client_requests = (unsigned)config->admin_max_client_requests;
+    limits.keepalive_interval = config->admin_keepalive_interval;
+    limits.keepalive_count = (unsigned)config->admin_keepalive_count;
+    return limits;
+}
+
+static int set_up_log(const Config *config, Error *error)
+{
+    if (log_set_level((LogLevel)config->log_level, error) < 0)
+        return -1;
+    if (log_set_filters(config->log_filters, error) < 0)
+        return -1;
+    return log_set_outputs(config->log_outputs, error);
+}
+
+/* What each of the three sockets is. */
+typedef struct SocketPlan {
+    SocketRole role;
+    bool admin, read_only;
+} SocketPlan;
+
+static const SocketPlan plans[] = {
+    { SOCKET_RW, false, false }, { SOCKET_RO, false, true }, { SOCKET_ADMIN, true, false },
+};
+
+static unsigned socket_mode(const Config *config, SocketRole role)
+{
+    if (role == SOCKET_ADMIN)
+        return config->unix_sock_admin_perms;
+    return role == SOCKET_RO ? config->unix_sock_ro_perms : config->unix_sock_rw_perms;
+}
+
+static Service *service_of(Server *server, const SocketPlan *plan)
+{
+    return plan->admin ? server->admin : server->service;
+}
+
+/* systemd's sockets are taken as they are; those that its units leave out are not made. */
+static int take_sockets(Server *server, const GArray *sockets)
+{
+    for (unsigned i = 0; i < sockets->len; i++) {
+        const ActivatedSocket *socket = &g_array_index(sockets, ActivatedSocket, i);
+
+        for (unsigned j = 0; j < G_N_ELEMENTS(plans); j++)
+            if (plans[j].role == socket->role)
+                service_listen(service_of(server, &plans[j]), socket->fd, plans[j].read_only);
+    }
+    return 0;
+}
+
+static int open_sockets(Server *server, Error *error)
+{
+    const Config *config = server->config;
+    g_autoptr(GArray) sockets = systemd_take_sockets(error);
+
+    if (!sockets)
+        return -1;
+    if (sockets->len > 0)
+        return take_sockets(server, sockets);
+    for (unsigned i = 0; i < G_N_ELEMENTS(plans); i++) {
+        const SocketPlan *plan = &plans[i];
+        g_autofree char *path = g_build_filename(config->unix_sock_dir, socket_role_name(plan->role), NULL);
+        int backlog = plan->admin ? config->admin_max_queued_clients : config->max_queued_clients;
+        int fd = socket_listen(path, socket_mode(config, plan->role), config->unix_sock_group, backlog, error);
+
+        if (fd < 0)
+            return -1;
+        service_listen(service_of(server, plan), fd, plan->read_only);
+    }
+    return 0;
+}
+
+/* Everything that server_start has made so far. */
+static void take_apart(Server *server)
+{
+    if (server->rpc)
+        rpc_free(server->rpc);
+    if (server->hosts)
+        hosts_free(server->hosts);
+    if (server->timers)
+        timers_free(server->timers);
+    wrap_free(server->wrap);
+    config_unref(server->config);
+    g_free(server);
+}
+
+static int open_default(Server *server, Error *error)
+{
+    Host *host = host_open(server->hosts, "", false, error);
+
+    if (!host)
+        return -1;
+    host_unref(host);
+    return 0;
+}
+
+Server *server_start(Config *config, Error *error)
+{
+    Server *server;
+    ServiceLimits limits = remote_limits(config), admin = admin_limits(config);
+    RpcSettings settings = {
+        .io_threads = config_io_threads(config),
+        .min_workers = (unsigned)config->min_workers, .max_workers = (unsigned)config->max_workers,
+        .prio_workers = (unsigned)config->prio_workers,
+    };
+
+    if (set_up_log(config, error) < 0)
+        return NULL;
+    for (char **warning = config->warnings; *warning; warning++)
+        log_warning("%s", *warning);
+    server = g_new0(Server, 1);
+    server->config = config_ref(config);
+    server->drivers = drivers;
+    server->job_timeout = config->domain_job_timeout * CLOCK_S;
+    server->hosts = hosts_new(server);
+    server->timers = timers_new();
+    server->rpc = rpc_new(&settings, server->timers);
+    server->service = service_new(server->rpc, "droverd", &remote_service_ops, &limits, server);
+    server->admin = service_new(server->rpc, "admin", &admin_service_ops, &admin, server);
+    if ((config->driver_wrap && wrap_new((const char *const *)config->driver_wrap, &server->wrap, error) < 0)
+        || open_default(server, error) < 0 || open_sockets(server, error) < 0) {
+        take_apart(server);
+        return NULL;
+    }
+    rpc_start(server->rpc);
+    return server;
+}
+
+static void set_limits(ServiceLimits *to, const ServiceLimits *from)
+{
+#define TAKE(member) __atomic_store_n(&to->member, from->member, __ATOMIC_RELAXED)
+    TAKE(max_clients);
+    TAKE(max_client_requests);
+    TAKE(max_client_queue);
+    TAKE(max_client_parked);
+    TAKE(max_client_streams);
+    TAKE(max_client_output);
+    TAKE(max_client_events);
+    TAKE(write_timeout);
+    TAKE(keepalive_interval);
+    TAKE(keepalive_count);
+#undef TAKE
+}
+
+void server_reload(Server *server, Config *config)
+{
+    ServiceLimits limits = remote_limits(config), admin = admin_limits(config);
+    Error error = ERROR_INIT;
+
+    log_reopen();
+    if (set_up_log(config, &error) < 0)
+        log_error("%s", error.message);
+    error_clear(&error);
+    for (char **warning = config->warnings; *warning; warning++)
+        log_warning("%s", *warning);
+    set_limits(service_limits(server->service), &limits);
+    set_limits(service_limits(server->admin), &admin);
+    __atomic_store_n(&server->job_timeout, config->domain_job_timeout * CLOCK_S, __ATOMIC_RELAXED);
+    log_info("the configuration was read again");
+}
+
+void server_stop(Server *server)
+{
+    rpc_quiesce(server->rpc);
+    hosts_interrupt(server->hosts);
+    if (!rpc_drain(server->rpc, clock_now() + STOP_SECONDS * CLOCK_S))
+        log_warning("calls still run after %d s, their clients are disconnected", STOP_SECONDS);
+    take_apart(server);
+}

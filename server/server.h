@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* droverd put together: the one root of everything that lives while it runs, and what each client
+ * has on it. Made in main, handed down; nothing else is global. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/timer.h"
+#include "drivers/driver.h"
+#include "drivers/wrap/wrap.h"
+#include "rpc/rpc.h"
+#include "server/config.h"
+
+typedef struct Server Server;
+typedef struct Session Session;
+typedef struct Serve Serve;
+typedef struct Hosts Hosts;
+typedef struct Subscription Subscription;
+
+struct Server {
+    /* fixed after the start */
+    Config *config;
+    Timers *timers;
+    Rpc *rpc;
+    Service *service;          /* hypervisors */
+    Service *admin;
+    Hosts *hosts;
+    const Driver *const *drivers;    /* NULL-terminated */
+    Wrap *wrap;                /* around every driver; NULL: none */
+    /* relaxed atomics */
+    int64_t job_timeout;       /* nanoseconds that a call may wait for a domain */
+    uint64_t announced;        /* events so far: their order */
+};
+
+/* What one client has. Made when it is accepted, freed when its last call has ended. */
+struct Session {
+    /* fixed */
+    Server *server;
+    Client *client;
+    /* set once by connect.open, before `host` */
+    bool read_only;
+    /* atomic: set once; owned reference */
+    Host *host;
+    int opening;               /* atomic: a connect.open is under way */
+    /* owned by the I/O thread */
+    Subscription *subscriptions;
+    int next_callback;
+    bool close_callback;
+};
+
+/* The open host of a session, NULL before connect.open has ended. Any thread. */
+static inline Host *session_host(Session *session)
+{
+    return __atomic_load_n(&session->host, __ATOMIC_ACQUIRE);
+}
+
+/* One call on its way through the server; lives in the call's arena. */
+struct Serve {
+    Op op;
+    JobTicket ticket;
+    Call *call;
+    Session *session;
+    const Proc *proc;          /* the call's, or the newer procedure that serves it */
+    const struct Invoke *older;    /* how the call's arguments and result become the newer one's; NULL: they are */
+    void *older_result;
+    const struct Hand *hand;   /* NULL: a driver's operation */
+    void *args, *result;
+    DomainConfig *document;    /* what a hand-written operation has parsed; owned */
+    bool job_granted;          /* set by whoever resumes the call */
+};
+
+/* An operation that the server answers itself, or that is more than one operation of a driver. */
+typedef struct Hand {
+    /* Finds or claims serve->op.domain for calls in the domain lane whose arguments don't name one; NULL: the row
+     * says where the handle is. 0, or -1 and op.error. Runs again when the domain has gone meanwhile. */
+    int (*prepare)(Serve *serve);
+    /* As an operation of a driver. */
+    int (*run)(Op *op, const void *args, void *result);
+    /* Whether the host's driver can do it; NULL: always. */
+    bool (*offered)(const Driver *driver);
+    /* Instead of `run`, when the call was refused or its client left: gives back what `prepare` claimed. May be NULL. */
+    void (*cancel)(Serve *serve);
+} Hand;
+
+/* The Serve around an Op. */
+static inline Serve *serve_of(Op *op)
+{
+    return (Serve *)(void *)((char *)op - offsetof(Serve, op));
+}
+
+/* --- serve.c -------------------------------------------------------------------------------- */
+extern const ServiceOps remote_service_ops;
+
+/* --- access.c ------------------------------------------------------------------------------- */
+/* (7) Whether this client may make this call; -1 and an error when not. Looks at the row and the flags alone. */
+int access_check(const Session *session, const Proc *proc, const void *args, Error *error);
+
+/* --- enter.c -------------------------------------------------------------------------------- */
+/* How a row reaches its operation; NULL when the program has no operations. */
+const struct Invoke *invoke_find(const Program *program, const Proc *proc);
+/* (8) The one doorway to operations. */
+int enter(Op *op, const void *args, void *result);
+/* Whether the host's driver offers it. */
+bool enter_offered(const Host *host, const Program *program, const Proc *proc, const Hand *hand);
+/* Sets VIR_ERR_NO_SUPPORT for a row; returns -1. */
+int enter_not_supported(const Proc *proc, Error *error);
+
+/* --- host.c --------------------------------------------------------------------------------- */
+Hosts *hosts_new(Server *server);
+/* No session may have one open. */
+void hosts_free(Hosts *hosts);
+/* Opens what a URI means ("" is the configured default), or finds it open. Owned reference; NULL and
+ * VIR_ERR_NO_CONNECT when no driver wants it. May block: workers and the main thread only. */
+Host *host_open(Hosts *hosts, const char *uri, bool read_only, Error *error);
+/* The server stops: what waits for a domain of a shared host is refused, what runs is asked to end. */
+void hosts_interrupt(Hosts *hosts);
+void host_unref(Host *host);
+Host *host_ref(Host *host);
+
+/* --- event.c -------------------------------------------------------------------------------- */
+/* Host.announce: encodes once, hands to the I/O threads. Any thread. */
+void event_announce(Host *host, const DriverEvent *event);
+void event_forget(Session *session);    /* all subscriptions; I/O thread */
+
+/* --- ops ------------------------------------------------------------------------------------- */
+/* By procedure number; entries without `run` are a driver's. */
+extern const Hand remote_hands[];
+extern const unsigned n_remote_hands;
+const Hand *hand_find(const Program *program, const Proc *proc);
+
+/* --- admin.c --------------------------------------------------------------------------------- */
+extern const ServiceOps admin_service_ops;

@@ -1,0 +1,654 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The program itself: options, configuration, start and stop, sockets, activation, administration."""
+
+import glob
+import grp
+import os
+import pwd
+import re
+import signal
+import socket
+import stat
+import subprocess
+
+import pytest
+
+import harness
+import wire
+from harness import wait_until
+from wire import optional, string, u32
+
+as_root = pytest.mark.skipif(os.getuid() != 0, reason="needs root to become another user")
+
+
+def run_program(server, *args, timeout=20, **kw):
+    """Runs the server's program to its end, with the output together."""
+    return subprocess.run(
+        [server.program, *args],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=timeout * server.slow,
+        env=server.environment(),
+        **kw,
+    )
+
+
+def run_to_failure(server, config=None):
+    """Starts the server with these lines of configuration; it must refuse. Gives what it says."""
+    if config is not None:
+        server.write_config = lambda: open(server.config_path, "w").write(config)
+    server.launch()
+    code = server.ended()
+    assert code not in (0, None) and code > 0, f"it ended with {code}"
+    return server.log()
+
+
+# --- options
+
+
+def test_version_and_help(make_server):
+    server = make_server(start=False)
+    r = run_program(server, "--version")
+    assert r.returncode == 0 and re.search(r"\d+\.\d+", r.stdout)
+    r = run_program(server, "--help")
+    assert r.returncode == 0
+    for option in ("--config", "--pid-file", "--daemon", "--verbose", "--version") + (
+        ("--root",) if server.kind == "drover" else ()
+    ):
+        assert option in r.stdout
+
+
+def test_unknown_options_are_refused(make_server):
+    r = run_program(make_server(start=False), "--nonesuch")
+    assert r.returncode > 0
+    assert "nonesuch" in r.stdout
+
+
+def test_pid_file_holds_the_pid_while_it_runs(make_server):
+    server = make_server()
+    with open(server.pid_path) as f:
+        assert int(f.read()) == server.pid
+    server.stop()
+    if server.kind == "drover":
+        assert not os.path.exists(server.pid_path)
+
+
+def test_daemon_returns_when_it_is_ready(make_server):
+    server = make_server(start=False, args=["--daemon"])
+    server.config["log_outputs"] = f"3:file:{server.log_path}"  # a daemon has no stderr
+    server.launch()
+    assert server.ended() == 0
+    with open(server.pid_path) as f:
+        pid = int(f.read())
+    try:
+        # No waiting: whoever started it may connect at once.
+        assert server.open().version() > 0
+        assert pid != server.pid
+        assert os.readlink(f"/proc/{pid}/cwd") == "/"
+    finally:
+        server.release()
+        os.kill(pid, signal.SIGTERM)
+    wait_until(
+        lambda: not os.path.exists(f"/proc/{pid}") or "Z" in open(f"/proc/{pid}/stat").read().split(),
+        "it has ended",
+    )
+
+
+@pytest.mark.drover("an option of drover")
+def test_root_puts_all_default_paths_below_it(make_server):
+    server = make_server(start=False)
+    del server.config["unix_sock_dir"]
+    root = os.path.join(server.directory, "root")
+    server.launch()
+    paths = wait_until(
+        lambda: glob.glob(f"{root}/**/libvirt-sock", recursive=True), "a socket below the root"
+    )
+    assert paths == [f"{root}/run/drover/libvirt-sock"] or os.getuid() != 0
+    server.rw = paths[0]
+    wait_until(server.answers, "it answers")
+    assert server.open().version() > 0
+
+
+def test_verbose_says_more(make_server):
+    quiet, loud = make_server(), make_server(start=False, args=["--verbose"])
+    del loud.config["log_outputs"]
+    loud.start()
+    assert len(loud.log()) >= len(quiet.log())
+
+
+# --- configuration
+
+
+@pytest.mark.drover("libvirtd ignores what it does not know")
+@pytest.mark.parametrize(
+    "line, key",
+    [
+        ("nonesuch = 1", "nonesuch"),
+        ("max_clients = \"many\"", "max_clients"),
+        ("max_clients = -1", "max_clients"),
+        ("unix_sock_dir = 5", "unix_sock_dir"),
+        ("driver_wrap = [ \"delay wrong=1\" ]", "driver_wrap"),
+        ("auth_unix_rw = \"magic\"", "auth_unix_rw"),
+        ("unix_sock_rw_perms = \"0999\"", "unix_sock_rw_perms"),
+        ("log_filters = \"9:x\"", "log_filters"),
+    ],
+)
+def test_a_mistake_in_the_configuration_is_named_with_file_line_and_key(make_server, line, key):
+    server = make_server(start=False)
+    server.config.pop(key, None)  # of two lines with the same key one is only warned about
+    text = harness.format_config(server.config) + f"\n# a comment\n{line}\n"
+    said = run_to_failure(server, text)
+    assert key in said
+    assert "server.conf" in said
+    lines = text.splitlines()
+    numbers = [i for i, one in enumerate(lines, 1) if one and one in line.splitlines()]
+    assert any(re.search(rf"server\.conf:{n}\b", said) for n in numbers), said
+
+
+@pytest.mark.drover("its messages are drover's own")
+@pytest.mark.parametrize(
+    "line",
+    [
+        "max_clients",
+        "= 5",
+        "max_clients = ",
+        "max_clients = [ 1",
+        "unix_sock_dir = \"/x",
+        "max_clients = 5 6",
+        "\"a\" = 1",
+    ],
+)
+def test_lines_that_cannot_be_read_are_named(make_server, line):
+    server = make_server(start=False)
+    text = harness.format_config(server.config) + line + "\n"
+    said = run_to_failure(server, text)
+    assert re.search(r"server\.conf:\d+\b", said), said
+
+
+def test_a_missing_configuration_file_is_an_error_when_it_was_asked_for(make_server):
+    server = make_server(start=False)
+    server.write_config = lambda: None
+    server.launch()
+    assert server.ended() > 0
+    assert "server.conf" in server.log()
+
+
+def test_syntax_of_libvirtd_conf_is_understood(make_server):
+    server = make_server(start=False)
+    text = harness.format_config(server.config) + (
+        "\n# a comment\n   \n\tmax_clients=17 # behind it\nmax_anonymous_clients=17\nmin_workers   =   2\n"
+        "max_workers = 3\n"
+        "log_filters = \"3:rpc 4:conf\"\nsasl_allowed_username_list = [\n  \"a\",\n  \"b\"\n]\n"
+        "access_drivers = [ ]\nhost_uuid_source = 'smbios'\n"
+    )
+    server.write_config = lambda: open(server.config_path, "w").write(text)
+    server.start()
+    assert server.open().version() > 0
+
+
+@pytest.mark.drover("it is libvirtd's own file")
+def test_every_key_of_an_existing_libvirtd_conf_is_taken(make_server):
+    try:
+        with open("/etc/libvirt/libvirtd.conf") as f:
+            lines = f.read().splitlines()
+    except OSError:
+        pytest.skip("libvirtd's sample configuration is not installed")
+    server = make_server(start=False)
+    text = harness.format_config(server.config)
+    for line in lines:
+        m = re.match(r"#?([a-z_]+) *= *(.*\S)$", line)
+        # Not those that the test needs otherwise, lists over lines, an example, and what can't be done yet.
+        if (
+            m
+            and m[1] not in server.config
+            and not m[2].startswith("[")
+            and m[1] not in ("unix_sock_group", "host_uuid", "audit_level")
+        ):
+            text += f"{m[1]} = {m[2]}\n"
+    server.write_config = lambda: open(server.config_path, "w").write(text)
+    server.start()
+    assert server.open().version() > 0
+    assert "tls" in server.log()  # what comes later is named
+
+
+@pytest.mark.drover("libvirtd reads its drivers' files again")
+def test_sighup_reads_the_configuration_again(make_server):
+    server = make_server()
+    c = server.open()
+    moved = os.path.join(server.directory, "moved-log")
+    server.config["log_outputs"] = f"1:file:{moved}"
+    server.config["log_level"] = 1
+    server.write_config()
+    server.process.send_signal(signal.SIGHUP)
+    wait_until(lambda: os.path.exists(moved), "the new log")
+    server.baseline += 1  # that file
+    assert c.version() > 0
+
+
+@pytest.mark.drover("libvirtd reads its drivers' files again")
+def test_sighup_with_a_broken_configuration_changes_nothing_and_is_logged(make_server):
+    server = make_server()
+    c = server.open()
+    server.config["nonesuch"] = 1
+    server.write_config()
+    server.process.send_signal(signal.SIGHUP)
+    wait_until(lambda: "nonesuch" in server.log(), "the mistake in the log")
+    assert c.version() > 0
+    assert server.open().version() > 0
+
+
+def test_sighup_keeps_connections(make_server):
+    server = make_server()
+    c = server.open()
+    for _ in range(5):
+        server.process.send_signal(signal.SIGHUP)
+        assert c.version() > 0
+    assert server.open().version() > 0
+
+
+# --- start and stop
+
+
+def test_a_second_instance_is_refused_and_harms_nothing(make_server, program, kind):
+    server = make_server()
+    c = server.open()
+    second = harness.Server(kind, program, server.directory)
+    second.log_path = os.path.join(server.directory, "second-log")
+    second.launch()
+    assert second.ended() > 0
+    assert second.log()
+    assert c.version() > 0
+    assert server.open().version() > 0
+
+
+@pytest.mark.drover("libvirtd looks at its pid file only")
+def test_a_second_instance_on_the_same_sockets_is_refused(make_server, program, kind):
+    server = make_server()
+    other = make_server(start=False)
+    other.config["unix_sock_dir"] = server.sockets
+    other.launch()
+    assert other.ended() > 0
+    assert server.open().version() > 0
+
+
+def test_stale_sockets_are_replaced(make_server):
+    server = make_server()
+    server.kill()
+    assert os.path.exists(server.rw)
+    server.start()
+    assert server.open().version() > 0
+
+
+def test_sigterm_ends_in_order_and_takes_the_sockets_away(make_server):
+    server = make_server()
+    idle = [server.open() for _ in range(20)]
+    server.terminate()
+    assert server.ended() == 0
+    for c in idle:
+        assert c.closed_by_server(5)
+    for path in (server.rw, server.ro, server.admin):
+        assert not os.path.exists(path)
+
+
+def test_sigint_ends_in_order_too(make_server):
+    server = make_server()
+    server.process.send_signal(signal.SIGINT)
+    assert server.ended() == 0
+
+
+@pytest.mark.drover("the call is held up by a wrapper of the driver")
+@pytest.mark.parametrize("ms", [700, 600000])
+def test_sigterm_with_a_running_call_lets_it_finish_or_tells_it(make_server, ms):
+    server = make_server({"driver_wrap": [f"delay ms={ms} procedure=domain.suspend domain=test"]})
+    c, parked = server.open(), server.open()
+    t = c.lookup("test").encode()
+    serial = c.request(wire.DOMAIN_SUSPEND, t)
+    c.version()
+    waits = parked.request(wire.DOMAIN_REBOOT, t + u32(0))
+    parked.version()
+    server.terminate()
+    assert c.reply(serial, 10 * server.slow)
+    assert parked.reply(waits, 10 * server.slow)
+    assert server.ended() == 0
+
+
+@pytest.mark.limit(120)
+def test_it_starts_and_stops_many_times(make_server):
+    server = make_server(start=False)
+    for _ in range(20):
+        server.start()
+        assert server.open().version() > 0
+        server.stop()
+
+
+def test_sigterm_under_load_ends_in_order(make_server):
+    server = make_server()
+    clients = [server.open() for _ in range(8)]
+    for c in clients:
+        c.sock.setblocking(False)
+        calls = b"".join(
+            wire.frame(wire.DOMAIN_DEFINE_XML, string(wire.domain_xml(f"vm{i}")), serial=i)
+            for i in range(300)
+        )
+        c.sock.send(calls)
+    server.terminate()
+    assert server.ended() == 0
+
+
+# --- systemd
+
+
+def test_systemd_is_told_when_it_is_ready(make_server):
+    server = make_server(start=False)
+    path = os.path.join(server.directory, "notify")
+    told = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    told.bind(path)
+    told.settimeout(20 * server.slow)
+    environment = server.environment
+    server.environment = lambda: {**environment(), "NOTIFY_SOCKET": path}
+    server.launch()
+    while b"READY=1" not in told.recv(4096):
+        pass
+    assert server.open().version() > 0  # ready means ready
+    server.release()
+    server.terminate()
+    if server.kind == "drover":
+        while b"STOPPING=1" not in told.recv(4096):
+            pass
+    assert server.ended() == 0
+    told.close()
+
+
+ACTIVATE = """import os, sys
+for i, fd in enumerate(sys.argv[1].split(',')):
+    os.dup2(int(fd), 3 + i, inheritable=True)
+os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS=str(i + 1))
+if sys.argv[2]:
+    os.environ['LISTEN_FDNAMES'] = sys.argv[2]
+os.execv(sys.argv[3], sys.argv[3:])
+"""
+
+
+def socket_names(server, *kinds):
+    """libvirtd wants its own units' names; drover knows its sockets by their paths."""
+    return ":".join(f"libvirtd{k}.socket" for k in kinds) if server.kind == "libvirtd" else ""
+
+
+def test_sockets_from_systemd_are_used(make_server):
+    server = make_server(start=False)
+    listeners = []
+    for path, mode in ((server.rw, 0o777), (server.ro, 0o777), (server.admin, 0o700)):
+        s = socket.socket(socket.AF_UNIX)
+        s.bind(path)
+        os.chmod(path, mode)
+        s.listen(30)
+        listeners.append(s)
+    # Numbers that are out of the way of 3, 4 and 5.
+    high = [os.dup2(s.fileno(), 100 + i) for i, s in enumerate(listeners)]
+    early = server.connect()
+    early.send(wire.frame(wire.AUTH_LIST, serial=1))
+    command = server.command
+    server.command = (
+        lambda: [
+            "/usr/bin/python3",
+            "-c",
+            ACTIVATE,
+            ",".join(map(str, high)),
+            socket_names(server, "", "-ro", "-admin"),
+        ]
+        + command()
+    )
+    inode = os.stat(server.rw).st_ino
+    server.launch(pass_fds=high)
+    for fd in high:
+        os.close(fd)
+    assert early.reply(1).status == wire.OK  # who connected before it ran is served
+    assert server.open().version() > 0
+    ro = server.open(path=server.ro)
+    assert ro.error_of(wire.DOMAIN_SUSPEND, ro.lookup("test").encode()).code == 29
+    if server.kind == "drover":
+        assert server.virt_admin("srv-list").rows()
+    assert os.stat(server.rw).st_ino == inode
+    server.release()
+    server.terminate()
+    assert server.ended() == 0
+    assert os.path.exists(server.rw), "the socket is systemd's and stays"
+    for s in listeners:
+        s.close()
+
+
+def test_systemd_socket_activate_starts_it_on_the_first_connection(make_server):
+    server = make_server(start=False)
+    tool = "/usr/bin/systemd-socket-activate"
+    if not os.access(tool, os.X_OK):
+        pytest.skip("systemd-socket-activate is not installed")
+    command, environment = server.command, server.environment
+    keep = [
+        f"--setenv={k}" for k in environment() if k not in os.environ or environment()[k] != os.environ.get(k)
+    ]
+    names = socket_names(server, "", "-ro")
+    keep += [f"--fdname={names}"] if names else []
+    server.command = lambda: [tool, "-l", server.rw, "-l", server.ro] + keep + command()
+    server.launch()
+    wait_until(lambda: os.path.exists(server.ro), "the sockets")
+    assert server.open().version() > 0
+    server.release()
+    server.terminate()
+    server.process.wait(10 * server.slow)
+
+
+# --- sockets
+
+
+def mode_of(path):
+    return stat.S_IMODE(os.stat(path).st_mode)
+
+
+def test_default_modes_of_the_sockets(make_server):
+    server = make_server()
+    assert mode_of(server.ro) == 0o777
+    assert mode_of(server.admin) == 0o700
+    assert stat.S_ISSOCK(os.stat(server.rw).st_mode)
+
+
+def test_modes_and_group_of_the_sockets_are_settings(make_server):
+    config = {"unix_sock_rw_perms": "0760", "unix_sock_ro_perms": "0775", "unix_sock_admin_perms": "0701"}
+    group = None
+    if os.getuid() == 0:
+        group = grp.getgrnam("daemon")
+        config["unix_sock_group"] = group.gr_name
+    server = make_server(config)
+    assert (mode_of(server.rw), mode_of(server.ro), mode_of(server.admin)) == (0o760, 0o775, 0o701)
+    if group:
+        assert os.stat(server.rw).st_gid == group.gr_gid
+        assert os.stat(server.ro).st_gid == group.gr_gid
+
+
+@pytest.mark.drover("the peer does not say")
+def test_a_group_that_does_not_exist_is_refused(make_server):
+    server = make_server(start=False)
+    server.config["unix_sock_group"] = "nonesuch-group"
+    assert "nonesuch-group" in run_to_failure(server)
+
+
+@as_root
+def test_it_runs_without_root(make_server, scratch):
+    server = make_server(start=False)
+    nobody = pwd.getpwnam("nobody")
+    own = os.path.join(scratch, "session")
+    os.makedirs(own)
+    for base, _, _ in os.walk(server.directory):
+        os.chown(base, nobody.pw_uid, nobody.pw_gid)
+    os.chown(own, nobody.pw_uid, nobody.pw_gid)
+    del server.config["unix_sock_dir"]
+    as_nobody = ["setpriv", "--reuid", str(nobody.pw_uid), "--regid", str(nobody.pw_gid), "--clear-groups"]
+    command, environment = server.command, server.environment
+    server.command = lambda: as_nobody + [
+        a for a in command() if a != "--root" and a != os.path.join(server.directory, "root")
+    ]
+    server.environment = lambda: {
+        **environment(),
+        "HOME": own,
+        "XDG_RUNTIME_DIR": own,
+        "XDG_CONFIG_HOME": own + "/config",
+        "XDG_CACHE_HOME": own + "/cache",
+        "XDG_STATE_HOME": own + "/state",
+    }
+    server.launch()
+    found = wait_until(
+        lambda: glob.glob(f"{own}/**/libvirt-sock", recursive=True), "a socket in the user's own directory"
+    )
+    server.rw = found[0]
+    wait_until(server.answers, "it answers")
+    assert mode_of(server.rw) & 0o077 == 0
+    # The user's own virsh reads and writes; read-only is a flag, not a socket.
+    r = subprocess.run(
+        as_nobody + ["virsh", "-c", server.uri(), "suspend", "test"],
+        env=server.environment(),
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    assert r.returncode == 0, r.stderr
+    c = server.open(flags=1)
+    assert c.error_of(wire.DOMAIN_SUSPEND, c.lookup("test").encode()).code == 29
+
+
+# --- administration
+
+
+def main_server(server):
+    """The name of the server that serves clients: the first one listed."""
+    rows = server.virt_admin("srv-list").rows()
+    assert "admin" in [r[1] for r in rows]
+    return next(r[1] for r in rows if r[1] != "admin")
+
+
+def test_virt_admin_lists_servers(server):
+    assert main_server(server)
+
+
+def offered(result):
+    """What virt-admin showed; the test is skipped when the server does not offer it."""
+    if result.code and "not supported" in result.err:
+        pytest.skip(result.err.strip().splitlines()[-1])
+    assert result.code == 0, result
+    return result
+
+
+def numbers(result):
+    return {k: int(v) for k, v in result.fields().items() if v.isdigit()}
+
+
+def test_virt_admin_shows_and_sets_workers(server):
+    name = main_server(server)
+    shown = numbers(offered(server.virt_admin("srv-threadpool-info", name, ok=None)))
+    assert shown["minWorkers"] == 5 and shown["maxWorkers"] == 20 and shown["prioWorkers"] == 5
+    server.virt_admin("srv-threadpool-set", name, "--max-workers", "30", "--priority-workers", "6")
+    shown = numbers(server.virt_admin("srv-threadpool-info", name))
+    assert shown["maxWorkers"] == 30 and shown["prioWorkers"] == 6
+    server.virt_admin("srv-threadpool-set", name, "--min-workers", "50", ok=False)
+    assert server.open().version() > 0
+
+
+def test_virt_admin_shows_and_sets_limits_of_clients(server):
+    name = main_server(server)
+    shown = numbers(offered(server.virt_admin("srv-clients-info", name, ok=None)))
+    assert shown["nclients_max"] == 5000
+    assert shown["nclients"] == 1  # the one that the harness holds
+    server.virt_admin("srv-clients-set", name, "--max-clients", "200", "--max-unauth-clients", "10")
+    shown = numbers(server.virt_admin("srv-clients-info", name))
+    assert (shown["nclients_max"], shown["nclients_unauth_max"]) == (200, 10)
+
+
+def test_virt_admin_lists_shows_and_disconnects_clients(server):
+    name = main_server(server)
+    c = server.open(path=server.ro)
+    rows = offered(server.virt_admin("client-list", name, ok=None)).rows()
+    assert len(rows) == 2 and all(r[1] == "unix" for r in rows)
+    shown = {r[0]: server.virt_admin("client-info", name, r[0]).fields() for r in rows}
+    last = max(shown, key=int)
+    assert shown[last]["readonly"] == "yes"
+    assert shown[last]["unix_process_id"] == str(os.getpid())
+    assert shown[last]["unix_user_id"] == str(os.getuid())
+    server.virt_admin("client-disconnect", name, last)
+    assert c.closed_by_server(10)
+    server.virt_admin("client-info", name, "4711", ok=False)
+
+
+def test_virt_admin_shows_and_sets_the_log(server):
+    assert "stderr" in server.virt_admin("daemon-log-outputs").out
+    server.virt_admin("daemon-log-filters", "--filters", "3:rpc")
+    assert re.search(r"3:\*?rpc", server.virt_admin("daemon-log-filters").out)
+    server.virt_admin("daemon-log-filters", "--filters", "x:y:z", ok=False)
+    assert re.search(r"3:\*?rpc", server.virt_admin("daemon-log-filters").out)
+
+
+def test_the_admin_socket_speaks_admin_only(server):
+    c = server.connect(server.admin)
+    e = c.error_of(wire.CONNECT_GET_LIB_VERSION)
+    assert (e.code, e.domain) == (39, 7)
+    c = server.connect(server.admin)
+    c.call(1, u32(0), prog=wire.ADMIN)
+    assert c.call(2, prog=wire.ADMIN) is not None
+    c = server.connect(server.admin)
+    assert c.error_of(1, u32(1), prog=wire.ADMIN).code == 8
+
+
+@as_root
+def test_other_users_are_kept_from_administration(make_server):
+    server = make_server({"unix_sock_admin_perms": "0777"})
+    r = subprocess.run(
+        [
+            "setpriv",
+            "--reuid",
+            "65534",
+            "--regid",
+            "65534",
+            "--clear-groups",
+            "virt-admin",
+            "-c",
+            f"libvirtd:///system?socket={server.admin}",
+            "srv-list",
+        ],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        env={**server.environment(), "HOME": "/nonexistent"},
+    )
+    assert r.returncode != 0
+    assert server.virt_admin("srv-list").rows()
+
+
+def test_admin_answers_when_every_client_slot_is_taken(make_server):
+    server = make_server({"max_clients": 3, "max_anonymous_clients": 3})
+    clients = [server.open() for _ in range(2)]
+    assert server.virt_admin("srv-list").rows()
+    assert clients[0].version() > 0
+
+
+def test_opening_twice_the_same_uri_shares_its_domains(server):
+    a, b = server.open(), server.open()
+    a.define(wire.domain_xml("shared"))
+    assert b.lookup("shared").name == "shared"
+
+
+def test_events_of_the_old_style_still_come(server):
+    c = server.open()
+    assert c.call(wire.CONNECT_DOMAIN_EVENT_REGISTER).i32() == 0
+    t = c.lookup("test")
+    c.on_domain(wire.DOMAIN_SUSPEND, t)
+    r = c.message(wire.DOMAIN_EVENT_LIFECYCLE).reader()
+    assert r.domain() == t
+    assert (r.i32(), r.i32()) == (3, 0)
+    r.end()
+    assert c.call(wire.CONNECT_DOMAIN_EVENT_DEREGISTER).i32() == 0
+    d = server.open()
+    d.call(wire.CONNECT_DOMAIN_EVENT_REGISTER_ANY, u32(0))
+    d.on_domain(wire.DOMAIN_RESUME, t)
+    r = d.message(wire.DOMAIN_EVENT_LIFECYCLE).reader()
+    assert r.domain() == t
+    d.call(wire.CONNECT_DOMAIN_EVENT_DEREGISTER_ANY, u32(0))
+    assert d.call(wire.CONNECT_DOMAIN_EVENT_CALLBACK_REGISTER_ANY, u32(1) + optional(None)) is not None
