@@ -40,6 +40,14 @@ bool domain_filter_match(uint32_t filter, uint32_t flags)
     return true;
 }
 
+uint32_t domain_filter_reduce(uint32_t flags)
+{
+    for (unsigned i = 0; i < G_N_ELEMENTS(filter_groups); i++)
+        if ((flags & filter_groups[i]) == filter_groups[i])
+            flags &= ~filter_groups[i];
+    return flags;
+}
+
 static uint32_t state_filter(int state)
 {
     switch (state) {

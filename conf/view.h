@@ -59,6 +59,9 @@ static inline const DomainConfig *domain_view_config(const DomainView *view)
 /* True when the view passes all groups of VIR_CONNECT_LIST_DOMAINS_* bits in `flags`
  * (inside a group any bit, an empty group is no condition). */
 bool domain_filter_match(uint32_t filter, uint32_t flags);
+/* `flags` without the groups that are there as a whole and so exclude nobody ("list --all" sends active and
+ * inactive). */
+uint32_t domain_filter_reduce(uint32_t flags);
 /* All the bits that domain_filter_match knows. */
 extern const uint32_t domain_filter_known;
 

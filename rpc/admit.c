@@ -142,8 +142,6 @@ static Admission admit_frame(Client *client, uint8_t *frame, size_t size, unsign
     case FRAME_MESSAGE:
     case FRAME_REPLY_WITH_FDS:
     default:
-        while (n_fds-- > 0)
-            close(client->fds[--client->n_fds]);
         return ADMITTED;    /* what no client has reason to send is ignored */
     }
 }

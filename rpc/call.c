@@ -112,17 +112,32 @@ bool client_has_room(Client *client)
     return room;
 }
 
+void call_to_worker(Call *call)
+{
+    pool_push(call_pool(call), call);
+}
+
+/* False: the client's budget is used up. */
+static bool begin_running_locked(Call *call)
+{
+    Client *client = call->client;
+
+    lock_assert_held(&client->lock);
+    if (client->running >= limit_of(client, max_client_requests))
+        return false;
+    client->running++;
+    call->state = CALL_RUNNING;
+    return true;
+}
+
 void call_submit(Call *call)
 {
     Client *client = call->client;
-    bool run = false;
+    bool run;
 
     lock_acquire(&client->lock);
-    if (client->running < limit_of(client, max_client_requests)) {
-        client->running++;
-        call->state = CALL_RUNNING;
-        run = true;
-    } else {
+    run = begin_running_locked(call);
+    if (!run) {
         call->state = CALL_WAITING;
         if (client->waiting_last)
             client->waiting_last->next = call;
@@ -132,8 +147,12 @@ void call_submit(Call *call)
         client->waiting++;
     }
     lock_release(&client->lock);
-    if (run)
-        pool_push(call_pool(call), call);
+    if (!run)
+        return;
+    if (call->lane == LANE_DOMAIN && client->service->ops->begin)
+        client->service->ops->begin(call);
+    else
+        call_to_worker(call);
 }
 
 /* The first waiting call if it may run now, else NULL. */
@@ -340,7 +359,7 @@ static void send_answer(Call *call, XdrOut *out, size_t from)
         outbox_send_fds(call->client, out, from, call->reply_fds, call->n_reply_fds);
         call->n_reply_fds = 0;
     } else if (!call->inline_call) {
-        outbox_send(call->client, out, from, OUT_REPLY);
+        outbox_send(call->client, out, from, call->lane == LANE_BULK ? OUT_BULK : OUT_REPLY);
     }
 }
 

@@ -73,7 +73,7 @@ struct Client {
     int fd;                   /* -1: closed */
     bool deaf;                /* writing has failed: nothing more is queued */
     bool close_when_empty;
-    bool reading, writing;    /* what epoll watches */
+    bool reading, writing;    /* what epoll watches; writing is read without the lock too */
     OutItem *out_first, *out_last;
     size_t out_bytes, out_event_bytes;
     int64_t out_stalled;      /* clock_now() since when nothing has left, while something waits */
@@ -112,13 +112,15 @@ Call *client_take_parked(Client *client);
 bool client_has_room(Client *client);
 
 /* --- outbox.c ------------------------------------------------------------------------------- */
-typedef enum OutKind { OUT_REPLY, OUT_EVENT } OutKind;
+typedef enum OutKind { OUT_REPLY, OUT_BULK, OUT_EVENT } OutKind;
 /* Sends out->data[from .. size) or queues what the socket doesn't take; out->size goes back to `from`. Any thread. */
 void outbox_send(Client *client, XdrOut *out, size_t from, OutKind kind);
 /* As above, followed by one carrier byte with each descriptor; they are taken over. */
 void outbox_send_fds(Client *client, XdrOut *out, size_t from, const int *fds, unsigned n_fds);
 /* The socket takes bytes again. I/O thread. False: the connection is broken. */
 bool outbox_flush(Client *client);
+/* The client has not read what it got: no further bulk answer should be made for it now. Without a lock: a hint. */
+bool outbox_congested(Client *client);
 /* Bytes that wait, without a lock: a hint. */
 size_t outbox_size(Client *client);
 void outbox_set_reading(Client *client, bool reading);

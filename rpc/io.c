@@ -98,7 +98,7 @@ void io_watch(Client *client, bool reading, bool writing)
 
     lock_assert_held(&client->out_lock);
     client->reading = reading;
-    client->writing = writing;
+    __atomic_store_n(&client->writing, writing, __ATOMIC_RELAXED);
     /* not yet in the set: adopt() will add it as the flags say */
     if (epoll_ctl(client->io->epoll_fd, EPOLL_CTL_MOD, client->fd, &event) < 0 && errno != ENOENT)
         log_error("cannot change what is watched of client %" PRIu64 ": %s", client->identity.id, g_strerror(errno));
@@ -501,7 +501,8 @@ void io_stop(IoThread *io)
     io->stopping = true;
     signal_locked(io);
     lock_release(&io->lock);
-    g_thread_join(io->thread);
+    if (io->thread)    /* it never ran when the server could not start */
+        g_thread_join(io->thread);
     io->thread = NULL;
     serve_inbox(io);    /* what was wished after the thread's last look: references are given back */
     while (io->clients)

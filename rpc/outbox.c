@@ -9,6 +9,8 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -16,6 +18,9 @@
 #include "base/log.h"
 
 LOG_SOURCE("rpc.outbox");
+
+/* Bytes in a socket, unread, that would hold up a quick answer. */
+enum { PIPE_BUSY = 16384 };
 
 /* Bytes that wait, and after them descriptors with a carrier byte each. */
 struct OutItem {
@@ -107,17 +112,33 @@ static void forget_all(Client *client)
     client->out_event_bytes = 0;
 }
 
+/* An answer goes before bulk ones of which nothing has left yet; all else keeps its order. */
+static void insert_item(Client *client, OutItem *item)
+{
+    OutItem **at;
+
+    if (item->kind == OUT_REPLY) {
+        for (at = &client->out_first; *at; at = &(*at)->next)
+            if ((*at)->kind == OUT_BULK && *at != client->out_first)
+                break;
+    } else {
+        at = client->out_last ? &client->out_last->next : &client->out_first;
+    }
+    item->next = *at;
+    *at = item;
+    if (!item->next)
+        client->out_last = item;
+}
+
 static void queue_item(Client *client, OutItem *item)
 {
     item->cost = sizeof *item + (item->size - item->at);
-    if (client->out_last) {
-        client->out_last->next = item;
-    } else {
-        client->out_first = item;
+    if (!client->out_first) {
         client->out_stalled = clock_now();
-        io_watch(client, client->reading, true);
+        if (!client->writing)
+            io_watch(client, client->reading, true);
     }
-    client->out_last = item;
+    insert_item(client, item);
     __atomic_store_n(&client->out_bytes, client->out_bytes + item->cost, __ATOMIC_RELAXED);
     if (item->kind == OUT_EVENT)
         client->out_event_bytes += item->cost;
@@ -152,6 +173,16 @@ static bool too_many_events(Client *client)
     return client->out_event_bytes > limit_of(client, max_client_events);
 }
 
+/* After a bulk answer: epoll tells when the client has read most of it, and only then the next one is made, so
+ * that quick answers find the way free. */
+static void watch_reader(Client *client)
+{
+    int unread = 0;
+
+    if (!client->writing && ioctl(client->fd, SIOCOUTQ, &unread) == 0 && unread > PIPE_BUSY)
+        io_watch(client, client->reading, true);
+}
+
 static void send_locked(Client *client, XdrOut *out, size_t from, OutKind kind, const int *fds, unsigned n_fds,
                         bool *broken, bool *flooded)
 {
@@ -178,8 +209,11 @@ static void send_locked(Client *client, XdrOut *out, size_t from, OutKind kind, 
         forget_all(client);
         return;
     }
-    if ((size_t)sent == size && fd_done == n_fds)
+    if ((size_t)sent == size && fd_done == n_fds) {
+        if (kind == OUT_BULK)
+            watch_reader(client);
         return;
+    }
     queue_item(client, item_new(out, from, (size_t)sent, kind, fds + fd_done, n_fds - fd_done));
     if (kind == OUT_EVENT && too_many_events(client)) {
         *flooded = client->deaf = true;
@@ -250,6 +284,11 @@ bool outbox_flush(Client *client)
         good = false;
     lock_release(&client->out_lock);
     return good;
+}
+
+bool outbox_congested(Client *client)
+{
+    return __atomic_load_n(&client->writing, __ATOMIC_RELAXED);
 }
 
 size_t outbox_size(Client *client)

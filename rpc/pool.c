@@ -98,7 +98,7 @@ static Call *take_bulk(Pool *pool)
     for (Turn *last = round->last;;) {
         Turn *turn = round->first;
 
-        if (outbox_size(turn->client) <= limit_of(turn->client, max_client_output) / 4) {
+        if (!outbox_congested(turn->client)) {
             pool->bulk++;
             return take_turn(round);
         }

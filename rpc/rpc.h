@@ -43,6 +43,9 @@ typedef struct ServiceOps {
     const Program *const *programs;    /* NULL-terminated */
     /* Where this call is to run; the row's lane unless the service knows better. I/O thread. */
     Lane (*lane)(Client *client, const Proc *proc);
+    /* A call in the domain lane, on the I/O thread, which it must not hold up: answers it, parks it, or says with
+     * call_to_worker that nothing stands in its way. NULL: such calls go to a worker at once. */
+    void (*begin)(Call *call);
     /* Answers the call or parks it. On the I/O thread for inline and control, else on a worker. */
     void (*serve)(Call *call);
     /* A parked call whose client has left: true when it was taken out and may be freed; false when it is
@@ -157,6 +160,8 @@ void call_fail(Call *call);
 void call_park(Call *call);
 void call_unpark(Call *call);
 void call_resume(Call *call);
+/* Gives a call that ops->begin has looked at to the workers, in its client's turn: ops->serve follows. */
+void call_to_worker(Call *call);
 /* Whether the client is still there; a call that was resumed after it left must only put things in order. */
 bool call_client_left(Call *call);
 

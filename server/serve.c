@@ -199,7 +199,8 @@ static void on_ready(JobTicket *ticket, JobOutcome outcome)
     call_fail(serve->call);
 }
 
-static void begin_job(Serve *serve)
+/* `here`: this thread may run what is granted; else that goes to a worker. */
+static void begin_job(Serve *serve, bool here)
 {
     Call *call = serve->call;
     Server *server = serve->session->server;
@@ -215,7 +216,10 @@ static void begin_job(Serve *serve)
     case JOB_GRANTED:
         serve->job_granted = true;
         call_unpark(call);
-        run_in_job(serve);
+        if (here)
+            run_in_job(serve);
+        else
+            call_to_worker(call);
         break;
     case JOB_PARKED:
         break;    /* it may be with another thread already */
@@ -227,8 +231,8 @@ static void begin_job(Serve *serve)
     }
 }
 
-/* Finds the domain and begins its job; the call is answered or parked when this returns. */
-static void prepare_job(Serve *serve)
+/* Finds the domain and begins its job; the call is answered, parked or with a worker when this returns. */
+static void prepare_job(Serve *serve, bool here)
 {
     int r;
 
@@ -239,7 +243,7 @@ static void prepare_job(Serve *serve)
     if (r < 0)
         call_fail(serve->call);
     else
-        begin_job(serve);
+        begin_job(serve, here);
 }
 
 static int run_granted(Serve *serve)
@@ -266,7 +270,7 @@ static void run_in_job(Serve *serve)
         serve->job_granted = false;
         if (serve->hand && serve->hand->prepare) {
             g_clear_pointer(&serve->op.domain, domain_unref);
-            prepare_job(serve);
+            prepare_job(serve, true);
         } else {
             no_domain(serve, domain_handle(serve));
             call_fail(call);
@@ -292,12 +296,24 @@ static void serve_call(Call *call)
     if (decode(serve) < 0 || check(serve) < 0) {
         call_fail(call);
     } else if (call->proc->job != JOB_NONE) {
-        prepare_job(serve);
+        prepare_job(serve, true);
     } else if (names_domain(call->proc) && !(serve->hand && serve->hand->prepare) && find_domain(serve) < 0) {
         call_fail(call);
     } else {
         finish(serve, enter(&serve->op, serve->args, serve->result));
     }
+}
+
+/* Changes of a domain ask for its job on the I/O thread already: those that must wait are parked in the order in
+ * which they came, and no worker is ever told of them. */
+static void begin_change(Call *call)
+{
+    Serve *serve = begin(call);
+
+    if (decode(serve) < 0 || check(serve) < 0)
+        call_fail(call);
+    else
+        prepare_job(serve, false);
 }
 
 static bool abandon(Call *call)
@@ -319,6 +335,8 @@ static Lane choose_lane(Client *client, const Proc *proc)
     if (lane == LANE_CONTROL || !host)
         return lane == LANE_CONTROL && proc->number == REMOTE_PROC_CONNECT_OPEN && proc->flags & PROC_BEFORE_OPEN
             ? LANE_WORKER : LANE_CONTROL;
+    if (lane == LANE_DOMAIN && !names_domain(proc))
+        lane = LANE_WORKER;    /* a document has to be parsed first */
     if (lane == LANE_BULK && domain_list_count(host->domains, 0) <= BULK_INLINE_MAX)
         lane = LANE_INLINE;
     if (lane == LANE_INLINE && ((host->wrap && wrap_may_block(host->wrap, proc))
@@ -354,6 +372,7 @@ static void free_session(Client *client)
 const ServiceOps remote_service_ops = {
     .programs = programs,
     .lane = choose_lane,
+    .begin = begin_change,
     .serve = serve_call,
     .abandon = abandon,
     .client_new = new_session,

@@ -12,7 +12,7 @@ int common_domain_lookup_by_name(Op *op, const RemoteDomainLookupByNameArgs *arg
                                  RemoteDomainLookupByNameResult *result);
 int common_domain_lookup_by_uuid(Op *op, const RemoteDomainLookupByUuidArgs *args,
                                  RemoteDomainLookupByUuidResult *result);
-/* cpuTime stays 0: it isn't published; a driver that knows it adds it. */
+/* cpuTime is what the driver's domain_cpu_time says, 0 without that. */
 int common_domain_get_info(Op *op, const RemoteDomainGetInfoArgs *args, RemoteDomainGetInfoResult *result);
 int common_domain_get_state(Op *op, const RemoteDomainGetStateArgs *args, RemoteDomainGetStateResult *result);
 int common_domain_get_os_type(Op *op, const RemoteDomainGetOsTypeArgs *args, RemoteDomainGetOsTypeResult *result);
@@ -47,7 +47,7 @@ int common_connect_list_domains(Op *op, const RemoteConnectListDomainsArgs *args
 int common_connect_list_defined_domains(Op *op, const RemoteConnectListDefinedDomainsArgs *args,
                                         RemoteConnectListDefinedDomainsResult *result);
 
-/* --- stats.c: the groups state, balloon and vcpu, from the pages ------------------------------ */
+/* --- stats.c: the groups state, cpu-total, balloon and vcpu, from the pages ------------------------------ */
 int common_connect_get_all_domain_stats(Op *op, const RemoteConnectGetAllDomainStatsArgs *args,
                                         RemoteConnectGetAllDomainStatsResult *result);
 

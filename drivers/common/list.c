@@ -70,7 +70,7 @@ static XdrPiece *put_runs(XdrPiece *piece, const DomainPage *page, uint32_t filt
         bool match = domain_filter_match(entry->filter, filter);
 
         if (match && !before)
-            *piece++ = (XdrPiece) { .data = page->handles + entry->handle_at };
+            *piece++ = (XdrPiece){ .data = page->handles + entry->handle_at };
         if (match)
             piece[-1].size += entry->handle_size;
         before = match;
@@ -88,7 +88,7 @@ static int list_whole(Op *op, DomainPage *const *pages, unsigned n_pages, XdrEnc
         if (!pages[i]->n)
             continue;
         n += pages[i]->n;
-        *piece++ = (XdrPiece) { .data = pages[i]->handles, .size = pages[i]->handles_size };
+        *piece++ = (XdrPiece){ .data = pages[i]->handles, .size = pages[i]->handles_size };
     }
     if (n > REMOTE_LIMIT_DOMAIN_LIST)
         return op_too_many(op, n);
@@ -117,6 +117,7 @@ int common_connect_list_all_domains(Op *op, const RemoteConnectListAllDomainsArg
 {
     DomainPage *const *pages;
     unsigned n_pages;
+    uint32_t flags;
     int rc;
 
     if (op_check_flags(op, args->flags, domain_filter_known) < 0)
@@ -126,7 +127,8 @@ int common_connect_list_all_domains(Op *op, const RemoteConnectListAllDomainsArg
         return 0;
     }
     n_pages = op_pages(op, &pages);
-    rc = args->flags ? list_filtered(op, pages, n_pages, args->flags, &result->domains)
+    flags = domain_filter_reduce(args->flags);
+    rc = flags ? list_filtered(op, pages, n_pages, flags, &result->domains)
                      : list_whole(op, pages, n_pages, &result->domains);
     result->ret = result->domains.n;
     return rc;

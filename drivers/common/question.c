@@ -59,6 +59,8 @@ int common_domain_get_info(Op *op, const RemoteDomainGetInfoArgs *args, RemoteDo
     result->maxMem = view->max_memory;
     result->memory = view->memory;
     result->nrVirtCpu = (uint16_t)MIN(view->vcpus, UINT16_MAX);
+    if (view->id >= 0 && op->host->driver->domain_cpu_time)
+        result->cpuTime = op->host->driver->domain_cpu_time(view);
     return 0;
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Statistics of many domains at once, from what is published: the groups state, balloon and vcpu.
+/* Statistics of many domains at once, from what is published: the groups state, cpu-total,
+ * balloon and vcpu.
  * Every record is written once, in the wire's form, into one buffer whose size is known before;
  * no domain is visited for the list of all. Takes no lock while encoding and never waits. */
 #include "drivers/common/common.h"
@@ -10,7 +11,8 @@
 #include "drivers/common/op.h"
 #include "drivers/common/pages.h"
 
-#define STATS_KNOWN (VIR_DOMAIN_STATS_STATE | VIR_DOMAIN_STATS_BALLOON | VIR_DOMAIN_STATS_VCPU)
+#define STATS_KNOWN                                                                             \
+    (VIR_DOMAIN_STATS_STATE | VIR_DOMAIN_STATS_CPU_TOTAL | VIR_DOMAIN_STATS_BALLOON | VIR_DOMAIN_STATS_VCPU)
 #define STATS_FILTERS                                                                           \
     (VIR_CONNECT_LIST_DOMAINS_ACTIVE | VIR_CONNECT_LIST_DOMAINS_INACTIVE |                      \
      VIR_CONNECT_LIST_DOMAINS_PERSISTENT | VIR_CONNECT_LIST_DOMAINS_TRANSIENT |                 \
@@ -27,6 +29,7 @@
 
 enum {
     STATE_SIZE = WORD_FIELD("state.state") + WORD_FIELD("state.reason"),
+    CPU_SIZE = LONG_FIELD("cpu.time"),
     BALLOON_SIZE = LONG_FIELD("balloon.current") + LONG_FIELD("balloon.maximum"),
     VCPU_SIZE = WORD_FIELD("vcpu.current") + WORD_FIELD("vcpu.maximum"),
 };
@@ -58,20 +61,32 @@ static inline __attribute__((always_inline)) uint8_t *put_long(uint8_t *at, cons
     return at + 8;
 }
 
-static size_t params_size(uint32_t groups)
+/* Only a running domain has a CPU time. */
+static uint32_t groups_of(uint32_t filter, uint32_t groups)
 {
-    return (groups & VIR_DOMAIN_STATS_STATE ? STATE_SIZE : 0) + (groups & VIR_DOMAIN_STATS_BALLOON ? BALLOON_SIZE : 0) +
-           (groups & VIR_DOMAIN_STATS_VCPU ? VCPU_SIZE : 0);
+    if (filter & VIR_CONNECT_LIST_DOMAINS_ACTIVE)
+        return groups;
+    return groups & ~(uint32_t)VIR_DOMAIN_STATS_CPU_TOTAL;
 }
 
-static uint8_t *put_params(uint8_t *at, const DomainEntry *entry, uint32_t groups)
+static size_t params_size(uint32_t groups)
 {
-    xdr_store32(at, 2 * (uint32_t)__builtin_popcount(groups));
+    return (groups & VIR_DOMAIN_STATS_STATE ? STATE_SIZE : 0) + (groups & VIR_DOMAIN_STATS_CPU_TOTAL ? CPU_SIZE : 0) +
+           (groups & VIR_DOMAIN_STATS_BALLOON ? BALLOON_SIZE : 0) + (groups & VIR_DOMAIN_STATS_VCPU ? VCPU_SIZE : 0);
+}
+
+static uint8_t *put_params(Op *op, uint8_t *at, const DomainEntry *entry, uint32_t groups)
+{
+    bool cpu = groups & VIR_DOMAIN_STATS_CPU_TOTAL;
+
+    xdr_store32(at, 2 * (uint32_t)__builtin_popcount(groups) - cpu);
     at += 4;
     if (groups & VIR_DOMAIN_STATS_STATE) {
         at = put_word(at, "state.state", VIR_TYPED_PARAM_INT, (uint32_t)entry->state);
         at = put_word(at, "state.reason", VIR_TYPED_PARAM_INT, (uint32_t)entry->reason);
     }
+    if (cpu)
+        at = put_long(at, "cpu.time", op->host->driver->domain_cpu_time(entry->view));
     if (groups & VIR_DOMAIN_STATS_BALLOON) {
         at = put_long(at, "balloon.current", entry->memory);
         at = put_long(at, "balloon.maximum", entry->max_memory);
@@ -94,14 +109,14 @@ static uint8_t *records_begin(Op *op, Records *records)
 {
     uint8_t *data = op_keep_memory(op, g_malloc(MAX(records->size, 1)));
 
-    records->piece = (XdrPiece) { .data = data, .size = records->size };
+    records->piece = (XdrPiece){ .data = data, .size = records->size };
     return data;
 }
 
 static void records_end(Op *op, const Records *records, const uint8_t *end, XdrEncoded *result)
 {
     g_assert(end == records->piece.data + records->size);
-    *result = (XdrEncoded) {
+    *result = (XdrEncoded){
         .n = records->n,
         .n_pieces = 1,
         .pieces = arena_memdup(op->arena, &records->piece, sizeof records->piece),
@@ -110,7 +125,6 @@ static void records_end(Op *op, const Records *records, const uint8_t *end, XdrE
 
 static int stats_of_all(Op *op, uint32_t groups, uint32_t filter, XdrEncoded *result)
 {
-    size_t extra = 4 + params_size(groups);
     DomainPage *const *pages;
     unsigned n_pages = op_pages(op, &pages);
     Records records = { 0 };
@@ -122,7 +136,7 @@ static int stats_of_all(Op *op, uint32_t groups, uint32_t filter, XdrEncoded *re
 
             if (domain_filter_match(entry->filter, filter)) {
                 records.n++;
-                records.size += entry->handle_size + extra;
+                records.size += entry->handle_size + 4 + params_size(groups_of(entry->filter, groups));
             }
         }
     }
@@ -136,7 +150,7 @@ static int stats_of_all(Op *op, uint32_t groups, uint32_t filter, XdrEncoded *re
             if (!domain_filter_match(entry->filter, filter))
                 continue;
             memcpy(at, pages[i]->handles + entry->handle_at, entry->handle_size);
-            at = put_params(at + entry->handle_size, entry, groups);
+            at = put_params(op, at + entry->handle_size, entry, groups_of(entry->filter, groups));
         }
     }
     records_end(op, &records, at, result);
@@ -147,7 +161,6 @@ static int stats_of_all(Op *op, uint32_t groups, uint32_t filter, XdrEncoded *re
 static int stats_of_named(Op *op, const RemoteConnectGetAllDomainStatsArgs *args, uint32_t groups,
                           uint32_t filter, XdrEncoded *result)
 {
-    size_t extra = 4 + params_size(groups);
     DomainView **views = arena_array(op->arena, args->n_doms, sizeof *views);
     Records records = { 0 };
     uint8_t *at;
@@ -164,19 +177,20 @@ static int stats_of_named(Op *op, const RemoteConnectGetAllDomainStatsArgs *args
         if (!domain_filter_match(view->filter, filter))
             continue;
         views[records.n++] = view;
-        records.size += view->handle_size + extra;
+        records.size += view->handle_size + 4 + params_size(groups_of(view->filter, groups));
     }
     at = records_begin(op, &records);
     for (uint32_t i = 0; i < records.n; i++) {
         const DomainView *view = views[i];
         const DomainEntry entry = {
+            .view = views[i],
             .state = view->state, .reason = view->reason,
             .memory = view->memory, .max_memory = view->max_memory,
             .vcpus = view->vcpus, .max_vcpus = view->max_vcpus,
         };
 
         memcpy(at, view->handle, view->handle_size);
-        at = put_params(at + view->handle_size, &entry, groups);
+        at = put_params(op, at + view->handle_size, &entry, groups_of(view->filter, groups));
     }
     records_end(op, &records, at, result);
     return 0;
@@ -185,15 +199,16 @@ static int stats_of_named(Op *op, const RemoteConnectGetAllDomainStatsArgs *args
 int common_connect_get_all_domain_stats(Op *op, const RemoteConnectGetAllDomainStatsArgs *args,
                                         RemoteConnectGetAllDomainStatsResult *result)
 {
-    uint32_t groups = args->stats ? args->stats & STATS_KNOWN : STATS_KNOWN;
-    uint32_t filter = args->flags & STATS_FILTERS;
+    uint32_t known = op->host->driver->domain_cpu_time ? STATS_KNOWN : STATS_KNOWN & ~VIR_DOMAIN_STATS_CPU_TOTAL;
+    uint32_t groups = args->stats ? args->stats & known : known;
+    uint32_t filter = domain_filter_reduce(args->flags & STATS_FILTERS);
 
     if (op_check_flags(op, args->flags, STATS_FLAGS) < 0)
         return -1;
-    if ((args->stats & ~STATS_KNOWN) && (args->flags & (uint32_t)VIR_CONNECT_GET_ALL_DOMAINS_STATS_ENFORCE_STATS))
+    if ((args->stats & ~known) && (args->flags & (uint32_t)VIR_CONNECT_GET_ALL_DOMAINS_STATS_ENFORCE_STATS))
         return op_fail(op, VIR_ERR_ARGUMENT_UNSUPPORTED,
                        _("the groups of statistics with the bits 0x%x are not known to this host"),
-                       args->stats & ~STATS_KNOWN);
+                       args->stats & ~known);
     if (args->n_doms)
         return stats_of_named(op, args, groups, filter, &result->retStats);
     return stats_of_all(op, groups, filter, &result->retStats);

@@ -27,6 +27,7 @@ const Driver test_driver = {
     .node_get_cells_free_memory = test_node_get_cells_free_memory,
     .node_get_cpu_map = test_node_get_cpu_map,
     .node_get_security_model = test_node_get_security_model,
+    .domain_get_security_label = test_domain_get_security_label,
 
     /* questions: answered from what is published */
     .connect_list_all_domains = common_connect_list_all_domains,
@@ -38,7 +39,7 @@ const Driver test_driver = {
     .domain_lookup_by_id = common_domain_lookup_by_id,
     .domain_lookup_by_name = common_domain_lookup_by_name,
     .domain_lookup_by_uuid = common_domain_lookup_by_uuid,
-    .domain_get_info = test_domain_get_info,
+    .domain_get_info = common_domain_get_info,
     .domain_get_state = common_domain_get_state,
     .domain_get_xml_desc = common_domain_get_xml_desc,
     .domain_get_os_type = common_domain_get_os_type,
@@ -64,6 +65,7 @@ const Driver test_driver = {
 
     /* life.c */
     .domain_start = test_domain_start,
+    .domain_cpu_time = test_domain_cpu_time,
     .domain_suspend = test_domain_suspend,
     .domain_resume = test_domain_resume,
     .domain_shutdown_flags = test_domain_shutdown_flags,

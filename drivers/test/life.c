@@ -9,7 +9,6 @@
 #include "base/clock.h"
 #include "base/i18n.h"
 #include "drivers/common/change.h"
-#include "drivers/common/common.h"
 #include "drivers/common/op.h"
 
 /* Ids count upwards from 1; when they have all been used, those that nobody has come again. */
@@ -74,7 +73,6 @@ static int stop(Op *op, int reason, int detail)
 {
     DomainFacts facts = change_facts(op->domain);
     RemoteDomain handle = op_handle(op->view);
-    TestDomain *test = op->domain->driver_data;
 
     facts.id = handle.id = -1;
     facts.state = VIR_DOMAIN_SHUTOFF;
@@ -85,7 +83,7 @@ static int stop(Op *op, int reason, int detail)
     facts.vcpus = 0;
     if (change_commit(op->host, op->domain, &facts, op->error) < 0)
         return -1;
-    __atomic_store_n(&test->line, 0, __ATOMIC_RELAXED);
+    test_console_hang_up(op->domain);
     change_announce_handle(op->host, &handle, VIR_DOMAIN_EVENT_STOPPED, detail);
     return 0;
 }
@@ -148,7 +146,7 @@ static void announce_reboot(Op *op)
 {
     const RemoteDomainEventRebootMsg message = { .dom = op_handle(op->view) };
 
-    host_announce(op->host, &(DriverEvent) {
+    host_announce(op->host, &(DriverEvent){
         .proc = REMOTE_PROC_DOMAIN_EVENT_CALLBACK_REBOOT, .message = &message, .uuid = op->view->uuid,
     });
 }
@@ -190,11 +188,7 @@ int test_domain_destroy_flags(Op *op, const RemoteDomainDestroyFlagsArgs *args)
 }
 
 /* The processors of a pretended machine are busy from its start on. */
-int test_domain_get_info(Op *op, const RemoteDomainGetInfoArgs *args, RemoteDomainGetInfoResult *result)
+uint64_t test_domain_cpu_time(const DomainView *view)
 {
-    if (common_domain_get_info(op, args, result) < 0)
-        return -1;
-    if (op->view->started)
-        result->cpuTime = (uint64_t)MAX(clock_real() - op->view->started, 0);
-    return 0;
+    return view->started ? (uint64_t)MAX(clock_real() - view->started, 0) : 0;
 }

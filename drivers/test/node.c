@@ -23,6 +23,7 @@ static const struct {
 } cpu_map = { 0x15, 3, 8 };
 
 static const char security_model[] = "testSecurity";
+static const char security_label[] = "libvirt-test";
 
 const TestNode test_default_node = {
     .model = TEST_ARCH, .memory = 3145728, .cpus = 16, .mhz = 1400, .nodes = 2, .sockets = 2, .cores = 2, .threads = 2,
@@ -194,5 +195,15 @@ int test_node_get_security_model(Op *op, RemoteNodeGetSecurityModelResult *resul
     result->model = arena_memdup(op->arena, security_model, sizeof security_model);
     result->n_doi = 1;
     result->doi = arena_strdup(op->arena, "");
+    return 0;
+}
+
+/* Every pretended machine has the same label, and it is enforced. */
+int test_domain_get_security_label(Op *op, const RemoteDomainGetSecurityLabelArgs *args,
+                                   RemoteDomainGetSecurityLabelResult *result)
+{
+    result->n_label = sizeof security_label;
+    result->label = arena_memdup(op->arena, security_label, sizeof security_label);
+    result->enforcing = 1;
     return 0;
 }

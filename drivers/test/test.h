@@ -24,8 +24,9 @@ typedef struct TestHost {
 /* What the driver knows of a domain: Domain.driver_data. Made before the domain is published first and never
  * replaced, so that its consoles find it as long as they hold the domain. */
 typedef struct TestDomain {
-    unsigned line;            /* atomic: the console session that has the line; 0: nobody */
-    unsigned sessions;        /* atomic: how many there have been */
+    /* under LOCK_TEST_HOST, this one's own */
+    Lock lock;
+    struct Console *console;  /* the session that has the line, NULL: nobody */
 } TestDomain;
 
 static inline TestHost *test_host(const Host *host)
@@ -60,6 +61,8 @@ int test_node_get_cells_free_memory(Op *op, const RemoteNodeGetCellsFreeMemoryAr
                                     RemoteNodeGetCellsFreeMemoryResult *result);
 int test_node_get_cpu_map(Op *op, const RemoteNodeGetCpuMapArgs *args, RemoteNodeGetCpuMapResult *result);
 int test_node_get_security_model(Op *op, RemoteNodeGetSecurityModelResult *result);
+int test_domain_get_security_label(Op *op, const RemoteDomainGetSecurityLabelArgs *args,
+                                   RemoteDomainGetSecurityLabelResult *result);
 
 /* --- life.c: in a job of the domain ------------------------------------------------------------ */
 /* Runs `config` in the domain, without an event. 0 or -1 and an error. */
@@ -71,7 +74,7 @@ int test_domain_shutdown_flags(Op *op, const RemoteDomainShutdownFlagsArgs *args
 int test_domain_reboot(Op *op, const RemoteDomainRebootArgs *args);
 int test_domain_reset(Op *op, const RemoteDomainResetArgs *args);
 int test_domain_destroy_flags(Op *op, const RemoteDomainDestroyFlagsArgs *args);
-int test_domain_get_info(Op *op, const RemoteDomainGetInfoArgs *args, RemoteDomainGetInfoResult *result);
+uint64_t test_domain_cpu_time(const DomainView *view);
 
 /* --- define.c: in a job of the domain ---------------------------------------------------------- */
 int test_domain_check(Op *op, DomainConfig **config);
@@ -86,5 +89,7 @@ int test_domain_set_vcpus_flags(Op *op, const RemoteDomainSetVcpusFlagsArgs *arg
 int test_domain_set_memory_flags(Op *op, const RemoteDomainSetMemoryFlagsArgs *args);
 
 /* --- console.c, screenshot.c: in a job of the domain; the stream outlives it ------------------- */
+/* The machine is off: whoever has its console reads to the end. */
+void test_console_hang_up(Domain *domain);
 int test_domain_open_console(Op *op, const RemoteDomainOpenConsoleArgs *args);
 int test_domain_screenshot(Op *op, const RemoteDomainScreenshotArgs *args, RemoteDomainScreenshotResult *result);

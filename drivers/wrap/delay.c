@@ -63,7 +63,7 @@ Wrap *wrap_delay_new(WrapWords *words, Error *error)
 {
     Delay *delay = g_new0(Delay, 1);
 
-    delay->wrap = (Wrap) { .around = delay_around, .may_block = delay_may_block, .free = delay_free };
+    delay->wrap = (Wrap){ .around = delay_around, .may_block = delay_may_block, .free = delay_free };
     delay->ms = -1;
     if (wrap_rule_init(&delay->rule, words, error) == 0 &&
         wrap_words_number(words, "ms", 0, DELAY_MAX_MS, &delay->ms, error) == 0) {

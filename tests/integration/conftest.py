@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What all integration tests share: which server, one of its own for each test, limits on time, and the count at the end."""
+"""What all integration tests share: which server, one of its own for each test, limits on time,
+and the count at the end."""
 
 import faulthandler
 import os
@@ -10,13 +11,19 @@ import tempfile
 import pytest
 
 sys.dont_write_bytecode = True
-import harness    # noqa: E402
+import harness  # noqa: E402
 
 
 def pytest_addoption(parser):
-    parser.addoption("--server", choices=["drover", "libvirtd"], default=os.environ.get("DROVER_TEST_SERVER", "drover"),
-                     help="the server to test; libvirtd checks the tests themselves")
-    parser.addoption("--droverd", default=None, help="path of droverd (default: $DROVERD or build/server/droverd)")
+    parser.addoption(
+        "--server",
+        choices=["drover", "libvirtd"],
+        default=os.environ.get("DROVER_TEST_SERVER", "drover"),
+        help="the server to test; libvirtd checks the tests themselves",
+    )
+    parser.addoption(
+        "--droverd", default=None, help="path of droverd (default: $DROVERD or build/server/droverd)"
+    )
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -46,7 +53,9 @@ def pytest_terminal_summary(terminalreporter):
     failed = {r.nodeid for kind in ("failed", "error") for r in stats.get(kind, [])}
     passed = {r.nodeid for r in stats.get("passed", [])} - failed
     skipped = {r.nodeid for r in stats.get("skipped", [])}
-    terminalreporter.write_line(f"integration: {len(passed)} passed, {len(failed)} failed, {len(skipped)} skipped")
+    terminalreporter.write_line(
+        f"integration: {len(passed)} passed, {len(failed)} failed, {len(skipped)} skipped"
+    )
 
 
 @pytest.fixture(scope="session")
@@ -75,6 +84,7 @@ def limit(request, program):
     def ring(*_):
         faulthandler.dump_traceback(all_threads=True)
         raise TooLong(f"the test took longer than {seconds} s")
+
     before = signal.signal(signal.SIGALRM, ring)
     signal.alarm(seconds)
     faulthandler.dump_traceback_later(seconds + 60, exit=True)
@@ -95,7 +105,8 @@ def scratch():
 
 @pytest.fixture
 def make_server(request, kind, program, scratch):
-    """Makes servers: make_server(config={...}, args=[...]), started unless start=False. All are checked at the end."""
+    """Makes servers: make_server(config={...}, args=[...]), started unless start=False.
+    All are checked at the end."""
     made = []
 
     def make(config=None, start=True, **kw):
@@ -104,6 +115,7 @@ def make_server(request, kind, program, scratch):
         s = harness.Server(kind, program, directory, config, **kw)
         made.append(s)
         return s.start() if start else s
+
     yield make
     failures = []
     for s in made:

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Changes of many stored domains at once, broken off at any moment, and what must be there afterwards.
 
-Every name belongs to one connection, which has at most one call for it under way. So there are only two things that a
-name may be after a crash: what was acknowledged last, or what the call under way would have made of it. Which of both
-is the server's business; anything else (an old state, a mixture, nothing where something was promised) is a loss."""
+Every name belongs to one connection, which has at most one call for it under way. So there are only two
+things that a name may be after a crash: what was acknowledged last, or what the call under way would have
+made of it. Which of both is the server's business; anything else (an old state, a mixture, nothing where
+something was promised) is a loss."""
 
 import hashlib
 import select
@@ -38,15 +39,19 @@ def description(name, version):
 
 
 def document(name, version):
-    return wire.domain_xml(name, uuid.uuid5(SPACE, name), memory=1024 + version,
-                           extra=f"<description>{description(name, version)}</description><title>{version}</title>")
+    return wire.domain_xml(
+        name,
+        uuid.uuid5(SPACE, name),
+        memory=1024 + version,
+        extra=f"<description>{description(name, version)}</description><title>{version}</title>",
+    )
 
 
 class Name:
     def __init__(self, name):
         self.name = name
-        self.acknowledged = ABSENT    # the last state that the server said it has
-        self.wanted = None            # [state] while a call is under way
+        self.acknowledged = ABSENT  # the last state that the server said it has
+        self.wanted = None  # [state] while a call is under way
         self.version = 0
 
     def handle(self):
@@ -78,7 +83,7 @@ class Worker:
 
     def __init__(self, connection, names, window, dice):
         self.c, self.names, self.window, self.dice = connection, names, window, dice
-        self.under_way = {}    # serial -> Name
+        self.under_way = {}  # serial -> Name
         self.acknowledged = 0
         self.refused = []
 
@@ -134,7 +139,7 @@ def found(c):
         text = c.on_domain(wire.DOMAIN_GET_XML_DESC, d, u32(0)).string()
         xml = ET.fromstring(text)
         if xml.find("title") is None:
-            continue    # the example domain
+            continue  # the example domain
         version = int(xml.findtext("title"))
         assert xml.findtext("name") == d.name
         assert xml.findtext("description") == description(d.name, version), f"{d.name} is a mixture"

@@ -23,8 +23,10 @@ DROVERD = os.path.join(HERE, "..", "..", "build", "server", "droverd")
 LIBVIRTD = "/usr/sbin/libvirtd"
 
 # What a sanitizer, an assertion or the lock checker writes.
-REPORTS = re.compile(r"(AddressSanitizer|LeakSanitizer|ThreadSanitizer|MemorySanitizer|: runtime error: |"
-                     r"assertion failed|g_assert|lock rank|GLib-CRITICAL|GLib-WARNING|double free|stack smashing)")
+REPORTS = re.compile(
+    r"(AddressSanitizer|LeakSanitizer|ThreadSanitizer|MemorySanitizer|: runtime error: |"
+    r"assertion failed|g_assert|lock rank|GLib-CRITICAL|GLib-WARNING|double free|stack smashing)"
+)
 
 
 def wait_until(state, what, seconds=20.0):
@@ -66,10 +68,12 @@ def slowness(program):
 
 def format_config(settings):
     """Settings in the syntax of libvirtd.conf."""
+
     def value(v):
         if isinstance(v, (list, tuple)):
             return "[ " + ", ".join(value(x) for x in v) + " ]"
         return str(v) if isinstance(v, int) else '"' + v + '"'
+
     return "".join(f"{key} = {value(v)}\n" for key, v in settings.items())
 
 
@@ -96,15 +100,30 @@ class Result:
 
 def client_environment(home):
     """Nothing of the user's own configuration, no translations, no session daemon started."""
-    env = {k: v for k, v in os.environ.items() if not k.startswith(("LIBVIRT_", "VIRSH_", "XDG_", "LC_", "LANG"))}
-    env.update(HOME=home, XDG_CONFIG_HOME=home, XDG_CACHE_HOME=home, XDG_RUNTIME_DIR=home, LC_ALL="C.UTF-8",
-               LIBVIRT_AUTOSTART="0")
+    env = {
+        k: v for k, v in os.environ.items() if not k.startswith(("LIBVIRT_", "VIRSH_", "XDG_", "LC_", "LANG"))
+    }
+    env.update(
+        HOME=home,
+        XDG_CONFIG_HOME=home,
+        XDG_CACHE_HOME=home,
+        XDG_RUNTIME_DIR=home,
+        LC_ALL="C.UTF-8",
+        LIBVIRT_AUTOSTART="0",
+    )
     return env
 
 
 def run(argv, home, input=None, timeout=60):
-    done = subprocess.run(argv, input=input, capture_output=True, text=True, timeout=timeout, env=client_environment(home),
-                          stdin=subprocess.DEVNULL if input is None else None)
+    done = subprocess.run(
+        argv,
+        input=input,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        env=client_environment(home),
+        stdin=subprocess.DEVNULL if input is None else None,
+    )
     return Result(done.returncode, done.stdout, done.stderr)
 
 
@@ -112,17 +131,28 @@ class Server:
     """One running server. Configuration keys are given as a dict and added to those of every test."""
 
     def __init__(self, kind, program, directory, config=None, args=(), nofile=None, hold="test:///default"):
-        self.kind, self.program, self.directory, self.args, self.nofile = kind, program, directory, list(args), nofile
+        self.kind, self.program, self.directory, self.args, self.nofile = (
+            kind,
+            program,
+            directory,
+            list(args),
+            nofile,
+        )
         self.slow = slowness(program)
         self.hold_uri = hold
         self.sockets = os.path.join(directory, "sockets")
         self.log_path = os.path.join(directory, "log")
         self.pid_path = os.path.join(directory, "pid")
         self.config_path = os.path.join(directory, "server.conf")
-        self.rw, self.ro, self.admin = (os.path.join(self.sockets, n)
-                                        for n in ("libvirt-sock", "libvirt-sock-ro", "libvirt-admin-sock"))
-        self.config = {"unix_sock_dir": self.sockets, "auth_unix_rw": "none", "auth_unix_ro": "none",
-                       "log_outputs": "3:stderr"}
+        self.rw, self.ro, self.admin = (
+            os.path.join(self.sockets, n) for n in ("libvirt-sock", "libvirt-sock-ro", "libvirt-admin-sock")
+        )
+        self.config = {
+            "unix_sock_dir": self.sockets,
+            "auth_unix_rw": "none",
+            "auth_unix_ro": "none",
+            "log_outputs": "3:stderr",
+        }
         self.config.update(config or {})
         self.process = None
         self.holder = None
@@ -137,8 +167,15 @@ class Server:
         if self.kind == "libvirtd":
             argv = [self.program, "--config", self.config_path, "--pid-file", self.pid_path]
         else:
-            argv = [self.program, "--config", self.config_path, "--root", os.path.join(self.directory, "root"),
-                    "--pid-file", self.pid_path]
+            argv = [
+                self.program,
+                "--config",
+                self.config_path,
+                "--root",
+                os.path.join(self.directory, "root"),
+                "--pid-file",
+                self.pid_path,
+            ]
         argv += self.args
         if self.nofile:
             argv = ["prlimit", f"--nofile={self.nofile}:{self.nofile}"] + argv
@@ -151,15 +188,23 @@ class Server:
     def environment(self):
         env = client_environment(os.path.join(self.directory, "home"))
         if self.kind == "libvirtd":
-            env["LIBVIRT_DRIVER_DIR"] = os.path.join(self.directory, "empty")    # no module: the test driver only
+            env["LIBVIRT_DRIVER_DIR"] = os.path.join(
+                self.directory, "empty"
+            )  # no module: the test driver only
         return env
 
     def launch(self, **popen):
         """Starts the process without waiting for it to answer."""
         self.write_config()
         with open(self.log_path, "ab") as log:
-            self.process = subprocess.Popen(self.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                                            env=self.environment(), **popen)
+            self.process = subprocess.Popen(
+                self.command(),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env=self.environment(),
+                **popen,
+            )
         return self
 
     def start(self, **popen):
@@ -224,7 +269,7 @@ class Server:
                 except Exception:
                     pass
         self.clients, self.holder = [], None
-        gc.collect()    # libvirt-python closes a connection when the last object made from it goes
+        gc.collect()  # libvirt-python closes a connection when the last object made from it goes
 
     def finish(self):
         """The end of every test: alive, no descriptor kept, nothing bad in the log, and an orderly stop."""
@@ -238,10 +283,14 @@ class Server:
             self.holder = holder
             if self.baseline is not None:
                 try:
-                    wait_until(lambda: self.descriptors() <= self.baseline, "descriptors are back", 10 * self.slow)
+                    wait_until(
+                        lambda: self.descriptors() <= self.baseline, "descriptors are back", 10 * self.slow
+                    )
                 except AssertionError:
-                    raise AssertionError(f"{self.descriptors()} descriptors where {self.baseline} were at the start: "
-                                         + ", ".join(sorted(self.descriptor_names()))) from None
+                    raise AssertionError(
+                        f"{self.descriptors()} descriptors where {self.baseline} were at the start: "
+                        + ", ".join(sorted(self.descriptor_names()))
+                    ) from None
             self.stop()
         finally:
             if self.process and self.process.poll() is None:
@@ -298,12 +347,27 @@ class Server:
     def open(self, uri="test:///default", flags=0, path=None):
         return self.connect(path).open(uri, flags)
 
+    def serves(self):
+        """A new client gets everything that it asks for."""
+        with wire.Connection(self.rw, 20 * self.slow) as c:
+            c.open()
+            assert c.version() > 0
+            assert c.lookup("test").name == "test"
+        return True
+
     def uri(self, path="/default", read_only=False, query=""):
-        return f"test+unix://{path}?socket={self.ro if read_only else self.rw}" + (f"&{query}" if query else "")
+        return f"test+unix://{path}?socket={self.ro if read_only else self.rw}" + (
+            f"&{query}" if query else ""
+        )
 
     def virsh(self, *args, input=None, timeout=60, read_only=False, ok=True, options=()):
         """Runs virsh. `ok`: the exit status must be 0 (True), must not be (False), or does not matter (None)."""
-        argv = ["virsh", "-c", self.uri(read_only=read_only)] + (["-r"] if read_only else []) + list(options) + list(args)
+        argv = (
+            ["virsh", "-c", self.uri(read_only=read_only)]
+            + (["-r"] if read_only else [])
+            + list(options)
+            + list(args)
+        )
         result = run(argv, os.path.join(self.directory, "home"), input, timeout * self.slow)
         if ok is not None:
             assert (result.code == 0) == ok, f"{' '.join(argv)}: {result}"
@@ -318,13 +382,20 @@ class Server:
 
     def popen_virsh(self, *args, **popen):
         """A virsh that runs beside the test; the caller waits for it."""
-        return subprocess.Popen(["virsh", "-c", self.uri()] + list(args), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                stderr=subprocess.STDOUT, text=True, env=client_environment(os.path.join(self.directory, "home")),
-                                **popen)
+        return subprocess.Popen(
+            ["virsh", "-c", self.uri()] + list(args),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env=client_environment(os.path.join(self.directory, "home")),
+            **popen,
+        )
 
     def python(self, read_only=False, **kw):
         """A connection of libvirt-python, closed at the end of the test."""
         import libvirt
+
         uri = self.uri(read_only=read_only, **kw)
         c = libvirt.openReadOnly(uri) if read_only else libvirt.open(uri)
         self.clients.append(c)

@@ -2,6 +2,7 @@
 """A client that does everything wrong. Whatever it does, the server lives, the others are served, memory and
 descriptors stay bounded (the harness counts them after each test), and an answer, if any, is the known one."""
 
+import itertools
 import os
 import random
 import re
@@ -20,15 +21,6 @@ from wire import optional, string, u32
 VERSION = wire.frame(wire.CONNECT_GET_LIB_VERSION, serial=1)
 
 
-def serves(server):
-    """A new client gets everything that it asks for."""
-    with wire.Connection(server.rw, 20 * server.slow) as c:
-        c.open()
-        assert c.version() > 0
-        assert c.lookup("test").name == "test"
-    return True
-
-
 def median_latency(c, n=200):
     """Seconds that a quick call takes."""
     times = []
@@ -41,15 +33,20 @@ def median_latency(c, n=200):
 
 def define_many(c, n, prefix="many"):
     """n stored domains, pipelined."""
-    c.send_reading(b"".join(wire.frame(wire.DOMAIN_DEFINE_XML, string(wire.domain_xml(f"{prefix}{i:05d}")), serial=i)
-                            for i in range(n)))
+    c.send_reading(
+        b"".join(
+            wire.frame(wire.DOMAIN_DEFINE_XML, string(wire.domain_xml(f"{prefix}{i:05d}")), serial=i)
+            for i in range(n)
+        )
+    )
     while len(c.kept) < n:
         c.kept.append(c.receive())
     assert all(f.status == wire.OK for f in c.kept)
     c.kept = []
 
 
-# --- lengths and pieces -----------------------------------------------------------------------------
+# --- lengths and pieces
+
 
 @pytest.mark.parametrize("length", [0, 1, 3, 4, 27, 33554437, 2**31 - 1, 2**31, 2**32 - 1])
 def test_a_wrong_length_closes_the_connection_without_a_word(server, length):
@@ -57,7 +54,7 @@ def test_a_wrong_length_closes_the_connection_without_a_word(server, length):
     c.send(u32(length) + VERSION[4:])
     assert c.closed_by_server(10)
     assert not c.kept
-    assert serves(server)
+    assert server.serves()
 
 
 @pytest.mark.parametrize("length", [3, 27, 33554437])
@@ -96,8 +93,9 @@ def test_announcing_large_frames_costs_no_memory_until_the_bytes_come(server):
     before = server.memory()
     for _ in range(50):
         server.open().send(u32(wire.LENGTH_MAX) + wire.header(wire.CONNECT_GET_LIB_VERSION))
-    assert serves(server)
-    assert server.memory() - before < (200 << 20)
+    assert server.serves()
+    if server.kind == "drover":  # the peer allocates all 32 MiB for each
+        assert server.memory() - before < (16 << 20) * server.slow
 
 
 def test_bytes_that_trickle_in_make_frames(server):
@@ -105,12 +103,16 @@ def test_bytes_that_trickle_in_make_frames(server):
 
     def trickle(data):
         for i in range(len(data)):
-            c.send(data[i:i + 1])
+            c.send(data[i : i + 1])
+
     trickle(wire.frame(wire.AUTH_LIST, serial=1))
     trickle(wire.frame(wire.CONNECT_OPEN, optional(string("test:///default")) + u32(0), serial=2))
     assert c.reply(1).status == c.reply(2).status == wire.OK
-    trickle(wire.frame(wire.DOMAIN_LOOKUP_BY_NAME, string("test"), serial=3)
-            + wire.frame(wire.PING, prog=wire.KEEPALIVE, type=wire.MESSAGE) + VERSION)
+    trickle(
+        wire.frame(wire.DOMAIN_LOOKUP_BY_NAME, string("test"), serial=3)
+        + wire.frame(wire.PING, prog=wire.KEEPALIVE, type=wire.MESSAGE)
+        + VERSION
+    )
     assert c.reply(3).status == wire.OK
     c.pong()
     assert c.reply(1).status == wire.OK
@@ -123,7 +125,7 @@ def test_frames_cut_at_random_places_are_put_together(server):
     at = 0
     while at < len(data):
         n = dice.choice((1, 3, 4, 5, 27, 28, 29, 55, 57, 200))
-        c.send_reading(data[at:at + n])
+        c.send_reading(data[at : at + n])
         at += n
     for _ in range(500):
         assert c.reply(1).status == wire.OK
@@ -151,7 +153,7 @@ def test_a_flood_of_100000_pipelined_calls_is_answered_whole_and_leaves_others_a
         readable, writable, _ = select.select([c.sock], [c.sock] if at < len(calls) else [], [], 10)
         assert readable or writable, f"nothing moves after {counted} replies"
         if writable:
-            at += c.sock.send(calls[at:at + 65536])
+            at += c.sock.send(calls[at : at + 65536])
         if readable:
             data = tail + c.sock.recv(1 << 18)
             whole = len(data) // 36 * 36
@@ -175,17 +177,18 @@ def test_a_client_that_trickles_its_header_keeps_nobody_waiting(server):
     slow = [server.connect() for _ in range(200)]
     for n in range(1, 28):
         for c in slow:
-            c.send(VERSION[n - 1:n])
+            c.send(VERSION[n - 1 : n])
         if n % 9 == 0:
-            assert serves(server)
+            assert server.serves()
     assert server.threads() <= threads + 1
     for c in slow:
         c.send(VERSION[27:])
-    for c in slow:    # not opened: an error, but an answer
+    for c in slow:  # not opened: an error, but an answer
         assert c.reply(1).status == wire.ERROR
 
 
-# --- leaving in the middle ----------------------------------------------------------------------------
+# --- leaving in the middle
+
 
 def test_leaving_in_the_middle_of_a_frame(server):
     call = wire.frame(wire.DOMAIN_LOOKUP_BY_NAME, string("test"))
@@ -193,7 +196,7 @@ def test_leaving_in_the_middle_of_a_frame(server):
         with wire.Connection(server.rw) as c:
             c.open()
             c.send(call[:n])
-    assert serves(server)
+    assert server.serves()
 
 
 def test_leaving_with_calls_under_way(server):
@@ -202,11 +205,16 @@ def test_leaving_with_calls_under_way(server):
         with wire.Connection(server.rw) as c:
             c.open()
             t = wire.Domain("test", bytes.fromhex("6695eb01f6a4830479aa97f2502e193f")).encode()
-            calls = [(wire.CONNECT_LIST_ALL_DOMAINS, u32(1) + u32(0)), (wire.DOMAIN_GET_XML_DESC, t + u32(0)),
-                     (wire.DOMAIN_DEFINE_XML, string(wire.domain_xml(f"left{i}"))), (wire.DOMAIN_SUSPEND, t),
-                     (wire.DOMAIN_RESUME, t), (wire.CONNECT_CLOSE, b"")]
+            calls = [
+                (wire.CONNECT_LIST_ALL_DOMAINS, u32(1) + u32(0)),
+                (wire.DOMAIN_GET_XML_DESC, t + u32(0)),
+                (wire.DOMAIN_DEFINE_XML, string(wire.domain_xml(f"left{i}"))),
+                (wire.DOMAIN_SUSPEND, t),
+                (wire.DOMAIN_RESUME, t),
+                (wire.CONNECT_CLOSE, b""),
+            ]
             c.send(b"".join(wire.frame(*dice.choice(calls)) for _ in range(20)))
-    assert serves(server)
+    assert server.serves()
     # Whatever of it was done, was done whole.
     c = server.open()
     for d in c.list_all()[0]:
@@ -216,7 +224,7 @@ def test_leaving_with_calls_under_way(server):
 def test_leaving_right_after_connecting(server):
     for _ in range(500):
         wire.Connection(server.rw).close()
-    assert serves(server)
+    assert server.serves()
 
 
 def test_leaving_in_the_middle_of_a_stream(server):
@@ -226,19 +234,27 @@ def test_leaving_in_the_middle_of_a_stream(server):
             c.request(wire.DOMAIN_SCREENSHOT, c.lookup("test").encode() + u32(0) + u32(0))
             if c.receive().status == wire.ERROR:
                 pytest.skip("the driver does not offer screenshots")
-    assert serves(server)
+    assert server.serves()
 
 
 @pytest.mark.drover("the peer's test driver has no console")
 def test_leaving_an_open_console_that_holds_data(server):
+    d = server.open().with_console()
     for _ in range(20):
         with wire.Connection(server.rw) as c:
             c.open()
-            serial = c.request(wire.DOMAIN_OPEN_CONSOLE, c.lookup("test").encode() + optional(None) + u32(0))
+            serial = c.request(wire.DOMAIN_OPEN_CONSOLE, d.encode() + optional(None) + u32(1))
             assert c.reply(serial).status == wire.OK
-            c.send(wire.frame(wire.DOMAIN_OPEN_CONSOLE, b"x" * 100000, type=wire.STREAM, serial=serial,
-                              status=wire.CONTINUE))
-    assert serves(server)
+            c.send(
+                wire.frame(
+                    wire.DOMAIN_OPEN_CONSOLE,
+                    b"x" * 100000,
+                    type=wire.STREAM,
+                    serial=serial,
+                    status=wire.CONTINUE,
+                )
+            )
+    assert server.serves()
 
 
 def test_leaving_half_way_is_noticed(server):
@@ -249,7 +265,8 @@ def test_leaving_half_way_is_noticed(server):
     assert {f.serial for f in c.kept} <= set(serials)
 
 
-# --- many ----------------------------------------------------------------------------------------------
+# --- many
+
 
 @pytest.mark.limit(180)
 def test_2000_idle_connections_disturb_nobody(server):
@@ -258,8 +275,8 @@ def test_2000_idle_connections_disturb_nobody(server):
     alone, threads, memory = median_latency(c), server.threads(), server.memory()
     idle = [server.open() for _ in range(2000)]
     beside = median_latency(c)
-    assert serves(server)
-    if server.kind == "drover":    # the peer gets slower with every one
+    assert server.serves()
+    if server.kind == "drover":  # the peer gets slower with every one
         assert beside < alone * 5 + 0.005 * server.slow
         assert server.threads() <= threads
         assert (server.memory() - memory) / len(idle) < 16384 * server.slow
@@ -284,12 +301,12 @@ def test_descriptors_exhausted_and_back(make_server):
     assert known.version() > 0
     for c in waiting:
         c.close()
-    wait_until(lambda: serves(server), "new clients are served again")
+    wait_until(lambda: server.serves(), "new clients are served again")
 
 
 def test_more_clients_than_allowed_wait_and_are_served_when_one_leaves(make_server):
     server = make_server({"max_clients": 5, "max_anonymous_clients": 5})
-    inside = [server.open() for _ in range(4)]    # and the one that the harness holds
+    inside = [server.open() for _ in range(4)]  # and the one that the harness holds
     late = server.connect()
     late.send(wire.frame(wire.AUTH_LIST, serial=1))
     assert inside[0].version() > 0
@@ -298,13 +315,27 @@ def test_more_clients_than_allowed_wait_and_are_served_when_one_leaves(make_serv
     assert late.reply(1).status == wire.OK
 
 
-# --- order of calls ---------------------------------------------------------------------------------------
+def test_an_idle_server_does_nothing(server):
+    idle = [server.open() for _ in range(100)]
+    begin, cpu = time.monotonic(), server.cpu_seconds()
+    assert not select.select(idle, [], [], 0.5)[0]
+    assert server.cpu_seconds() - cpu <= 0.1 * (time.monotonic() - begin)
 
-@pytest.mark.parametrize("proc, body", [(wire.CONNECT_GET_LIB_VERSION, b""), (wire.CONNECT_GET_URI, b""),
-                                        (wire.CONNECT_LIST_ALL_DOMAINS, u32(1) + u32(0)),
-                                        (wire.DOMAIN_LOOKUP_BY_NAME, string("test")),
-                                        (wire.CONNECT_REGISTER_CLOSE_CALLBACK, b""),
-                                        (wire.CONNECT_DOMAIN_EVENT_CALLBACK_REGISTER_ANY, u32(0) + optional(None))])
+
+# --- order of calls
+
+
+@pytest.mark.parametrize(
+    "proc, body",
+    [
+        (wire.CONNECT_GET_LIB_VERSION, b""),
+        (wire.CONNECT_GET_URI, b""),
+        (wire.CONNECT_LIST_ALL_DOMAINS, u32(1) + u32(0)),
+        (wire.DOMAIN_LOOKUP_BY_NAME, string("test")),
+        (wire.CONNECT_REGISTER_CLOSE_CALLBACK, b""),
+        (wire.CONNECT_DOMAIN_EVENT_CALLBACK_REGISTER_ANY, u32(0) + optional(None)),
+    ],
+)
 def test_calls_before_opening_are_refused_and_opening_still_works(server, proc, body):
     c = server.connect()
     e = c.error_of(proc, body)
@@ -316,7 +347,11 @@ def test_calls_before_opening_are_refused_and_opening_still_works(server, proc, 
 def test_closing_without_opening(server):
     c = server.connect()
     serial = c.request(wire.CONNECT_CLOSE)
-    assert c.reply(serial).proc == wire.CONNECT_CLOSE
+    reply = c.reply(serial)
+    if reply.status == wire.ERROR:  # refused like other calls before opening, and nothing is lost
+        assert reply.error().code == 1
+        c.open()
+        c.call(wire.CONNECT_CLOSE)
     assert c.closed_by_server(10)
 
 
@@ -324,7 +359,7 @@ def test_a_second_open_is_refused(server):
     c = server.open()
     e = c.error_of(wire.CONNECT_OPEN, optional(string("test:///default")) + u32(0))
     assert (e.code, e.domain) == (1, 7)
-    if server.kind == "drover":    # the peer loses the first one over it
+    if server.kind == "drover":  # the peer loses the first one over it
         assert c.lookup("test").name == "test"
 
 
@@ -332,8 +367,12 @@ def test_authentication_that_was_not_offered_is_refused(server):
     c = server.connect()
     r = c.call(wire.AUTH_LIST)
     assert r.array(r.u32) == [0]
-    for proc, body in ((wire.AUTH_POLKIT, b""), (wire.AUTH_SASL_INIT, b""),
-                       (wire.AUTH_SASL_START, string("PLAIN") + u32(1) + u32(0)), (wire.AUTH_SASL_STEP, u32(1) + u32(0))):
+    for proc, body in (
+        (wire.AUTH_POLKIT, b""),
+        (wire.AUTH_SASL_INIT, b""),
+        (wire.AUTH_SASL_START, string("PLAIN") + u32(1) + u32(0)),
+        (wire.AUTH_SASL_STEP, u32(1) + u32(0)),
+    ):
         assert c.error_of(proc, body).domain == 7
     assert c.open().version() > 0
 
@@ -344,217 +383,26 @@ def test_closing_answers_first_and_then_ends(server):
     assert c.closed_by_server(10)
 
 
-# --- headers -----------------------------------------------------------------------------------------------
+# --- descriptors that nobody asked for
 
-@pytest.mark.parametrize("kw", [{"prog": 0}, {"prog": 0x20008088}, {"prog": 0xFFFFFFFF}, {"vers": 0}, {"vers": 2},
-                                {"vers": 0xFFFFFFFF}, {"prog": wire.ADMIN}, {"status": 1}, {"status": 2}, {"status": 99}])
-def test_unknown_programs_versions_and_statuses_are_refused(server, kw):
-    c = server.open()
-    e = c.error_of(wire.CONNECT_GET_LIB_VERSION, **kw)    # which also checks that the reply repeats them
-    assert (e.code, e.domain) == (39, 7)
-    assert c.version() > 0
-
-
-@pytest.mark.parametrize("kw", [{"type": wire.REPLY}, {"type": wire.REPLY_WITH_FDS}, {"type": wire.MESSAGE},
-                                {"type": wire.STREAM}, {"type": wire.STREAM, "status": wire.CONTINUE},
-                                {"type": wire.STREAM, "status": wire.ERROR}, {"type": wire.STREAM_HOLE}, {"type": 7},
-                                {"type": 0xFFFFFFFF}, {"type": wire.REPLY, "prog": 5}, {"type": wire.STREAM, "prog": 5},
-                                {"type": wire.MESSAGE, "prog": 5}, {"prog": wire.KEEPALIVE, "type": wire.REPLY},
-                                {"prog": wire.KEEPALIVE, "type": wire.MESSAGE, "proc": 3},
-                                {"prog": wire.KEEPALIVE, "type": wire.MESSAGE, "proc": wire.PONG}])
-def test_frames_that_no_client_sends_are_dropped_without_a_word(server, kw):
-    c = server.open()
-    kw = dict(kw)
-    proc = kw.pop("proc", wire.DOMAIN_SCREENSHOT)
-    for body in (b"", u32(0), b"\xff" * 40):
-        c.send(wire.frame(proc, body, serial=99, **kw))
-    assert c.version() > 0
-    assert not c.kept
-
-
-# --- arguments -----------------------------------------------------------------------------------------------
-
-def arguments():
-    """A call of each shape: procedure -> complete arguments. None of them is carried out by a cut-off copy."""
-    dom = wire.Domain("test", b"\x22" * 16, 1).encode()
-    xml = string(wire.domain_xml("cut"))
-    return {
-        wire.CONNECT_SUPPORTS_FEATURE: u32(1), wire.CONNECT_GET_MAX_VCPUS: optional(string("kvm")),
-        wire.DOMAIN_CREATE: dom, wire.DOMAIN_CREATE_XML: xml + u32(0), wire.DOMAIN_DEFINE_XML: xml,
-        wire.DOMAIN_DEFINE_XML_FLAGS: xml + u32(0), wire.DOMAIN_DESTROY: dom, wire.DOMAIN_DESTROY_FLAGS: dom + u32(0),
-        wire.DOMAIN_GET_XML_DESC: dom + u32(0), wire.DOMAIN_GET_AUTOSTART: dom, wire.DOMAIN_SET_AUTOSTART: dom + u32(1),
-        wire.DOMAIN_GET_INFO: dom, wire.DOMAIN_GET_STATE: dom + u32(0), wire.DOMAIN_LOOKUP_BY_ID: u32(1),
-        wire.DOMAIN_LOOKUP_BY_NAME: string("test"), wire.DOMAIN_LOOKUP_BY_UUID: b"\x22" * 16,
-        wire.DOMAIN_REBOOT: dom + u32(0), wire.DOMAIN_SUSPEND: dom, wire.DOMAIN_RESUME: dom, wire.DOMAIN_SHUTDOWN: dom,
-        wire.DOMAIN_UNDEFINE: dom, wire.DOMAIN_UNDEFINE_FLAGS: dom + u32(0), wire.DOMAIN_CREATE_WITH_FLAGS: dom + u32(0),
-        wire.DOMAIN_RENAME: dom + optional(string("other")) + u32(0),
-        wire.DOMAIN_GET_METADATA: dom + u32(2) + optional(string("http://x")) + u32(0),
-        wire.DOMAIN_PIN_VCPU: dom + u32(0) + string(b"\x01\x02\x03"),
-        wire.CONNECT_LIST_ALL_DOMAINS: u32(1) + u32(0), wire.CONNECT_LIST_DOMAINS: u32(1),
-        wire.CONNECT_LIST_DEFINED_DOMAINS: u32(1), wire.NODE_GET_CPU_MAP: u32(1) + u32(1) + u32(0),
-        wire.CONNECT_GET_ALL_DOMAIN_STATS: u32(2) + dom + dom + u32(0) + u32(0),
-        wire.CONNECT_DOMAIN_EVENT_REGISTER_ANY: u32(0), wire.DOMAIN_SCREENSHOT: dom + u32(0) + u32(0),
-        wire.DOMAIN_OPEN_CONSOLE: dom + optional(string("console0")) + u32(0),
-        wire.CONNECT_DOMAIN_EVENT_CALLBACK_REGISTER_ANY: u32(0) + optional(dom),
-        wire.CONNECT_DOMAIN_EVENT_CALLBACK_DEREGISTER_ANY: u32(1),
-        wire.DOMAIN_SNAPSHOT_CREATE_XML: dom + string("<domainsnapshot/>") + u32(0),
-    }
-
-
-def cut_off_arguments_are_refused(server, procs):
-    """Every beginning of the arguments gets 39/7, whether a driver offers the call or not, and the connection stays."""
-    c = server.open()
-    for proc, body in procs.items():
-        for n in range(len(body)):
-            e = c.error_of(proc, body[:n])
-            assert (e.code, e.domain) == (39, 7), f"procedure {proc} with {n} of {len(body)} bytes: {e}"
-    assert c.version() > 0
-    assert [d.name for d in c.list_all()[0]] == ["test"]
-
-
-def test_arguments_cut_off_anywhere_are_refused_and_the_connection_stays(server):
-    cut_off_arguments_are_refused(server, arguments())
-
-
-def test_an_open_cut_off_anywhere_is_refused_and_works_then(server):
-    c = server.connect()
-    body = optional(string("test:///default")) + u32(0)
-    for n in range(len(body)):
-        e = c.error_of(wire.CONNECT_OPEN, body[:n])
-        assert (e.code, e.domain) == (39, 7)
-    c.call(wire.CONNECT_OPEN, body)
-    assert c.version() > 0
-
-
-@pytest.mark.parametrize("more", [b"\0", b"\0" * 4, b"\xff" * 1000])
-def test_bytes_behind_the_arguments_are_ignored(server, more):
-    c = server.open()
-    assert c.call(wire.CONNECT_GET_LIB_VERSION, more).u64() > 0
-    assert c.call(wire.DOMAIN_LOOKUP_BY_NAME, string("test") + more).domain().name == "test"
-
-
-@pytest.mark.parametrize("count", [-1, -2**31, 2**31 - 1, 16385, 0x10000000, 0x40000000])
-def test_negative_and_huge_counts_of_arrays_are_refused_at_no_cost(server, count):
-    c = server.open()
-    before = server.memory()
-    dom = wire.Domain("test", b"\x22" * 16, 1).encode()
-    for proc, body in ((wire.CONNECT_GET_ALL_DOMAIN_STATS, u32(count) + dom * 3 + u32(0) + u32(0)),
-                       (wire.DOMAIN_PIN_VCPU, dom + u32(0) + u32(count) + b"\0" * 64)):
-        for _ in range(20):
-            e = c.error_of(proc, body)
-            assert (e.code, e.domain) == (39, 7)
-    assert server.memory() - before < (16 << 20) * server.slow
-
-
-@pytest.mark.parametrize("length", [-1, -2**31, 2**31 - 1, 4194305, 0x7FFFFFFC])
-def test_lengths_of_strings_that_lie_are_refused_at_no_cost(server, length):
-    c = server.open()
-    before = server.memory()
-    for _ in range(20):
-        e = c.error_of(wire.DOMAIN_LOOKUP_BY_NAME, u32(length) + b"test")
-        assert (e.code, e.domain) == (39, 7)
-    assert server.memory() - before < (16 << 20) * server.slow
-
-
-def test_a_string_over_the_limit_is_refused_and_one_at_the_limit_is_not(server):
-    c = server.open()
-    e = c.error_of(wire.DOMAIN_LOOKUP_BY_NAME, string(b"x" * (wire.STRING_MAX + 1)))
-    assert (e.code, e.domain) == (39, 7)
-    e = c.error_of(wire.DOMAIN_LOOKUP_BY_NAME, string(b"x" * wire.STRING_MAX))
-    assert e.code == wire.NO_DOMAIN
-    assert c.version() > 0
-
-
-def test_an_embedded_nul_cuts_the_string(server):
-    c = server.open()
-    assert c.call(wire.DOMAIN_LOOKUP_BY_NAME, string(b"test\0garbage")).domain().name == "test"
-    assert c.error_of(wire.DOMAIN_LOOKUP_BY_NAME, string(b"\0test")).code == wire.NO_DOMAIN
-
-
-def test_strings_that_are_not_utf8_are_answered(server):
-    c = server.open()
-    assert c.error_of(wire.DOMAIN_LOOKUP_BY_NAME, string(b"\xff\xfe\x80")).code == wire.NO_DOMAIN
-    serial = c.request(wire.DOMAIN_DEFINE_XML, string(b"<domain type='test'><name>\xff\xfe</name></domain>"))
-    assert c.reply(serial).status == wire.ERROR
-    assert c.version() > 0
-
-
-@pytest.mark.parametrize("xml", ["", "<", "<domain", "<domain/>", "<a/>", "<domain type='test'></domain>",
-                                 "<domain type='test'><name></name></domain>",
-                                 "<domain type='test'><name>a/b</name><memory>-1</memory></domain>",
-                                 "<!DOCTYPE d [<!ENTITY a 'aaaaaaaaaa'><!ENTITY b '&a;&a;&a;&a;'>]>"
-                                 "<domain type='test'><name>&b;</name></domain>" * 2,
-                                 "<domain type='test'>" * 2000], ids=range(10))
-def test_documents_that_are_wrong_are_refused(server, xml):
-    c = server.open()
-    e = c.error_of(wire.DOMAIN_DEFINE_XML, string(xml))
-    assert e.code in (5, 8, 16, 20, 21, 27, 35, 67), str(e)
-    assert [d.name for d in c.list_all()[0]] == ["test"]
-
-
-@pytest.mark.limit(120)
-def test_random_bytes_behind_a_right_length_never_hurt(server):
-    dice = random.Random(7)
-    known = arguments()
-    c = server.open()
-    for _ in range(3000):
-        proc = dice.choice(list(known)) if dice.random() < 0.8 else dice.randrange(-5, 600)
-        if proc in (wire.CONNECT_CLOSE, wire.DOMAIN_FD_ASSOCIATE):
-            continue
-        body = bytearray(known.get(proc, b"") or dice.randbytes(dice.randrange(100)))
-        for _ in range(dice.randrange(4)):
-            if body:
-                body[dice.randrange(len(body))] = dice.randrange(256)
-        serial = c.request(proc, bytes(body))
-        c.reply(serial)
-        c.kept = []
-    assert serves(server)
-
-
-# --- read-only ------------------------------------------------------------------------------------------------
-
-def writes(t):
-    return {
-        wire.DOMAIN_CREATE: t, wire.DOMAIN_DESTROY: t, wire.DOMAIN_SUSPEND: t, wire.DOMAIN_RESUME: t,
-        wire.DOMAIN_SHUTDOWN: t, wire.DOMAIN_REBOOT: t + u32(0), wire.DOMAIN_UNDEFINE: t,
-        wire.DOMAIN_UNDEFINE_FLAGS: t + u32(0), wire.DOMAIN_SET_AUTOSTART: t + u32(1),
-        wire.DOMAIN_DESTROY_FLAGS: t + u32(0), wire.DOMAIN_CREATE_WITH_FLAGS: t + u32(0),
-        wire.DOMAIN_RENAME: t + optional(string("other")) + u32(0), wire.DOMAIN_OPEN_CONSOLE: t + optional(None) + u32(0),
-        wire.DOMAIN_SCREENSHOT: t + u32(0) + u32(0), wire.DOMAIN_GET_XML_DESC: t + u32(1),
-        wire.DOMAIN_DEFINE_XML: string(wire.domain_xml("new")), wire.DOMAIN_CREATE_XML: string(wire.domain_xml("new")) + u32(0),
-    }
-
-
-@pytest.mark.parametrize("how", ["socket", "flag"])
-def test_changes_over_a_read_only_connection_are_refused_and_not_made(server, how):
-    c = server.open(path=server.ro) if how == "socket" else server.open(flags=1)
-    d = c.lookup("test")
-    for proc, body in writes(d.encode()).items():
-        e = c.error_of(proc, body)
-        assert e.code == 29, f"procedure {proc}: {e}"
-    assert c.list_all()[0] == [d]
-    assert c.state(d) == (1, 0)
-    assert c.on_domain(wire.DOMAIN_GET_AUTOSTART, d).i32() == 0
-    assert c.on_domain(wire.DOMAIN_GET_XML_DESC, d, u32(0)).string()
-
-
-def test_the_flag_of_a_writing_client_does_not_lift_the_read_only_socket(server):
-    c = server.open(path=server.ro, flags=0)
-    assert c.error_of(wire.DOMAIN_SUSPEND, c.lookup("test").encode()).code == 29
-
-
-# --- descriptors that nobody asked for ----------------------------------------------------------------------------
 
 def test_a_descriptor_attached_to_the_frame_itself_does_no_harm(server):
     for _ in range(20):
         c = server.open()
         r, w = os.pipe()
-        c.send_fd(r, wire.frame(wire.DOMAIN_FD_ASSOCIATE, u32(1) + c.lookup("test").encode() + string("g") + u32(0),
-                                type=wire.CALL_WITH_FDS, serial=77))
+        c.send_fd(
+            r,
+            wire.frame(
+                wire.DOMAIN_FD_ASSOCIATE,
+                u32(1) + c.lookup("test").encode() + string("g") + u32(0),
+                type=wire.CALL_WITH_FDS,
+                serial=77,
+            ),
+        )
         os.close(r)
         os.close(w)
         c.close()
-    assert serves(server)
+    assert server.serves()
 
 
 def test_a_flood_of_unannounced_descriptors_does_not_stay_open(server):
@@ -568,20 +416,26 @@ def test_a_flood_of_unannounced_descriptors_does_not_stay_open(server):
             for _ in range(8):
                 c.reply(1)
     except (wire.Closed, BrokenPipeError, ConnectionResetError):
-        pass    # closing such a client is as good as ignoring what it passes
+        pass  # closing such a client is as good as ignoring what it passes
     finally:
         os.close(r)
         os.close(w)
     assert server.descriptors() <= before + 40
-    assert serves(server)
+    assert server.serves()
 
 
 def test_announced_descriptors_that_never_come_hold_up_their_own_client_only(server):
     for _ in range(10):
         c = server.open()
-        c.send(wire.frame(wire.DOMAIN_FD_ASSOCIATE, u32(3) + c.lookup("test").encode() + string("g") + u32(0),
-                          type=wire.CALL_WITH_FDS, serial=5))
-    assert serves(server)
+        c.send(
+            wire.frame(
+                wire.DOMAIN_FD_ASSOCIATE,
+                u32(3) + c.lookup("test").encode() + string("g") + u32(0),
+                type=wire.CALL_WITH_FDS,
+                serial=5,
+            )
+        )
+    assert server.serves()
 
 
 def test_a_frame_where_descriptors_were_announced_does_no_harm(server):
@@ -592,10 +446,11 @@ def test_a_frame_where_descriptors_were_announced_does_no_harm(server):
         c.closed_by_server(0.5)
     except wire.Closed:
         pass
-    assert serves(server)
+    assert server.serves()
 
 
-# --- clients that don't read ---------------------------------------------------------------------------------------
+# --- clients that don't read
+
 
 def push_until_stuck(c, data, seconds=1.0):
     """Sends `data` again and again until the server takes no more for that long, or closes. Says which."""
@@ -621,18 +476,24 @@ def test_a_caller_of_big_lists_that_never_reads_costs_bounded_memory(server):
     c, other = server.open(), server.open()
     median_latency(other)
     alone, before = median_latency(other), server.memory()
-    assert push_until_stuck(c, wire.frame(wire.CONNECT_LIST_ALL_DOMAINS, u32(1) + u32(0)) * 500) in ("stuck", "closed")
+    assert push_until_stuck(c, wire.frame(wire.CONNECT_LIST_ALL_DOMAINS, u32(1) + u32(0)) * 500) in (
+        "stuck",
+        "closed",
+    )
     assert server.memory() - before < (64 << 20) * server.slow
     assert median_latency(other) < alone * 5 + 0.005 * server.slow
-    assert serves(server)
+    assert server.serves()
 
 
 def test_a_client_that_pings_and_never_reads_costs_bounded_memory(server):
     c, before = server.connect(), server.memory()
-    assert push_until_stuck(c, wire.frame(wire.PING, prog=wire.KEEPALIVE, type=wire.MESSAGE) * 2000) in ("stuck", "closed")
-    if server.kind == "drover":    # the peer keeps every answer
+    assert push_until_stuck(c, wire.frame(wire.PING, prog=wire.KEEPALIVE, type=wire.MESSAGE) * 2000) in (
+        "stuck",
+        "closed",
+    )
+    if server.kind == "drover":  # the peer keeps every answer
         assert server.memory() - before < (16 << 20) * server.slow
-    assert serves(server)
+    assert server.serves()
 
 
 @pytest.mark.limit(120)
@@ -641,23 +502,33 @@ def test_a_subscriber_that_never_reads_is_closed_and_named_in_the_log(server):
     deaf, reader, maker, other = (server.open() for _ in range(4))
     for c in (deaf, reader):
         c.call(wire.CONNECT_DOMAIN_EVENT_CALLBACK_REGISTER_ANY, u32(0) + optional(None))
-    t = maker.lookup("test").encode()
+    define_many(maker, 200)
+    domains = [d.encode() for d in maker.list_all(flags=2)[0]]
+    # Each round changes every domain once: the order of pipelined calls is nobody's promise.
+    rounds = itertools.cycle(
+        (wire.DOMAIN_CREATE, wire.DOMAIN_SUSPEND, wire.DOMAIN_RESUME, wire.DOMAIN_DESTROY)
+    )
+    for _ in domains:
+        reader.message(wire.DOMAIN_EVENT_CALLBACK_LIFECYCLE)  # defined
     median_latency(other)
     alone, before = median_latency(other), server.memory()
     gone = select.poll()
     gone.register(deaf.sock, select.POLLRDHUP)
-    batch, events = 250, 0
+    events = 0
     while not gone.poll(0):
         assert events < 400000, "the subscriber is still there"
-        maker.send_reading((wire.frame(wire.DOMAIN_SUSPEND, t, serial=1)
-                            + wire.frame(wire.DOMAIN_RESUME, t, serial=2)) * batch)
-        for _ in range(2 * batch):
+        proc = next(rounds)
+        maker.send_reading(b"".join(wire.frame(proc, d) for d in domains))
+        for _ in domains:
             assert maker.wait_for(lambda f: True).status == wire.OK
+        for _ in domains:
             events += 1
             reader.message(wire.DOMAIN_EVENT_CALLBACK_LIFECYCLE)
     assert server.memory() - before < (16 << 20) * server.slow
     assert median_latency(other) < alone * 5 + 0.005 * server.slow
-    wait_until(lambda: re.search(rf"client \d+ .*{os.getpid()}.*event", server.log()), "the log names the client")
+    wait_until(
+        lambda: re.search(rf"client \d+ .*{os.getpid()}.*event", server.log()), "the log names the client"
+    )
     assert reader.version() > 0
 
 
@@ -668,7 +539,8 @@ def test_many_pings_are_all_answered_before_opening(server):
         assert c.wait_for(lambda f: True).proc == wire.PONG
 
 
-# --- streams and subscriptions ----------------------------------------------------------------------------------------
+# --- streams and subscriptions
+
 
 def test_a_hole_in_a_stream_without_holes_ends_the_connection_or_the_stream(server):
     c = server.open()
@@ -676,12 +548,19 @@ def test_a_hole_in_a_stream_without_holes_ends_the_connection_or_the_stream(serv
     if c.reply(serial).status == wire.ERROR:
         pytest.skip("the driver does not offer screenshots")
     try:
-        c.send(wire.frame(wire.DOMAIN_SCREENSHOT, wire.u64(4096) + u32(0), type=wire.STREAM_HOLE, serial=serial,
-                          status=wire.CONTINUE))
+        c.send(
+            wire.frame(
+                wire.DOMAIN_SCREENSHOT,
+                wire.u64(4096) + u32(0),
+                type=wire.STREAM_HOLE,
+                serial=serial,
+                status=wire.CONTINUE,
+            )
+        )
         c.wait_for(lambda f: f.type == wire.STREAM and f.status == wire.ERROR, 10)
     except wire.Closed:
         pass
-    assert serves(server)
+    assert server.serves()
 
 
 def test_many_streams_of_one_client_are_served_or_refused(server):
@@ -696,7 +575,7 @@ def test_many_streams_of_one_client_are_served_or_refused(server):
         c.kept = []
     if not opened and reply.error().code == wire.NO_SUPPORT:
         pytest.skip("the driver does not offer screenshots")
-    assert serves(server)
+    assert server.serves()
 
 
 def test_events_that_do_not_exist_and_unknown_callbacks_are_refused(server):
@@ -740,4 +619,4 @@ def test_leaving_ends_the_subscriptions(server):
             c.call(wire.CONNECT_DOMAIN_EVENT_CALLBACK_REGISTER_ANY, u32(0) + optional(None))
             maker.on_domain(wire.DOMAIN_SUSPEND, t)
         maker.on_domain(wire.DOMAIN_RESUME, t)
-    assert serves(server)
+    assert server.serves()

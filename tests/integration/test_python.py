@@ -29,7 +29,8 @@ def event_loop():
 
     def tick(timer, _):
         pass
-    libvirt.virEventAddTimeout(100, tick, None)    # so that the loop looks at `stop`
+
+    libvirt.virEventAddTimeout(100, tick, None)  # so that the loop looks at `stop`
     thread = threading.Thread(target=turn, daemon=True)
     thread.start()
     yield
@@ -59,7 +60,8 @@ def xml(name, uuid=None, **kw):
     return wire.domain_xml(name, uuid, **kw)
 
 
-# --- the connection -----------------------------------------------------------------------------------
+# --- the connection
+
 
 def test_what_the_connection_says_about_itself(conn, server):
     assert conn.getType() == "TEST"
@@ -89,7 +91,8 @@ def test_getCPUMap_and_getMaxVcpus(conn):
         assert e.get_error_code() == libvirt.VIR_ERR_NO_SUPPORT
 
 
-# --- lists and lookups ----------------------------------------------------------------------------------
+# --- lists and lookups
+
 
 def test_lists(conn):
     for i in range(5):
@@ -103,14 +106,21 @@ def test_lists(conn):
 
 
 def test_lookups(conn):
-    by = [conn.lookupByName("test"), conn.lookupByID(1), conn.lookupByUUIDString(TEST_UUID),
-          conn.lookupByUUID(uuids.UUID(TEST_UUID).bytes)]
+    by = [
+        conn.lookupByName("test"),
+        conn.lookupByID(1),
+        conn.lookupByUUIDString(TEST_UUID),
+        conn.lookupByUUID(uuids.UUID(TEST_UUID).bytes),
+    ]
     assert {(d.name(), d.ID(), d.UUIDString()) for d in by} == {("test", 1, TEST_UUID)}
 
 
 def test_lookups_that_fail_say_no_domain(conn):
-    for call, key in ((conn.lookupByName, "nobody"), (conn.lookupByID, 4711),
-                      (conn.lookupByUUIDString, "00000000-0000-0000-0000-00000000ffff")):
+    for call, key in (
+        (conn.lookupByName, "nobody"),
+        (conn.lookupByID, 4711),
+        (conn.lookupByUUIDString, "00000000-0000-0000-0000-00000000ffff"),
+    ):
         assert code_of(call, key) == libvirt.VIR_ERR_NO_DOMAIN
 
 
@@ -123,7 +133,8 @@ def test_a_list_of_thousands(conn):
     assert len(conn.getAllDomainStats(libvirt.VIR_DOMAIN_STATS_STATE)) == 2001
 
 
-# --- the life of a domain ---------------------------------------------------------------------------------
+# --- the life of a domain
+
 
 def test_the_life_of_a_persistent_domain(conn, server):
     d = conn.defineXML(xml("vm1", memory=2048))
@@ -143,7 +154,9 @@ def test_the_life_of_a_persistent_domain(conn, server):
     assert d.state() == [libvirt.VIR_DOMAIN_SHUTOFF, libvirt.VIR_DOMAIN_SHUTOFF_DESTROYED]
     d.createWithFlags(0)
     d.shutdown()
-    wait_until(lambda: d.state() == [libvirt.VIR_DOMAIN_SHUTOFF, libvirt.VIR_DOMAIN_SHUTOFF_SHUTDOWN], "it is off")
+    wait_until(
+        lambda: d.state() == [libvirt.VIR_DOMAIN_SHUTOFF, libvirt.VIR_DOMAIN_SHUTOFF_SHUTDOWN], "it is off"
+    )
     d.undefine()
     assert code_of(d.state) == libvirt.VIR_ERR_NO_DOMAIN
     assert code_of(conn.lookupByName, "vm1") == libvirt.VIR_ERR_NO_DOMAIN
@@ -208,7 +221,8 @@ def test_stats_of_all(conn):
     assert [d.name() for d, _ in only] == ["vm1"]
 
 
-# --- the vocabulary of errors -----------------------------------------------------------------------------
+# --- the vocabulary of errors
+
 
 def test_states_that_do_not_fit(conn, server):
     d = conn.defineXML(xml("vm1"))
@@ -219,7 +233,7 @@ def test_states_that_do_not_fit(conn, server):
     assert state_error(server, d.resume)
     d.suspend()
     if server.kind == "drover":
-        d.suspend()    # once more: nothing to do
+        d.suspend()  # once more: nothing to do
         t = conn.createXML(xml("brief"), 0)
         assert code_of(t.undefine) == libvirt.VIR_ERR_OPERATION_INVALID
         assert code_of(t.setAutostart, 1) == libvirt.VIR_ERR_OPERATION_INVALID
@@ -228,8 +242,10 @@ def test_states_that_do_not_fit(conn, server):
 def test_names_and_uuids_that_are_taken(conn):
     assert code_of(conn.defineXML, xml("test", str(uuids.uuid4()))) == libvirt.VIR_ERR_OPERATION_FAILED
     assert code_of(conn.defineXML, xml("other", TEST_UUID)) == libvirt.VIR_ERR_OPERATION_FAILED
-    assert code_of(conn.createXML, xml("test", TEST_UUID), 0) in (libvirt.VIR_ERR_OPERATION_INVALID,
-                                                                  libvirt.VIR_ERR_OPERATION_FAILED)
+    assert code_of(conn.createXML, xml("test", TEST_UUID), 0) in (
+        libvirt.VIR_ERR_OPERATION_INVALID,
+        libvirt.VIR_ERR_OPERATION_FAILED,
+    )
 
 
 def test_documents_that_are_wrong(conn):
@@ -250,14 +266,22 @@ def test_flags_that_are_unknown(conn):
 @pytest.mark.drover("libvirt's test driver has these")
 def test_what_no_driver_offers_is_no_support(conn):
     d = conn.lookupByName("test")
-    for call, args in ((d.migrateSetMaxDowntime, (100,)), (conn.listNWFilters, ()), (conn.listSecrets, ()),
-                       (d.blockJobAbort, ("vda",)), (conn.lookupByName("test").coreDump, ("/nonesuch",))):
+    for call, args in (
+        (d.migrateSetMaxDowntime, (100,)),
+        (conn.listNWFilters, ()),
+        (conn.listSecrets, ()),
+        (d.blockJobAbort, ("vda",)),
+        (conn.lookupByName("test").coreDump, ("/nonesuch",)),
+    ):
         assert code_of(call, *args) == libvirt.VIR_ERR_NO_SUPPORT
 
 
 def test_what_metadata_is_missing(conn):
     d = conn.lookupByName("test")
-    for what, uri in ((libvirt.VIR_DOMAIN_METADATA_TITLE, None), (libvirt.VIR_DOMAIN_METADATA_ELEMENT, "http://x")):
+    for what, uri in (
+        (libvirt.VIR_DOMAIN_METADATA_TITLE, None),
+        (libvirt.VIR_DOMAIN_METADATA_ELEMENT, "http://x"),
+    ):
         assert code_of(d.metadata, what, uri) == libvirt.VIR_ERR_NO_DOMAIN_METADATA
 
 
@@ -266,16 +290,24 @@ def test_read_only_connections_are_refused_changes(server, how):
     conn = server.python(read_only=True) if how == "socket" else libvirt.openReadOnly(server.uri())
     try:
         d = conn.lookupByName("test")
-        for call, args in ((d.destroy, ()), (d.suspend, ()), (d.undefine, ()), (d.setAutostart, (1,)), (d.create, ()),
-                           (conn.defineXML, (xml("new"),)), (conn.createXML, (xml("new"), 0)),
-                           (d.XMLDesc, (libvirt.VIR_DOMAIN_XML_SECURE,))):
+        for call, args in (
+            (d.destroy, ()),
+            (d.suspend, ()),
+            (d.undefine, ()),
+            (d.setAutostart, (1,)),
+            (d.create, ()),
+            (conn.defineXML, (xml("new"),)),
+            (conn.createXML, (xml("new"), 0)),
+            (d.XMLDesc, (libvirt.VIR_DOMAIN_XML_SECURE,)),
+        ):
             assert code_of(call, *args) == libvirt.VIR_ERR_OPERATION_DENIED
         assert d.isActive() == 1 and d.XMLDesc()
     finally:
         conn.close()
 
 
-# --- events ----------------------------------------------------------------------------------------------
+# --- events
+
 
 class Events:
     def __init__(self, conn, domain=None):
@@ -290,7 +322,14 @@ class Events:
         return self.seen
 
 
-LIFE = [(0, 0), (2, 0), (3, 0), (4, 0), (5, 1), (1, 0)]    # defined, started, suspended, resumed, stopped, undefined
+LIFE = [
+    (0, 0),
+    (2, 0),
+    (3, 0),
+    (4, 0),
+    (5, 1),
+    (1, 0),
+]  # defined, started, suspended, resumed, stopped, undefined
 
 
 def live(conn, name):
@@ -355,14 +394,17 @@ def test_every_kind_of_event_can_be_registered(conn):
 
 def test_reboot_is_an_event_of_its_own(conn, server):
     seen = []
-    i = conn.domainEventRegisterAny(None, libvirt.VIR_DOMAIN_EVENT_ID_REBOOT, lambda _c, d, _o: seen.append(d.name()), None)
+    i = conn.domainEventRegisterAny(
+        None, libvirt.VIR_DOMAIN_EVENT_ID_REBOOT, lambda _c, d, _o: seen.append(d.name()), None
+    )
     conn.lookupByName("test").reboot()
     if server.kind == "drover":
         wait_until(lambda: seen == ["test"], "the event")
     conn.domainEventDeregisterAny(i)
 
 
-# --- many at once ----------------------------------------------------------------------------------------------
+# --- many at once
+
 
 @pytest.mark.limit(120)
 def test_50_threads_on_one_connection(conn):
@@ -382,6 +424,7 @@ def test_50_threads_on_one_connection(conn):
             d.undefine()
         except Exception as e:
             failures.append((n, e))
+
     threads = [threading.Thread(target=work, args=(n,)) for n in range(50)]
     for t in threads:
         t.start()
@@ -399,6 +442,7 @@ def test_8_connections_at_once(server):
             live(c, f"c{n}-{i}")
             assert c.lookupByName("test").isActive() == 1
         return True
+
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
         assert all(pool.map(work, range(8)))
     assert [d.name() for d in server.python().listAllDomains()] == ["test"]
@@ -415,7 +459,10 @@ def test_one_domain_changed_by_many_at_once_stays_whole(conn, server):
                 call()
             except libvirt.libvirtError as e:
                 codes.append(e.get_error_code())
-    threads = [threading.Thread(target=work, args=(c,)) for c in (d.create, d.destroy, d.suspend, d.resume) * 3]
+
+    threads = [
+        threading.Thread(target=work, args=(c,)) for c in (d.create, d.destroy, d.suspend, d.resume) * 3
+    ]
     for t in threads:
         t.start()
     for t in threads:
@@ -425,17 +472,22 @@ def test_one_domain_changed_by_many_at_once_stays_whole(conn, server):
     assert d.isActive() in (0, 1)
 
 
-# --- keepalive and the end -----------------------------------------------------------------------------------------
+# --- keepalive and the end
 
-def test_keepalive_keeps_an_idle_connection_alive_in_both_directions(make_server):
-    """Frames flow while nobody calls: seen in the bytes that a relay between them counts."""
-    server = make_server({"keepalive_interval": 1, "keepalive_count": 2})
+
+@pytest.mark.parametrize("asks", ["client", "server"])
+def test_keepalive_keeps_an_idle_connection_alive(make_server, asks):
+    """Frames flow while nobody calls: seen in the bytes that a relay between them counts. Whoever hears
+    the other ping has no reason to ask himself, so each side is tried on its own."""
+    server = make_server({"keepalive_interval": 1 if asks == "server" else -1, "keepalive_count": 2})
+    answers = "server" if asks == "client" else "client"
     relay = Relay(server.rw, server.directory + "/relay")
     conn = libvirt.open(f"test+unix:///default?socket={relay.path}")
     try:
-        conn.setKeepAlive(1, 2)
-        wait_until(lambda: relay.pings["client"] >= 3 and relay.pings["server"] >= 3, "pings in both directions", 30)
-        assert relay.pongs["client"] >= 2 and relay.pongs["server"] >= 2
+        if asks == "client":
+            conn.setKeepAlive(1, 2)
+        wait_until(lambda: relay.pings[asks] >= 5 and relay.pongs[answers] >= 4, "pings and answers", 30)
+        assert relay.pings[answers] == relay.pongs[asks] == 0
         assert conn.isAlive() == 1
         assert conn.getLibVersion() > 0
     finally:
@@ -448,6 +500,7 @@ class Relay:
 
     def __init__(self, target, path):
         import socket
+
         self.path = path
         self.pings, self.pongs = {"client": 0, "server": 0}, {"client": 0, "server": 0}
         self.listener = socket.socket(socket.AF_UNIX)
@@ -459,6 +512,7 @@ class Relay:
     def run(self):
         import select
         import socket
+
         client, _ = self.listener.accept()
         server = socket.socket(socket.AF_UNIX)
         server.connect(self.target)
@@ -511,7 +565,8 @@ def test_close_callbacks_can_be_taken_back(conn):
     assert conn.getLibVersion() > 0
 
 
-# --- streams ------------------------------------------------------------------------------------------------------------
+# --- streams
+
 
 def test_a_screenshot_is_downloaded_whole(conn):
     stream = conn.newStream()
@@ -542,28 +597,35 @@ def test_a_download_can_be_broken_off(conn):
     assert conn.getLibVersion() > 0
 
 
+def with_console(conn):
+    d = conn.defineXML(xml("term", devices="<console type='pty'/>"))
+    d.create()
+    return d
+
+
 @pytest.mark.drover("the peer's test driver has no console")
-def test_the_console_echoes(conn):
+def test_the_console_greets_and_echoes(conn):
     stream = conn.newStream()
-    d = conn.lookupByName("test")
-    d.openConsole(None, stream, 0)
-    sent = bytes(range(256)) * 2000
-    received = bytearray()
-    sender = threading.Thread(target=lambda: [stream.send(sent[i:i + 10000]) for i in range(0, len(sent), 10000)])
-    sender.start()
-    while len(received) < len(sent):
-        piece = stream.recv(65536)
-        assert piece, "the console ended"
-        received += piece
-    sender.join()
-    assert received == sent
+    with_console(conn).openConsole(None, stream, 0)
+    greeting = b""
+    while not greeting.endswith(b"\n"):
+        greeting += stream.recv(4096)
+    for n in (1, 10, 1000, 8000):
+        sent = bytes(i % 95 + 32 for i in range(n))
+        assert stream.send(sent) == n
+        received = b""
+        while len(received) < n:
+            received += stream.recv(65536)
+        assert received == sent
     stream.finish()
+    assert conn.getLibVersion() > 0
 
 
 @pytest.mark.drover("the peer's test driver has no console")
 def test_the_console_in_the_event_loop(conn):
     stream = conn.newStream(libvirt.VIR_STREAM_NONBLOCK)
-    conn.lookupByName("test").openConsole(None, stream, 0)
+    d = with_console(conn)
+    d.openConsole(None, stream, 0)
     got, ended = bytearray(), []
 
     def happened(s, events, _):
@@ -576,18 +638,34 @@ def test_the_console_in_the_event_loop(conn):
             else:
                 ended.append(True)
                 s.eventRemoveCallback()
-    stream.eventAddCallback(libvirt.VIR_STREAM_EVENT_READABLE | libvirt.VIR_STREAM_EVENT_HANGUP, happened, None)
+
+    stream.eventAddCallback(
+        libvirt.VIR_STREAM_EVENT_READABLE | libvirt.VIR_STREAM_EVENT_HANGUP, happened, None
+    )
+    wait_until(lambda: got.endswith(b"\n"), "the greeting")
+    got.clear()
     assert stream.send(b"hello\n") == 6
     wait_until(lambda: bytes(got) == b"hello\n", "the echo")
-    conn.lookupByName("test").destroy()
+    d.destroy()
     wait_until(lambda: ended, "the end of the stream")
     stream.abort()
 
 
 @pytest.mark.drover("the peer's test driver has no console")
-def test_a_console_of_a_stopped_domain_is_refused(conn):
-    d = conn.defineXML(xml("vm1"))
+def test_a_console_that_is_taken_stopped_or_missing_is_refused(conn):
+    d = with_console(conn)
+    first = conn.newStream()
+    d.openConsole(None, first, 0)
+    assert code_of(d.openConsole, None, conn.newStream(), 0) == libvirt.VIR_ERR_OPERATION_FAILED
+    second = conn.newStream()
+    d.openConsole(None, second, libvirt.VIR_DOMAIN_CONSOLE_FORCE)
+    second.abort()
+    d.destroy()
     assert code_of(d.openConsole, None, conn.newStream(), 0) == libvirt.VIR_ERR_OPERATION_INVALID
+    assert (
+        code_of(conn.lookupByName("test").openConsole, None, conn.newStream(), 0)
+        == libvirt.VIR_ERR_INTERNAL_ERROR
+    )
 
 
 def test_many_short_sessions(server):

@@ -59,7 +59,8 @@ def names(c):
     return sorted(d.name for d in c.list_all()[0])
 
 
-# --- restarts --------------------------------------------------------------------------------------------------
+# --- restarts
+
 
 def test_defined_domains_are_there_after_a_restart(stored):
     c = stored.open()
@@ -69,7 +70,9 @@ def test_defined_domains_are_there_after_a_restart(stored):
     documents = {d.name: c.on_domain(wire.DOMAIN_GET_XML_DESC, d, u32(2)).string() for d in c.list_all()[0]}
     c = stored.restart()
     assert names(c) == sorted(before + [f"vm{i}" for i in range(20)])
-    assert documents == {d.name: c.on_domain(wire.DOMAIN_GET_XML_DESC, d, u32(2)).string() for d in c.list_all()[0]}
+    assert documents == {
+        d.name: c.on_domain(wire.DOMAIN_GET_XML_DESC, d, u32(2)).string() for d in c.list_all()[0]
+    }
 
 
 def test_each_is_a_readable_file(stored):
@@ -132,7 +135,9 @@ def test_a_renamed_domain_has_its_new_name_afterwards(stored):
     assert c.on_domain(wire.DOMAIN_GET_AUTOSTART, d).i32() == 1
 
 
-@pytest.mark.parametrize("name", ["with space", "grün", "日本", "-x", ".hidden", "a'b\"c", "x" * 200, "%41", "a.xml", "autostart"])
+@pytest.mark.parametrize(
+    "name", ["with space", "grün", "日本", "-x", ".hidden", "a'b\"c", "x" * 200, "%41", "a.xml", "autostart"]
+)
 def test_unusual_names_survive(stored, name):
     c = stored.open()
     xml = wire.domain_xml("NAME").replace("NAME", name)
@@ -160,15 +165,22 @@ def test_everything_is_loaded_again_after_kill_9(stored):
     assert len([n for n in names(stored.again()) if n.startswith("vm")]) == 200
 
 
-# --- what others did to the directory --------------------------------------------------------------------------------
+# --- what others did to the directory
+
 
 def test_damaged_and_foreign_files_are_named_and_left_alone_and_stop_nothing(stored):
     c = stored.open()
     for i in range(5):
         c.define(wire.domain_xml(f"vm{i}"))
     stored.server.stop()
-    strange = {"empty.xml": "", "cut.xml": "<domain type='test'><name>cut</name>", "network.xml": "<network/>",
-               "other.xml": wire.domain_xml("notother"), "README": "hello", "binary.xml": "\0\x01\x02"}
+    strange = {
+        "empty.xml": "",
+        "cut.xml": "<domain type='test'><name>cut</name>",
+        "network.xml": "<network/>",
+        "other.xml": wire.domain_xml("notother"),
+        "README": "hello",
+        "binary.xml": "\0\x01\x02",
+    }
     for name, text in strange.items():
         with open(os.path.join(stored.directory, name), "w") as f:
             f.write(text)
@@ -204,12 +216,13 @@ def test_a_store_that_cannot_be_made_is_an_error_and_not_the_end(make_server):
     assert c.open().version() > 0
 
 
-# --- kill -9 -----------------------------------------------------------------------------------------------------------
+# --- kill -9
+
 
 @pytest.mark.limit(60 + 6 * ROUNDS)
 def test_kill_9_at_random_moments_loses_nothing_acknowledged(stored):
-    """In each round up to 1,000 defines, redefines, undefines and changes of autostart over eight connections, and then
-    the end without warning. The next round goes on with what is there."""
+    """In each round up to 1,000 defines, redefines, undefines and changes of autostart over eight connections,
+    and then the end without warning. The next round goes on with what is there."""
     seed = int(os.environ.get("DROVER_CRASH_SEED", time.time_ns() % 1000000))
     print(f"DROVER_CRASH_SEED={seed}")
     dice = random.Random(seed)
@@ -235,18 +248,23 @@ def test_kill_9_at_random_moments_loses_nothing_acknowledged(stored):
         assert {f for f in stored.files() if re.fullmatch(r"d\d+", f)} == present
         left = [f for f in os.listdir(stored.directory) if f.startswith("d") and not f.endswith(".xml")]
         assert not left, f"left over: {left}"
-    print(f"{ROUNDS} rounds, {acknowledged} changes acknowledged, {under_way} under way at the end of their round")
+    print(
+        f"{ROUNDS} rounds, {acknowledged} changes acknowledged, {under_way} under way at the end of their round"
+    )
     assert acknowledged and under_way
 
 
-# --- full and read-only disks ----------------------------------------------------------------------------------------------
+# --- full and read-only disks
+
 
 @pytest.fixture
 def small_disk(scratch):
     """A file system of 1 MiB of its own."""
     path = os.path.join(scratch, "disk")
     os.mkdir(path)
-    r = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "drover-test", path], capture_output=True, text=True)
+    r = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=1m", "drover-test", path], capture_output=True, text=True
+    )
     if r.returncode:
         pytest.skip(f"needs to mount a tmpfs: {r.stderr.strip()}")
     yield path
@@ -278,12 +296,12 @@ def test_a_full_disk_is_an_error_changes_nothing_and_passes(make_server, small_d
     for _ in range(3):
         e = c.error_of(wire.DOMAIN_DEFINE_XML, string(big("new")))
         assert e.code == wire.SYSTEM_ERROR
-        assert e.int1 == 28    # ENOSPC
+        assert e.int1 == 28  # ENOSPC
     e = c.error_of(wire.DOMAIN_DEFINE_XML, string(big("vm1", 2048, uuid.UUID(bytes=domains[1].uuid))))
     assert e.code == wire.SYSTEM_ERROR
     assert c.error_of(wire.DOMAIN_LOOKUP_BY_NAME, string("new")).code == wire.NO_DOMAIN
     assert {d.name: c.on_domain(wire.DOMAIN_GET_XML_DESC, d, u32(2)).string() for d in domains} == before
-    c.on_domain(wire.DOMAIN_CREATE, domains[0])    # which writes nothing
+    c.on_domain(wire.DOMAIN_CREATE, domains[0])  # which writes nothing
     assert c.state(domains[0])[0] == 1
 
     os.unlink(os.path.join(small_disk, "filler"))
@@ -303,9 +321,12 @@ def test_a_read_only_disk_is_an_error_changes_nothing_and_passes(make_server, sm
     c = stored.open()
     d = c.define(wire.domain_xml("vm1"))
     subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
-    for proc, body in ((wire.DOMAIN_DEFINE_XML, string(wire.domain_xml("new"))), (wire.DOMAIN_UNDEFINE, d.encode()),
-                       (wire.DOMAIN_SET_AUTOSTART, d.encode() + u32(1)),
-                       (wire.DOMAIN_RENAME, d.encode() + optional(string("vm2")) + u32(0))):
+    for proc, body in (
+        (wire.DOMAIN_DEFINE_XML, string(wire.domain_xml("new"))),
+        (wire.DOMAIN_UNDEFINE, d.encode()),
+        (wire.DOMAIN_SET_AUTOSTART, d.encode() + u32(1)),
+        (wire.DOMAIN_RENAME, d.encode() + optional(string("vm2")) + u32(0)),
+    ):
         e = c.error_of(proc, body)
         assert e.code == wire.SYSTEM_ERROR, f"procedure {proc}: {e}"
     assert c.on_domain(wire.DOMAIN_GET_AUTOSTART, d).i32() == 0
@@ -323,7 +344,7 @@ def test_a_directory_that_vanished_is_an_error_and_works_again_when_it_is_back(s
     c.define(wire.domain_xml("vm1"))
     moved = stored.directory + "-moved"
     os.rename(stored.directory, moved)
-    # Held by its descriptor or found by its name: either it fails clearly, or the document is where the others are.
+    # Held by its descriptor or found by its name: it fails clearly, or the document is where the others are.
     f = c.reply(c.request(wire.DOMAIN_DEFINE_XML, string(wire.domain_xml("vm2"))))
     if f.status == wire.ERROR:
         assert f.error().code == wire.SYSTEM_ERROR
@@ -337,8 +358,12 @@ def test_a_directory_that_vanished_is_an_error_and_works_again_when_it_is_back(s
 def test_concurrent_defines_are_all_kept(stored):
     clients = [stored.open() for _ in range(20)]
     for n, c in enumerate(clients):
-        c.send(b"".join(wire.frame(wire.DOMAIN_DEFINE_XML, string(wire.domain_xml(f"c{n:02d}-{i:02d}")), serial=i)
-                        for i in range(25)))
+        c.send(
+            b"".join(
+                wire.frame(wire.DOMAIN_DEFINE_XML, string(wire.domain_xml(f"c{n:02d}-{i:02d}")), serial=i)
+                for i in range(25)
+            )
+        )
     for c in clients:
         for _ in range(25):
             assert c.wait_for(lambda f: True).status == wire.OK

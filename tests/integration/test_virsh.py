@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The unmodified virsh. Where libvirt's own test driver shows the same, virsh runs twice with the same commands, over
-the server's socket and with that driver inside its own process, and has to print the same."""
+"""The unmodified virsh. Where libvirt's own test driver shows the same, virsh runs twice with the same commands,
+over the server's socket and with that driver inside its own process, and has to print the same."""
 
 import os
 import re
@@ -58,20 +58,44 @@ def same_as_in_process(server, commands, leave_out=()):
             a, b = ([line for line in lines if not drop.search(line)] for lines in (a, b))
         # Of an error the client's own line counts, and the general words of the server's.
         a, b = ([re.sub(r"^(error: [^:]*):.*", r"\1", line) for line in lines] for lines in (a, b))
-        if command.startswith("domstats"):    # the order of domains is nobody's promise
+        if command.startswith("domstats"):  # the order of domains is nobody's promise
             a, b = (sorted(x.strip() for x in "\n".join(lines).split("Domain: ")) for lines in (a, b))
         assert a == b, f"virsh {command} prints something else"
     return dict(zip(commands, ours))
 
 
-# --- the same as libvirt's test driver --------------------------------------------------------------
+# --- the same as libvirt's test driver
 
-FILTERS = ["", "--all", "--inactive", "--all --name", "--all --uuid", "--id", "--all --table", "--all --title",
-           "--all --persistent", "--all --transient", "--transient", "--all --autostart", "--all --no-autostart",
-           "--state-running", "--state-paused", "--all --state-shutoff", "--state-other", "--all --state-running",
-           "--all --with-snapshot", "--all --without-snapshot", "--all --with-managed-save",
-           "--all --without-managed-save", "--all --managed-save", "--all --with-checkpoint", "--all --without-checkpoint",
-           "--all --persistent --autostart", "--all --state-running --state-shutoff", "--all --name --state-paused"]
+FILTERS = [
+    "",
+    "--all",
+    "--inactive",
+    "--all --name",
+    "--all --uuid",
+    "--id",
+    "--all --table",
+    "--all --title",
+    "--all --persistent",
+    "--all --transient",
+    "--transient",
+    "--all --autostart",
+    "--all --no-autostart",
+    "--state-running",
+    "--state-paused",
+    "--all --state-shutoff",
+    "--state-other",
+    "--all --state-running",
+    "--all --with-snapshot",
+    "--all --without-snapshot",
+    "--all --with-managed-save",
+    "--all --without-managed-save",
+    "--all --managed-save",
+    "--all --with-checkpoint",
+    "--all --without-checkpoint",
+    "--all --persistent --autostart",
+    "--all --state-running --state-shutoff",
+    "--all --name --state-paused",
+]
 
 
 def test_connection_commands_print_the_same(server):
@@ -89,40 +113,115 @@ def test_every_filter_of_list_prints_the_same(server, document):
 
 
 def test_the_life_of_a_domain_prints_the_same(server, document):
-    same_as_in_process(server, [
-        f"define {document}", "domid vm1", "domuuid vm1", "domstate vm1", "domstate vm1 --reason", "start vm1",
-        f"domname {UUID}", "domid vm1", "domstate vm1 --reason", "suspend vm1", "domstate vm1 --reason", "resume vm1",
-        "domstate vm1 --reason", "shutdown vm1", "domstate vm1 --reason", "start vm1", "reboot vm1", "destroy vm1",
-        "domstate vm1 --reason", "autostart vm1", "autostart vm1 --disable", "domrename vm1 vm2", "domuuid vm2",
-        f"domname {UUID}", "domid vm1", "undefine vm2", "list --all"])
+    same_as_in_process(
+        server,
+        [
+            f"define {document}",
+            "domid vm1",
+            "domuuid vm1",
+            "domstate vm1",
+            "domstate vm1 --reason",
+            "start vm1",
+            f"domname {UUID}",
+            "domid vm1",
+            "domstate vm1 --reason",
+            "suspend vm1",
+            "domstate vm1 --reason",
+            "resume vm1",
+            "domstate vm1 --reason",
+            "shutdown vm1",
+            "domstate vm1 --reason",
+            "start vm1",
+            "reboot vm1",
+            "destroy vm1",
+            "domstate vm1 --reason",
+            "autostart vm1",
+            "autostart vm1 --disable",
+            "domrename vm1 vm2",
+            "domuuid vm2",
+            f"domname {UUID}",
+            "domid vm1",
+            "undefine vm2",
+            "list --all",
+        ],
+    )
 
 
 def test_dominfo_prints_the_same(server, document):
-    same_as_in_process(server, ["dominfo test", f"define {document}", "dominfo vm1", "autostart vm1", "start vm1",
-                                "dominfo vm1", "undefine vm1", "dominfo vm1"],
-                       leave_out=["^CPU time:", "^Security ", "^OS Type:"])
+    same_as_in_process(
+        server,
+        [
+            "dominfo test",
+            f"define {document}",
+            "dominfo vm1",
+            "autostart vm1",
+            "start vm1",
+            "dominfo vm1",
+            "undefine vm1",
+            "dominfo vm1",
+        ],
+        leave_out=["^CPU time:", "^Security ", "^OS Type:"],
+    )
 
 
 def test_title_and_description_print_the_same(server, document):
-    same_as_in_process(server, ["desc test", "desc test --title", f"define {document}", "desc vm1", "desc vm1 --title",
-                                "list --all --title"])
+    same_as_in_process(
+        server,
+        [
+            "desc test",
+            "desc test --title",
+            f"define {document}",
+            "desc vm1",
+            "desc vm1 --title",
+            "list --all --title",
+        ],
+    )
 
 
 def test_states_of_domstats_print_the_same(server, document):
-    same_as_in_process(server, [f"define {document}", "domstats --state", "start vm1", "suspend vm1", "domstats --state",
-                                "domstats vm1 --state", "domstats --state --list-paused", "destroy vm1",
-                                "domstats --state --list-active", "domstats --state --list-shutoff", "domstats --state --raw"])
+    same_as_in_process(
+        server,
+        [
+            f"define {document}",
+            "domstats --state",
+            "start vm1",
+            "suspend vm1",
+            "domstats --state",
+            "domstats vm1 --state",
+            "domstats --state --list-paused",
+            "destroy vm1",
+            "domstats --state --list-active",
+            "domstats --state --list-shutoff",
+            "domstats --state --raw",
+        ],
+    )
 
 
 def test_errors_print_the_same(server, document):
     # Only those on which libvirt's drivers agree among themselves.
-    same_as_in_process(server, ["dominfo nobody", "domstate nobody", "start nobody", "destroy nobody", "dumpxml nobody",
-                                "undefine nobody", "start test", "domname nobody", "domid nobody",
-                                f"define {document}", f"define {document}.missing", "domrename test other",
-                                "metadata test http://example.org/none", "domstats nobody"])
+    same_as_in_process(
+        server,
+        [
+            "dominfo nobody",
+            "domstate nobody",
+            "start nobody",
+            "destroy nobody",
+            "dumpxml nobody",
+            "undefine nobody",
+            "start test",
+            "domname nobody",
+            "domid nobody",
+            f"define {document}",
+            f"define {document}.missing",
+            "domrename test other",
+            "metadata test http://example.org/none",
+            "domstats nobody",
+        ],
+    )
 
 
-# --- each command on its own --------------------------------------------------------------------------
+# --- each command on its own
+
 
 def test_list_shows_the_example_domain(server):
     assert server.virsh("list").rows() == [["1", "test", "running"]]
@@ -151,8 +250,10 @@ def test_exit_status_and_words_of_a_failure(server):
 
 
 def test_a_uri_that_nobody_serves(server):
-    r = harness.run(["virsh", "-c", f"nonesuch+unix:///x?socket={server.rw}", "list"],
-                    os.path.join(server.directory, "home"))
+    r = harness.run(
+        ["virsh", "-c", f"nonesuch+unix:///x?socket={server.rw}", "list"],
+        os.path.join(server.directory, "home"),
+    )
     assert r.code == 1
     assert "error: failed to connect to the hypervisor" in r.err
     assert "no connection driver available" in r.err
@@ -178,7 +279,11 @@ def test_dumpxml_gives_back_what_was_defined(server, document):
     assert xml.find("metadata/{http://example.org/a}x").text == "y"
     assert (xml.findtext("memory"), xml.findtext("currentMemory")) == ("65536", "32768")
     assert (xml.findtext("vcpu"), xml.find("vcpu").get("current")) == ("2", "1")
-    assert [xml.findtext(f"on_{e}") for e in ("poweroff", "reboot", "crash")] == ["destroy", "restart", "destroy"]
+    assert [xml.findtext(f"on_{e}") for e in ("poweroff", "reboot", "crash")] == [
+        "destroy",
+        "restart",
+        "destroy",
+    ]
     assert xml.find("devices/console") is not None
 
 
@@ -216,7 +321,7 @@ def test_create_makes_a_transient_domain(server, document):
     server.virsh("create", document)
     info = server.virsh("dominfo", "vm1").fields()
     assert (info["State"], info["Persistent"], info["Id"]) == ("running", "no", "2")
-    if server.kind == "drover":    # the peer's test driver does both
+    if server.kind == "drover":  # the peer's test driver does both
         server.virsh("autostart", "vm1", ok=False)
         server.virsh("undefine", "vm1", ok=False)
     server.virsh("destroy", "vm1")
@@ -308,8 +413,13 @@ class Watcher:
     def __init__(self, server, *args):
         self.master, slave = os.openpty()
         self.process = harness.subprocess.Popen(
-            ["virsh", "-c", server.uri(), "event", "--loop"] + list(args), stdin=slave, stdout=slave, stderr=slave,
-            env=harness.client_environment(os.path.join(server.directory, "home")), start_new_session=True)
+            ["virsh", "-c", server.uri(), "event", "--loop"] + list(args),
+            stdin=slave,
+            stdout=slave,
+            stderr=slave,
+            env=harness.client_environment(os.path.join(server.directory, "home")),
+            start_new_session=True,
+        )
         os.close(slave)
         os.set_blocking(self.master, False)
         self.text = ""
@@ -332,20 +442,39 @@ class Watcher:
 def test_event_shows_a_life_in_order(server, document):
     watcher = Watcher(server, "--all")
     try:
+
         def subscribed():
             server.virsh("suspend", "test")
             server.virsh("resume", "test")
             return watcher.lines()
+
         wait_until(subscribed, "virsh sees events")
-        for command in (["define", document], ["start", "vm1"], ["suspend", "vm1"], ["resume", "vm1"], ["destroy", "vm1"],
-                        ["undefine", "vm1"]):
+        for command in (
+            ["define", document],
+            ["start", "vm1"],
+            ["suspend", "vm1"],
+            ["resume", "vm1"],
+            ["destroy", "vm1"],
+            ["undefine", "vm1"],
+        ):
             server.virsh(*command)
 
         def life():
-            return [line.partition("'vm1': ")[2] for line in watcher.lines() if "'lifecycle' for domain 'vm1'" in line]
+            return [
+                line.partition("'vm1': ")[2]
+                for line in watcher.lines()
+                if "'lifecycle' for domain 'vm1'" in line
+            ]
+
         wait_until(lambda: life()[-1:] == ["Undefined Removed"], "the last event")
-        assert life() == ["Defined Added", "Started Booted", "Suspended Paused", "Resumed Unpaused", "Stopped Destroyed",
-                          "Undefined Removed"]
+        assert life() == [
+            "Defined Added",
+            "Started Booted",
+            "Suspended Paused",
+            "Resumed Unpaused",
+            "Stopped Destroyed",
+            "Undefined Removed",
+        ]
     finally:
         watcher.close()
 
@@ -354,10 +483,12 @@ def test_event_of_one_domain_shows_no_other(server, document):
     server.virsh("define", document)
     watcher = Watcher(server, "--domain", "test", "--event", "lifecycle")
     try:
+
         def subscribed():
             server.virsh("suspend", "test")
             server.virsh("resume", "test")
             return watcher.lines()
+
         wait_until(subscribed, "virsh sees events")
         server.virsh("start", "vm1")
         server.virsh("destroy", "vm1")
@@ -376,9 +507,14 @@ def test_an_interactive_virsh_survives_many_commands(server):
 
 def test_a_vanished_server_is_told_to_the_user(server):
     master, slave = os.openpty()
-    p = harness.subprocess.Popen(["virsh", "-c", server.uri(), "event", "--event", "lifecycle", "--loop"], stdin=slave,
-                                 stdout=slave, stderr=slave, start_new_session=True,
-                                 env=harness.client_environment(os.path.join(server.directory, "home")))
+    p = harness.subprocess.Popen(
+        ["virsh", "-c", server.uri(), "event", "--event", "lifecycle", "--loop"],
+        stdin=slave,
+        stdout=slave,
+        stderr=slave,
+        start_new_session=True,
+        env=harness.client_environment(os.path.join(server.directory, "home")),
+    )
     os.close(slave)
     try:
         base = server.descriptors()

@@ -25,9 +25,21 @@ CONNECT_OPEN, CONNECT_CLOSE, CONNECT_GET_TYPE, CONNECT_GET_VERSION, CONNECT_GET_
 NODE_GET_INFO, CONNECT_GET_CAPABILITIES = 6, 7
 DOMAIN_CREATE, DOMAIN_CREATE_XML, DOMAIN_DEFINE_XML, DOMAIN_DESTROY = 9, 10, 11, 12
 DOMAIN_GET_XML_DESC, DOMAIN_GET_AUTOSTART, DOMAIN_GET_INFO = 14, 15, 16
-CONNECT_LIST_DEFINED_DOMAINS, DOMAIN_LOOKUP_BY_ID, DOMAIN_LOOKUP_BY_NAME, DOMAIN_LOOKUP_BY_UUID = 21, 22, 23, 24
+CONNECT_LIST_DEFINED_DOMAINS, DOMAIN_LOOKUP_BY_ID, DOMAIN_LOOKUP_BY_NAME, DOMAIN_LOOKUP_BY_UUID = (
+    21,
+    22,
+    23,
+    24,
+)
 CONNECT_NUM_OF_DEFINED_DOMAINS = 25
-DOMAIN_PIN_VCPU, DOMAIN_REBOOT, DOMAIN_RESUME, DOMAIN_SET_AUTOSTART, DOMAIN_SHUTDOWN, DOMAIN_SUSPEND = 26, 27, 28, 29, 33, 34
+DOMAIN_PIN_VCPU, DOMAIN_REBOOT, DOMAIN_RESUME, DOMAIN_SET_AUTOSTART, DOMAIN_SHUTDOWN, DOMAIN_SUSPEND = (
+    26,
+    27,
+    28,
+    29,
+    33,
+    34,
+)
 DOMAIN_UNDEFINE, CONNECT_LIST_DOMAINS, CONNECT_NUM_OF_DOMAINS = 35, 37, 51
 CONNECT_GET_HOSTNAME, CONNECT_SUPPORTS_FEATURE = 59, 60
 AUTH_LIST, AUTH_SASL_INIT, AUTH_SASL_START, AUTH_SASL_STEP, AUTH_POLKIT = 66, 67, 68, 69, 70
@@ -38,7 +50,12 @@ DOMAIN_IS_ACTIVE, DOMAIN_IS_PERSISTENT, CONNECT_GET_LIB_VERSION = 150, 151, 157
 CONNECT_DOMAIN_EVENT_REGISTER_ANY, CONNECT_DOMAIN_EVENT_DEREGISTER_ANY = 167, 168
 DOMAIN_CREATE_WITH_FLAGS, DOMAIN_GET_MEMORY_PARAMETERS = 196, 198
 DOMAIN_OPEN_CONSOLE, DOMAIN_SCREENSHOT, DOMAIN_GET_STATE = 201, 211, 212
-DOMAIN_UNDEFINE_FLAGS, DOMAIN_DESTROY_FLAGS, DOMAIN_SNAPSHOT_LOOKUP_BY_NAME, DOMAIN_SNAPSHOT_GET_PARENT = 231, 234, 189, 244
+DOMAIN_UNDEFINE_FLAGS, DOMAIN_DESTROY_FLAGS, DOMAIN_SNAPSHOT_LOOKUP_BY_NAME, DOMAIN_SNAPSHOT_GET_PARENT = (
+    231,
+    234,
+    189,
+    244,
+)
 DOMAIN_SNAPSHOT_CREATE_XML, DOMAIN_GET_NUMA_PARAMETERS, DOMAIN_GET_METADATA = 185, 255, 265
 CONNECT_LIST_ALL_DOMAINS, CONNECT_LIST_ALL_NODE_DEVICES, NODE_GET_CPU_MAP = 273, 285, 293
 CONNECT_DOMAIN_EVENT_CALLBACK_REGISTER_ANY, CONNECT_DOMAIN_EVENT_CALLBACK_DEREGISTER_ANY = 316, 317
@@ -52,7 +69,8 @@ INTERNAL_ERROR, NO_SUPPORT, NO_CONNECT, INVALID_ARG, OPERATION_FAILED = 1, 3, 5,
 SYSTEM_ERROR, RPC, NO_DOMAIN, OPERATION_INVALID, OPERATION_TIMEOUT = 38, 39, 42, 55, 68
 
 
-# --- XDR: writing ---------------------------------------------------------------------------
+# --- XDR: writing
+
 
 def u32(value):
     return struct.pack(">I", value & 0xFFFFFFFF)
@@ -92,7 +110,8 @@ class Domain:
         return f"Domain({self.name!r}, {self.uuid.hex()}, id={self.id})"
 
 
-# --- XDR: reading ---------------------------------------------------------------------------
+# --- XDR: reading
+
 
 class Malformed(Exception):
     """What the server sent breaks the rules of the wire."""
@@ -105,7 +124,7 @@ class Reader:
     def take(self, n):
         if self.at + n > len(self.data):
             raise Malformed(f"wanted {n} bytes at {self.at} of {len(self.data)}")
-        piece = self.data[self.at:self.at + n]
+        piece = self.data[self.at : self.at + n]
         self.at += n
         return piece
 
@@ -151,6 +170,7 @@ class Reader:
             if kind == 5:
                 return field, struct.unpack(">d", self.take(8))[0]
             return field, {1: self.i32, 2: self.u32, 3: self.u64, 4: self.u64, 6: self.i32}[kind]()
+
         return dict(self.array(one))
 
     def end(self):
@@ -158,7 +178,8 @@ class Reader:
             raise Malformed(f"{len(self.data) - self.at} bytes are left over")
 
 
-# --- frames ---------------------------------------------------------------------------------
+# --- frames
+
 
 def header(proc, prog=REMOTE, vers=1, type=CALL, serial=0, status=OK):
     return struct.pack(">IIiIII", prog, vers, proc, type, serial & 0xFFFFFFFF, status)
@@ -184,7 +205,9 @@ class RemoteError(Exception):
 
 class Frame:
     def __init__(self, data, fds=()):
-        self.prog, self.vers, self.proc, self.type, self.serial, self.status = struct.unpack_from(">IIiIII", data)
+        self.prog, self.vers, self.proc, self.type, self.serial, self.status = struct.unpack_from(
+            ">IIiIII", data
+        )
         self.body, self.fds = data[24:], list(fds)
 
     def reader(self):
@@ -194,8 +217,10 @@ class Frame:
         return RemoteError(self.body)
 
     def __repr__(self):
-        return (f"Frame(prog={self.prog:#x} proc={self.proc} type={self.type} serial={self.serial} "
-                f"status={self.status} {len(self.body)} bytes)")
+        return (
+            f"Frame(prog={self.prog:#x} proc={self.proc} type={self.type} serial={self.serial} "
+            f"status={self.status} {len(self.body)} bytes)"
+        )
 
 
 class Closed(Exception):
@@ -212,7 +237,7 @@ class Connection:
     def __init__(self, path, timeout=20.0):
         self.timeout = timeout
         self.serial = 0
-        self.kept = []        # frames that came while another was waited for
+        self.kept = []  # frames that came while another was waited for
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.sock.settimeout(timeout)
         try:
@@ -258,7 +283,7 @@ class Connection:
                 self.kept.append(self.receive())
             elif writable:
                 try:
-                    view = view[self.sock.send(view, socket.MSG_DONTWAIT):]
+                    view = view[self.sock.send(view, socket.MSG_DONTWAIT) :]
                 except BlockingIOError:
                     pass
                 except (BrokenPipeError, ConnectionResetError):
@@ -290,7 +315,9 @@ class Connection:
                 raise Timeout(f"{len(data)} of {n} bytes came")
             self.sock.settimeout(left)
             try:
-                piece, ancillary, _, _ = self.sock.recvmsg(min(n - len(data), 1 << 20), socket.CMSG_SPACE(4 * 32))
+                piece, ancillary, _, _ = self.sock.recvmsg(
+                    min(n - len(data), 1 << 20), socket.CMSG_SPACE(4 * 32)
+                )
             except socket.timeout:
                 continue
             except ConnectionResetError:
@@ -299,7 +326,7 @@ class Connection:
                 self.sock.settimeout(self.timeout)
             for level, kind, payload in ancillary:
                 if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
-                    fds += array.array("i", payload[:len(payload) // 4 * 4])
+                    fds += array.array("i", payload[: len(payload) // 4 * 4])
             if not piece:
                 raise Closed
             data += piece
@@ -368,7 +395,9 @@ class Connection:
         return self.wait_for(lambda f: f.type == MESSAGE and f.prog == REMOTE and f.proc == proc, timeout)
 
     def stream_frame(self, proc, serial, timeout=None):
-        return self.wait_for(lambda f: f.type in (STREAM, STREAM_HOLE) and (f.proc, f.serial) == (proc, serial), timeout)
+        return self.wait_for(
+            lambda f: f.type in (STREAM, STREAM_HOLE) and (f.proc, f.serial) == (proc, serial), timeout
+        )
 
     def ping(self):
         self.send(frame(PING, prog=KEEPALIVE, type=MESSAGE))
@@ -410,6 +439,12 @@ class Connection:
     def on_domain(self, proc, domain, more=b"", **kw):
         return self.call(proc, domain.encode() + more, **kw)
 
+    def with_console(self, name="term"):
+        """A new running domain that has a console."""
+        d = self.define(domain_xml(name, devices="<console type='pty'/>"))
+        self.on_domain(DOMAIN_CREATE, d)
+        return d
+
     def list_all(self, flags=0, need=1):
         r = self.call(CONNECT_LIST_ALL_DOMAINS, u32(need) + u32(flags))
         domains, total = r.array(r.domain), r.u32()
@@ -424,5 +459,7 @@ class Connection:
 def domain_xml(name, uuid=None, memory=1024, extra="", devices=""):
     """A small document. `extra` and `devices` are XML text."""
     identity = f"<uuid>{uuid}</uuid>" if uuid else ""
-    return (f"<domain type='test'><name>{name}</name>{identity}<memory unit='KiB'>{memory}</memory>"
-            f"<vcpu>1</vcpu><os><type arch='i686'>hvm</type></os>{extra}<devices>{devices}</devices></domain>")
+    return (
+        f"<domain type='test'><name>{name}</name>{identity}<memory unit='KiB'>{memory}</memory>"
+        f"<vcpu>1</vcpu><os><type arch='i686'>hvm</type></os>{extra}<devices>{devices}</devices></domain>"
+    )
