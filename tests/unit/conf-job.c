@@ -3,6 +3,7 @@
 #include "conf/job.h"
 
 #include <stdatomic.h>
+#include <stddef.h>
 
 #include "conf-helper.h"
 
@@ -315,6 +316,105 @@ static void drained_queue_refuses_what_waits_and_what_comes(Fixture *f, gconstpo
     g_assert_cmpint(begin(f, 1, JOB_MODIFY), ==, JOB_REFUSED);
     g_assert_cmpuint(wish_answers(&f->wishes[1]), ==, 0);
     g_assert_nonnull(strstr(f->wishes[1].ticket.error.detail, "'vm'"));
+    end(f, 0);
+}
+
+/* --- the moment between a deadline and its refusal -------------------------------------------- */
+
+/* Holds the timer thread between taking a ticket's timer from the heap and refusing the ticket. */
+typedef struct Late {
+    Wish wish;                          /* the first member, as its ticket's timer is found from there */
+    void (*refuse)(Timer *timer);       /* the timer's own */
+    Lock lock;
+    Cond changed;
+    /* under lock */
+    bool firing, go_on;
+} Late;
+
+static void hold_refusal(Timer *timer)
+{
+    Late *late = (Late *)(void *)((char *)timer - offsetof(JobTicket, timer));
+
+    {
+        LOCK_SCOPE(&late->lock);
+        late->firing = true;
+        cond_signal(&late->changed);
+        while (!late->go_on)
+            cond_wait(&late->changed, &late->lock);
+    }
+    late->refuse(timer);
+}
+
+/* Parks the ticket, lets its deadline come, and returns with the timer thread held. */
+static void late_begin(Late *late, Fixture *f)
+{
+    int64_t until = clock_now() + 30 * CLOCK_S;
+
+    wish_init(&late->wish, JOB_MODIFY, "domain.late", 9);
+    lock_init(&late->lock, LOCK_LOG);
+    cond_init(&late->changed);
+    late->firing = late->go_on = false;
+    g_assert_cmpint(wish_begin(&late->wish, &f->queue, f->timers), ==, JOB_PARKED);
+    late->refuse = late->wish.ticket.timer.fire;
+    late->wish.ticket.timer.fire = hold_refusal;
+    timer_start(f->timers, &late->wish.ticket.timer, clock_now());
+    LOCK_SCOPE(&late->lock);
+    while (!late->firing)
+        g_assert_true(cond_wait_until(&late->changed, &late->lock, until));
+}
+
+/* Lets the timer thread go on; the ticket must be refused then, once. */
+static void late_end(Late *late, Fixture *f, const char *said)
+{
+    g_assert_cmpuint(wish_answers(&late->wish), ==, 0);
+    {
+        LOCK_SCOPE(&late->lock);
+        late->go_on = true;
+        cond_signal(&late->changed);
+    }
+    g_assert_cmpint(wish_wait(&late->wish), ==, JOB_REFUSED);
+    g_assert_nonnull(strstr(late->wish.ticket.error.detail, said));
+    timers_free(g_steal_pointer(&f->timers));    /* nobody is in hold_refusal any more */
+    f->timers = timers_new();
+    g_assert_cmpuint(wish_answers(&late->wish), ==, 1);
+    cond_deinit(&late->changed);
+    lock_deinit(&late->lock);
+    wish_clear(&late->wish);
+}
+
+static void cancel_after_the_deadline_leaves_the_ticket_to_the_timer(Fixture *f, gconstpointer data)
+{
+    Late late;
+
+    begin(f, 0, JOB_MODIFY);
+    late_begin(&late, f);
+    g_assert_false(job_cancel(&late.wish.ticket, f->timers));
+    late_end(&late, f, "domain.test of client 0 has held it");
+    end(f, 0);
+}
+
+static void turn_after_the_deadline_goes_to_the_next(Fixture *f, gconstpointer data)
+{
+    Late late;
+
+    begin(f, 0, JOB_MODIFY);
+    late_begin(&late, f);
+    begin(f, 1, JOB_MODIFY);
+    end(f, 0);
+    g_assert_true(granted(f, 1));
+    g_assert_false(job_cancel(&late.wish.ticket, f->timers));
+    end(f, 1);
+    late_end(&late, f, "it became free only now");
+}
+
+static void drain_after_the_deadline_leaves_the_ticket_to_the_timer(Fixture *f, gconstpointer data)
+{
+    Late late;
+
+    begin(f, 0, JOB_MODIFY);
+    late_begin(&late, f);
+    job_drain(&f->queue);
+    late_end(&late, f, "domain.test of client 0 has held it");
     end(f, 0);
 }
 
@@ -642,6 +742,9 @@ int main(int argc, char **argv)
     TEST(cancelled_ticket_is_never_answered);
     TEST(running_ticket_cannot_be_cancelled);
     TEST(drained_queue_refuses_what_waits_and_what_comes);
+    TEST(cancel_after_the_deadline_leaves_the_ticket_to_the_timer);
+    TEST(turn_after_the_deadline_goes_to_the_next);
+    TEST(drain_after_the_deadline_leaves_the_ticket_to_the_timer);
     TEST(interrupt_finds_the_async_job_or_whatever_runs);
     TEST(destroy_ends_the_sleep_of_a_job);
     TEST(sleep_lasts_until_its_time);
