@@ -54,8 +54,8 @@ static int check_most(Call *call, const Figure *figure, uint32_t most)
 {
     if (!figure->given || figure->value <= most)
         return 0;
-    return error_set(&call->error, VIR_FROM_NONE, VIR_ERR_INVALID_ARG, _("the parameter '%s' may be %u at most, not %u"),
-                     figure->name, most, figure->value);
+    return error_set(&call->error, VIR_FROM_NONE, VIR_ERR_INVALID_ARG,
+                     _("the parameter '%s' may be %u at most, not %u"), figure->name, most, figure->value);
 }
 
 static RemoteTypedParam number(const char *name, uint32_t value)

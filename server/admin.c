@@ -19,7 +19,9 @@ static const Program *const programs[] = { &admin_program, NULL };
 
 int admin_check_flags(Call *call, uint32_t flags)
 {
-    return !flags ? 0 : error_set(&call->error, VIR_FROM_ADMIN, VIR_ERR_INVALID_ARG, _("unsupported flags (0x%x) in %s"), flags,
+    if (!flags)
+        return 0;
+    return error_set(&call->error, VIR_FROM_ADMIN, VIR_ERR_INVALID_ARG, _("unsupported flags (0x%x) in %s"), flags,
                      call->proc->name);
 }
 
