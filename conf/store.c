@@ -63,9 +63,11 @@ static int make_parents(const char *path, Error *error)
     return 0;
 }
 
+/* The lock file is open for reading only: a file that is open for writing would keep an administrator from making
+ * the file system read-only. */
 static int lock_directory(Store *store, Error *error)
 {
-    store->lock_fd = openat(store->documents.fd, ".lock", O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+    store->lock_fd = openat(store->documents.fd, ".lock", O_RDONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (store->lock_fd < 0)
         return fail(error, store, ".lock", N_("The lock file '%s' cannot be opened"));
     if (flock(store->lock_fd, LOCK_EX | LOCK_NB) == 0)

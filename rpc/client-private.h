@@ -73,7 +73,7 @@ struct Client {
     int fd;                   /* -1: closed */
     bool deaf;                /* writing has failed: nothing more is queued */
     bool close_when_empty;
-    bool reading, writing;    /* what epoll watches; writing is read without the lock too */
+    bool reading, writing;    /* what epoll watches; read without the lock as hints */
     OutItem *out_first, *out_last;
     size_t out_bytes, out_event_bytes;
     int64_t out_stalled;      /* clock_now() since when nothing has left, while something waits */

@@ -97,7 +97,7 @@ void io_watch(Client *client, bool reading, bool writing)
     };
 
     lock_assert_held(&client->out_lock);
-    client->reading = reading;
+    __atomic_store_n(&client->reading, reading, __ATOMIC_RELAXED);
     __atomic_store_n(&client->writing, writing, __ATOMIC_RELAXED);
     /* not yet in the set: adopt() will add it as the flags say */
     if (epoll_ctl(client->io->epoll_fd, EPOLL_CTL_MOD, client->fd, &event) < 0 && errno != ENOENT)
@@ -207,7 +207,7 @@ static bool take_frames(IoThread *io, Client *client, uint8_t *data, size_t size
         return false;
     flush_out(io, client);
     hold(client, data + used, size - (size_t)used);
-    if (client->held_back == client->reading)
+    if (client->held_back == __atomic_load_n(&client->reading, __ATOMIC_RELAXED))
         outbox_set_reading(client, !client->held_back);
     if (client->n_fds > 0 && client->held_size == 0) {
         log_warning("client %" PRIu64 " sent descriptors that no message announces, its connection is closed",

@@ -158,7 +158,6 @@ def test_dominfo_prints_the_same(server, document):
             "start vm1",
             "dominfo vm1",
             "undefine vm1",
-            "dominfo vm1",
         ],
         leave_out=["^CPU time:", "^Security ", "^OS Type:"],
     )

@@ -172,15 +172,15 @@ static char *read_record(XdrIn *in)
 {
     GString *text = g_string_new(NULL);
     g_autofree char *name = NULL;
-    uint32_t n;
+    uint32_t n = 0;
     int id;
 
     name = read_handle(in, &id);
     g_string_append(text, name);
     g_assert_true(xdr_get_uint(in, &n));
     for (uint32_t i = 0; i < n; i++) {
-        uint32_t type, word;
-        uint64_t wide;
+        uint32_t type = 0, word = 0;
+        uint64_t wide = 0;
         char *field, *owned;
 
         g_assert_true(xdr_get_string(in, &field, 80));
@@ -230,7 +230,7 @@ static void statistics_of_all_groups_are_typed_parameters(void)
     const RemoteConnectGetAllDomainStatsArgs args = { .stats = 0 };
     Fixture *fixture = fixture_new(&test_driver, "test:///default");
     g_autofree char *record = NULL;
-    uint32_t n;
+    uint32_t n = 0;
 
     g_assert_cmpint(stats(fixture, &args, &record, &n), ==, VIR_ERR_OK);
     g_assert_cmpuint(n, ==, 1);
@@ -248,7 +248,7 @@ static void unknown_groups_are_left_out_unless_enforced(void)
     };
     Fixture *fixture = fixture_new(&test_driver, "test:///default");
     g_autofree char *record = NULL, *nothing = NULL;
-    uint32_t n;
+    uint32_t n = 0;
 
     g_assert_cmpint(stats(fixture, &free, &record, &n), ==, VIR_ERR_OK);
     g_assert_cmpstr(record, ==, "test");
@@ -264,7 +264,7 @@ static void statistics_take_filters_and_refuse_unknown_ones(void)
     const RemoteConnectGetAllDomainStatsArgs unknown = { .flags = 1u << 20 };
     Fixture *fixture = with_some();
     g_autofree char *record = NULL, *nothing = NULL;
-    uint32_t n;
+    uint32_t n = 0;
 
     g_assert_cmpint(stats(fixture, &active, &record, &n), ==, VIR_ERR_OK);
     g_assert_cmpuint(n, ==, 2);
@@ -281,7 +281,7 @@ static void statistics_of_named_domains_leave_out_those_that_are_gone(void)
     Fixture *fixture = with_some();
     g_autoptr(DomainView) view = domain_list_view_by_name(fixture->host.domains, "p0");
     g_autofree char *record = NULL;
-    uint32_t n;
+    uint32_t n = 0;
 
     memcpy(named[1].uuid, view->uuid.bytes, sizeof named[1].uuid);
     g_assert_cmpint(stats(fixture, &args, &record, &n), ==, VIR_ERR_OK);
@@ -320,7 +320,7 @@ static void above_16384_domains_only_a_filtered_list_fits(void)
     RemoteConnectListAllDomainsResult result = { .ret = 0 };
     Fixture *fixture = fixture_new(&test_driver, "test:///default");
     g_autofree char *nothing = NULL;
-    uint32_t n;
+    uint32_t n = 0;
 
     define_many(fixture, "d", 1, 16384);
     g_assert_cmpint(FIXTURE_CALL(fixture, "connect.list_all_domains", NULL, connect_list_all_domains, &all, &result),

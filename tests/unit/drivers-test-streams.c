@@ -136,6 +136,42 @@ static void a_console_ends_with_its_machine(void)
     fixture_free(fixture);
 }
 
+/* What the server's I/O thread does, but without waiting to be woken. */
+static void *read_to_the_end(void *data)
+{
+    DriverStream *stream = data;
+    uint8_t buffer[64];
+    uint64_t hole;
+    int64_t n;
+
+    while ((n = stream->ops->read(stream, buffer, sizeof buffer, &hole, NULL)) != 0) {
+        if (n == DRIVER_STREAM_LATER)
+            g_thread_yield();
+    }
+    stream->ops->free(stream);
+    return NULL;
+}
+
+static void a_console_may_be_read_and_closed_while_its_machine_stops(void)
+{
+    g_autofree char *document = fixture_document("vm", 1, "<console type='pty'/>");
+    Fixture *fixture = with_console();
+
+    g_assert_cmpint(fixture_define(fixture, document), ==, VIR_ERR_OK);
+    for (unsigned i = 0; i < 100; i++) {
+        DriverStream *stream;
+        GThread *reader;
+
+        g_assert_cmpint(open_console(fixture, "vm", NULL, 0, &stream), ==, VIR_ERR_OK);
+        stream->wake = NULL;
+        reader = g_thread_new("reader", read_to_the_end, stream);
+        g_assert_cmpint(fixture_destroy(fixture, "vm"), ==, VIR_ERR_OK);
+        g_thread_join(reader);
+        g_assert_cmpint(fixture_start(fixture, "vm", 0), ==, VIR_ERR_OK);
+    }
+    fixture_free(fixture);
+}
+
 static void a_console_needs_a_device_and_a_running_machine(void)
 {
     g_autofree char *off = fixture_document("off", 2, "<console type='pty'/>");
@@ -209,6 +245,7 @@ int main(int argc, char **argv)
     ADD(a_console_that_nobody_reads_stays_bounded);
     ADD(a_second_session_needs_force_and_ends_the_first);
     ADD(a_console_ends_with_its_machine);
+    ADD(a_console_may_be_read_and_closed_while_its_machine_stops);
     ADD(a_console_needs_a_device_and_a_running_machine);
     ADD(a_screenshot_is_a_whole_picture);
     ADD(a_machine_has_one_screen_while_it_runs);

@@ -179,6 +179,22 @@ static void an_interrupted_delay_ends_at_once_without_the_operation(void)
     fixture_free(fixture);
 }
 
+static void what_never_leaves_the_io_thread_is_not_held_up(void)
+{
+    Fixture *fixture = fixture_new(&test_driver, "test:///default");
+    Wrap *wrap = made("delay ms=600000", NULL);
+    FixtureCall call;
+
+    invoked = 0;
+    fixture_begin(fixture, &call, "connect.close", NULL);
+    call.op.invoke = invoke;
+    g_assert_false(wrap_may_block(wrap, call.op.proc));
+    g_assert_cmpint(fixture_end(&call, wrap->around(wrap, &call.op, NULL, NULL)), ==, VIR_ERR_OK);
+    g_assert_cmpuint(invoked, ==, 1);
+    wrap_free(wrap);
+    fixture_free(fixture);
+}
+
 static void only_what_a_delay_chooses_may_block(void)
 {
     Fixture *fixture = fixture_new(&test_driver, "test:///default");
@@ -237,6 +253,7 @@ int main(int argc, char **argv)
     ADD(delay_holds_up_and_then_runs);
     ADD(delay_outside_of_a_job_holds_up_too);
     ADD(an_interrupted_delay_ends_at_once_without_the_operation);
+    ADD(what_never_leaves_the_io_thread_is_not_held_up);
     ADD(only_what_a_delay_chooses_may_block);
     ADD(trace_writes_the_operation_and_its_end);
     return g_test_run();
