@@ -146,6 +146,7 @@ static void adopt(IoThread *io, Client *client)
     io->clients = client;
     if (client->service->ops->client_new)
         client->service->ops->client_new(client);
+    clients_add(client);
     lock_acquire(&client->out_lock);
     client->reading = true;
     if (client->writing)
