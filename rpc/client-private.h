@@ -204,7 +204,7 @@ struct Rpc {
     int calls;                /* that exist outside the I/O threads' scratch */
     int quiet;                /* no new calls */
     int deaf_listeners;       /* a listening socket is not watched until there is room */
-    /* under LOCK_LISTENERS */
+    /* under LOCK_SERVICES */
     Lock lock;
     Service *services;
 };

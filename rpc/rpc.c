@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The engine: I/O threads, workers and services put together, started and stopped.
- * Called by the main thread; service_* and rpc_broadcast by any. Takes LOCK_LISTENERS. */
+ * Called by the main thread; service_* and rpc_broadcast by any. Takes LOCK_SERVICES. */
 #include "rpc/io-private.h"
 
 #include "base/clock.h"
@@ -12,7 +12,7 @@ Rpc *rpc_new(const RpcSettings *settings, Timers *timers)
     rpc->timers = timers;
     rpc->n_io = MAX(settings->io_threads, 1);
     rpc->io = g_new0(IoThread *, rpc->n_io);
-    lock_init(&rpc->lock, LOCK_LISTENERS);
+    lock_init(&rpc->lock, LOCK_SERVICES);
     for (unsigned i = 0; i < rpc->n_io; i++)
         rpc->io[i] = io_new(rpc);
     rpc->pool = pool_new(rpc, settings->min_workers, settings->max_workers, settings->prio_workers);
