@@ -248,7 +248,7 @@ int events_run(Target *target, const EventsPlan *plan)
         }
     }
     print_report(fan, (double)(fan->end - fan->begin) / 1e9, &before, &after);
-    int status = fan->errors ? 1 : 0;
+    int status = fan->errors ? 3 : 0;
     fan_clear(fan);
     return status;
 }

@@ -2,6 +2,7 @@
 /* rpc-load: a load generator over the raw remote protocol, for any server that speaks it. One command per process: it
  * sets up, measures for some seconds, takes down what it made, and prints one line of JSON. The main thread does all of this and
  * watches the server; the threads of load-engine.c make the calls. Takes no locks. */
+#include "load-awake.h"
 #include "load-deaf.h"
 #include "load-engine.h"
 #include "load-events.h"
@@ -21,7 +22,7 @@ typedef struct Options {
     char *socket, *uri, *load, *slow, *domain_type;
     int connections, depth, threads, idle, slow_depth, slow_connections, server_pid, domains, running, subscribers, batch;
     int deaf_subscribers, deaf_callers;
-    gboolean count_syscalls;
+    gboolean count_syscalls, keep_awake;
     double seconds, warmup, pace_ms;
     gint64 since;
 } Options;
@@ -184,8 +185,9 @@ static void report_run(Run *run)
     report_stats(&report, main_stats, options->seconds);
     report_number(&report, "rate_first_quarter", run->rates[0]);
     report_number(&report, "rate_last_quarter", run->rates[SERIES_PARTS - 1]);
-    report_number(&report, "client_cpu_us_per_call",
-                  calls ? (double)(run->client_after.cpu_ns - run->client_before.cpu_ns) / 1000 / (double)calls : 0);
+    if (calls && !options->keep_awake)
+        report_number(&report, "client_cpu_us_per_call",
+                      (double)(run->client_after.cpu_ns - run->client_before.cpu_ns) / 1000 / (double)calls);
     if (options->slow) {
         report_open(&report, "slow");
         report_text(&report, "load", options->slow);
@@ -225,7 +227,10 @@ static int command_run(const Options *options)
         run.counter = syscall_counter_new(options->server_pid, &run.why_not);
     else
         run.why_not = g_strdup("not asked for");
+    Awake *awake = options->keep_awake ? awake_new() : NULL;
     measure(&run);
+    if (awake)
+        awake_free(awake);
     report_run(&run);
     int status = engine_stats(run.engine, GROUP_MAIN)->errors || engine_stats(run.engine, GROUP_SLOW)->errors ? 3 : 0;
     if (run.counter)
@@ -371,6 +376,7 @@ static GOptionContext *option_context(Options *options)
         { "seconds", 's', 0, G_OPTION_ARG_DOUBLE, &options->seconds, "run, events: how long to measure (1)", "S" },
         { "warmup", 0, 0, G_OPTION_ARG_DOUBLE, &options->warmup, "run, events: how long to run before that (0.1)", "S" },
         { "pace", 0, 0, G_OPTION_ARG_DOUBLE, &options->pace_ms, "run, events: one call per slot in so many ms", "MS" },
+        { "keep-awake", 0, 0, G_OPTION_ARG_NONE, &options->keep_awake, "run: let no CPU sleep meanwhile", NULL },
         { "idle", 0, 0, G_OPTION_ARG_INT, &options->idle, "run, idle: open connections that do nothing", "N" },
         { "slow", 0, 0, G_OPTION_ARG_STRING, &options->slow, "run: slow calls beside, on the same connections", "NAME" },
         { "slow-depth", 0, 0, G_OPTION_ARG_INT, &options->slow_depth, "run: slow calls in flight on each (1)", "N" },
@@ -401,6 +407,12 @@ static void raise_file_limit(void)
     }
 }
 
+static void set_if_missing(char **option, const char *value)
+{
+    if (!*option)
+        *option = g_strdup(value);
+}
+
 int main(int argc, char **argv)
 {
     static const struct { const char *name; int (*run)(const Options *options); bool needs_socket; } commands[] = {
@@ -411,11 +423,11 @@ int main(int argc, char **argv)
     g_autoptr(GOptionContext) context = option_context(&options);
     g_autoptr(GError) error = NULL;
 
-    options.uri = g_strdup("test:///default");
-    options.load = g_strdup("version");
-    options.domain_type = g_strdup("test");
     if (!g_option_context_parse(context, &argc, &argv, &error))
         fail("%s", error->message);
+    set_if_missing(&options.uri, "test:///default");
+    set_if_missing(&options.load, "version");
+    set_if_missing(&options.domain_type, "test");
     if (argc != 2)
         fail("one command is needed; see --help");
     signal(SIGPIPE, SIG_IGN);

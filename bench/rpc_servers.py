@@ -233,4 +233,5 @@ def call(channel, serial, procedure, arguments):
     length, _, _, _, _, _, status = struct.unpack(">7I", receive(channel, 28))
     body = receive(channel, length - 28)
     if status != 0:
-        raise ServerError(f"procedure {procedure} failed: {body[12:200]!r}")
+        text = body[16:16 + struct.unpack(">I", body[12:16])[0]] if len(body) >= 16 else b""
+        raise ServerError(f"procedure {procedure} failed: {text.decode(errors='replace')}")

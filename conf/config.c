@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The config as an object: one allocation with all its texts, shared by counting references.
- * Any thread; what is shared is never changed. A copy has texts of its own, so that it can be edited.
+ * Any thread; what is shared is never changed. A text that was replaced before has an allocation of its own.
  * Takes no lock. */
 #include "conf/config.h"
 
@@ -61,14 +61,7 @@ DomainConfig *domain_config_pack(const DomainConfig *draft)
 
 DomainConfig *domain_config_copy(const DomainConfig *config)
 {
-    DomainConfig *copy = g_new(DomainConfig, 1);
-
-    *copy = *config;
-    copy->refs = 1;
-    copy->block = sizeof *copy;
-    for (size_t i = 0; i < G_N_ELEMENTS(texts); i++)
-        *text_at(copy, i) = g_strdup(*text_at(config, i));
-    return copy;
+    return domain_config_pack(config);
 }
 
 void domain_config_set_text(DomainConfig *config, char **member, const char *text)

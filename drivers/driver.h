@@ -10,8 +10,9 @@
  *  - lane inline, bulk, control: it may not block, take a job, or wait for a guest. op->view (for calls with
  *    a domain) is the published view at the time of the call.
  *  - lane worker: it may block. lane domain: op->domain's job is held, of the declared kind, until the operation
- *    returns, so no result may point to what belongs to the job; op->domain->persistent, ->active and ->driver_data may be read and replaced; a change becomes
- *    visible with domain_publish(), and is announced with host_announce() after that.
+ *    returns, so no result may point to what belongs to the job; op->domain->persistent, ->active and ->driver_data
+ *    may be read and replaced; a change becomes visible with domain_publish(), and is announced with
+ *    host_announce() after that.
  *  - What it leaves out of the table answers VIR_ERR_NO_SUPPORT. */
 #pragma once
 
@@ -107,16 +108,20 @@ struct Driver {
     /* True when this driver serves the URI (scheme matched already); `key` (owned by the caller) is what makes two
      * URIs the same host, NULL: a host of its own for every connection. False without error: not mine. */
     bool (*claims)(const char *uri, char **key, Error *error);
-    /* Opens the host: fills in what is the driver's. 0, or -1 and an error. May block. */
+    /* Opens the host, whose `domains` (empty) and `timers` are there: sets uri, data and, when it keeps its domains,
+     * store. 0, or -1 and an error, with `data` given back; the server frees the rest. May block. */
     int (*open)(Host *host, const char *uri, bool read_only, Error *error);
     void (*close)(Host *host);    /* the last user has gone; no job runs */
 
-    /* Operations that are more than one procedure; see server/ops/domain.c. All in a job of op->domain. */
-    /* Checks and completes a parsed document before it is claimed; may replace *config. */
+    /* Operations that are more than one procedure; see server/ops/domain.c. */
+    /* Checks and completes a parsed document that nobody else has, before its name and UUID are claimed and without a
+     * job; may replace *config. */
     int (*domain_check)(Op *op, DomainConfig **config);
-    /* Makes `config` (referenced by the callee when kept) the persistent one and publishes; fresh or known. */
+    /* In a job of op->domain, whose op->view is NULL when it was only claimed: makes `config` (referenced by the
+     * callee when kept) the persistent one and publishes. */
     int (*domain_define)(Op *op, const DomainConfig *config);
-    /* Starts from the persistent config (config NULL) or as transient from `config`; flags VIR_DOMAIN_START_*. */
+    /* In a job of op->domain too: starts from the persistent config (config NULL) or from `config`, which makes a domain
+     * without a persistent one transient; flags VIR_DOMAIN_START_*. */
     int (*domain_start)(Op *op, const DomainConfig *config, uint32_t flags);
 
     /* The CPU time of a running domain so far, in ns, from its view; for info and statistics. NULL: not known without

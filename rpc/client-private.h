@@ -28,6 +28,7 @@ typedef enum ClientWish {
     WISH_CLOSE = 1 << 1,
     WISH_LOOK = 1 << 2,       /* room again: take frames that were held back */
     WISH_STREAM = 1 << 3,     /* a stream was opened or has something to say */
+    WISH_END = 1 << 4,        /* close it unless something waits to be written; then that is the last */
 } ClientWish;
 
 struct Client {
@@ -44,6 +45,7 @@ struct Client {
     int *fds;                 /* received and not yet claimed by a frame; FRAME_FDS_MAX of them */
     unsigned n_fds;
     bool held_back;           /* frames wait in `held` for room */
+    bool unread;              /* so its socket is left unread */
     bool subscribed;
     bool keepalive;
     bool closed;
@@ -58,8 +60,10 @@ struct Client {
     unsigned running;         /* calls that workers have or will be given */
     unsigned waiting;         /* calls in the list below */
     unsigned n_parked;        /* parked calls that don't count as running */
+    size_t call_bytes;        /* arguments of all its calls together */
+    unsigned call_fds;        /* descriptors that came with them */
     Call *waiting_first, *waiting_last;
-    Call *parked;             /* all of them */
+    Call *parked;             /* all of them, once call_parked has seen them */
     unsigned n_streams;
     Stream *new_streams;      /* opened by workers, not yet seen by the I/O thread */
     bool leaving;             /* no call is accepted or kept for it any more */
@@ -73,9 +77,10 @@ struct Client {
     int fd;                   /* -1: closed */
     bool deaf;                /* writing has failed: nothing more is queued */
     bool close_when_empty;
-    bool reading, writing;    /* what epoll watches */
+    bool reading, writing;    /* what epoll watches; read without the lock as hints */
     OutItem *out_first, *out_last;
     size_t out_bytes, out_event_bytes;
+    unsigned out_bulk;        /* bulk answers among what waits */
     int64_t out_stalled;      /* clock_now() since when nothing has left, while something waits */
 
     /* under LOCK_IO_INBOX */
@@ -108,17 +113,19 @@ void call_submit(Call *call);
 /* For a client that leaves: the next call that no worker has been given; the next parked one (referenced). */
 Call *client_take_waiting(Client *client);
 Call *client_take_parked(Client *client);
-/* Whether call_submit would take one more now; otherwise WISH_LOOK will come. */
-bool client_has_room(Client *client);
+/* Whether call_submit would take one more of this size now; otherwise WISH_LOOK will come. */
+bool client_has_room(Client *client, size_t bytes, unsigned n_fds);
 
 /* --- outbox.c ------------------------------------------------------------------------------- */
-typedef enum OutKind { OUT_REPLY, OUT_EVENT } OutKind;
+typedef enum OutKind { OUT_REPLY, OUT_BULK, OUT_EVENT } OutKind;
 /* Sends out->data[from .. size) or queues what the socket doesn't take; out->size goes back to `from`. Any thread. */
 void outbox_send(Client *client, XdrOut *out, size_t from, OutKind kind);
 /* As above, followed by one carrier byte with each descriptor; they are taken over. */
 void outbox_send_fds(Client *client, XdrOut *out, size_t from, const int *fds, unsigned n_fds);
 /* The socket takes bytes again. I/O thread. False: the connection is broken. */
 bool outbox_flush(Client *client);
+/* The client has not read what it got: no further bulk answer should be made for it now. Without a lock: a hint. */
+bool outbox_congested(Client *client);
 /* Bytes that wait, without a lock: a hint. */
 size_t outbox_size(Client *client);
 void outbox_set_reading(Client *client, bool reading);
@@ -132,7 +139,7 @@ void pool_stop(Pool *pool);
 /* After pool_stop: the calls that nobody took, one by one; NULL at the end. */
 Call *pool_take_left(Pool *pool);
 void pool_free(Pool *pool);
-/* A client has read its answers: bulk calls of it may run again. */
+/* Calls that could not run may be able to now, since a client has read its answers or left, or time has passed. */
 void pool_look(Pool *pool);
 /* A call in its client's turn. */
 void pool_push(Pool *pool, Call *call);
@@ -180,6 +187,7 @@ struct Rpc {
     uint64_t next_client;
     int calls;                /* that exist outside the I/O threads' scratch */
     int quiet;                /* no new calls */
+    int deaf_listeners;       /* a listening socket is not watched until there is room */
     /* under LOCK_LISTENERS */
     Lock lock;
     Service *services;
@@ -189,6 +197,8 @@ void io_wish(Client *client, unsigned wishes);
 XdrOut *io_out(IoThread *io);
 Call *io_scratch_call(IoThread *io);
 int64_t io_now(IoThread *io);
+/* A client has gone or a descriptor was closed: listeners that wait for that try again. Any thread. */
+void io_room(IoThread *io);
 void io_watch(Client *client, bool reading, bool writing);    /* under LOCK_OUTBOX */
 void io_subscribe(Client *client, bool subscribed);
 void service_client_gone(Service *service);

@@ -84,6 +84,7 @@ void client_leave(Client *client)
     g_clear_pointer(&client->held, g_free);
     client->held_size = client->held_capacity = 0;
     drop_calls(client);
+    pool_look(client->service->rpc->pool);    /* bulk calls that waited for it to read end now */
     if (client->service->ops->client_left)
         client->service->ops->client_left(client);
 }
@@ -95,14 +96,10 @@ void client_close(Client *client)
 
 void client_close_after_replies(Client *client)
 {
-    bool now;
-
     lock_acquire(&client->out_lock);
     client->close_when_empty = true;
-    now = client->out_first == NULL && !client->writing;
     lock_release(&client->out_lock);
-    if (now)
-        io_wish(client, WISH_CLOSE);
+    io_wish(client, WISH_END);    /* by then the answers that are being collected have been sent or queued */
 }
 
 const ClientIdentity *client_identity(const Client *client)

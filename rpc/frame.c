@@ -19,7 +19,7 @@ FrameState frame_look(const uint8_t *data, size_t available, size_t *size, unsig
         return FRAME_INCOMPLETE;
     }
     type = xdr_load32(data + 16);
-    if (G_UNLIKELY(type == FRAME_CALL_WITH_FDS || type == FRAME_REPLY_WITH_FDS)) {
+    if (G_UNLIKELY(type == FRAME_CALL_WITH_FDS)) {    /* what else would carry descriptors is ignored as a whole */
         if (length < FRAME_HEADER_SIZE + 4)
             return FRAME_BROKEN;
         if (available < FRAME_HEADER_SIZE + 4) {
@@ -70,24 +70,25 @@ bool frame_end(XdrOut *out, size_t begin)
     return true;
 }
 
-/* A string of the error struct: absent when NULL, shortened rather than refused. */
+/* A string of the error struct: absent when NULL; shortened rather than refused, and always UTF-8, whatever a client
+ * has put into a name that the message repeats. */
 static void put_optional(XdrOut *out, const char *text)
 {
-    char cut[4096];
+    enum { LONGEST = 4096 };
+    g_autofree char *valid = NULL;
 
     xdr_put_uint(out, text != NULL);
     if (!text)
         return;
-    if (strlen(text) >= sizeof cut) {
-        const char *end;
+    if (strlen(text) > LONGEST || !g_utf8_validate(text, -1, NULL)) {
+        char *end;
 
-        memcpy(cut, text, sizeof cut - 1);
-        cut[sizeof cut - 1] = '\0';
-        if (!g_utf8_validate(cut, -1, &end))
-            cut[end - cut] = '\0';
-        text = cut;
+        valid = g_utf8_make_valid(text, (gssize)strnlen(text, LONGEST));
+        if (strlen(valid) > LONGEST && (end = g_utf8_find_prev_char(valid, valid + LONGEST)))
+            *end = '\0';
+        text = valid;
     }
-    xdr_put_string(out, text, sizeof cut);
+    xdr_put_string(out, text, LONGEST);
 }
 
 void frame_put_error(XdrOut *out, FrameHeader header, const Error *error)

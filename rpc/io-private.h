@@ -10,6 +10,8 @@ IoThread *io_new(Rpc *rpc);
 void io_start(IoThread *io);
 /* Joins the thread; all its connections are closed. */
 void io_stop(IoThread *io);
+/* Afterwards: references that wishes and announcements have brought since then are given back. */
+void io_drain(IoThread *io);
 void io_free(IoThread *io);
 int io_epoll_fd(IoThread *io);
 /* One reference is taken over. */

@@ -17,6 +17,10 @@ typedef struct Round {
     Turn *first, *last;
 } Round;
 
+typedef struct Queue {
+    Call *first, *last;
+} Queue;
+
 typedef struct Worker {
     Pool *pool;
     GThread *thread;
@@ -32,11 +36,11 @@ struct Pool {
     Lock lock;
     Cond wake, wake_prio;
     Round rounds[TURN_CLASSES];
-    Call *resumed_first, *resumed_last;
+    Queue resumed[2];         /* ordinary ones, high ones */
     unsigned min, max, n_workers, idle, n_prio, idle_prio, bulk;
     unsigned waking, waking_prio;    /* idle workers that were signalled and have not run yet */
     unsigned tick;            /* alternates between high and ordinary calls */
-    bool stopping;
+    bool stopping, starved;   /* starved: a thread could not be started, and the log has a line about it */
     GPtrArray *workers;       /* of Worker */
 };
 
@@ -98,7 +102,7 @@ static Call *take_bulk(Pool *pool)
     for (Turn *last = round->last;;) {
         Turn *turn = round->first;
 
-        if (outbox_size(turn->client) <= limit_of(turn->client, max_client_output) / 4) {
+        if (!outbox_congested(turn->client)) {
             pool->bulk++;
             return take_turn(round);
         }
@@ -108,17 +112,22 @@ static Call *take_bulk(Pool *pool)
     }
 }
 
-static Call *take_resumed(Pool *pool)
+static Call *queue_take(Queue *queue)
 {
-    Call *call = pool->resumed_first;
+    Call *call = queue->first;
 
     if (call) {
-        pool->resumed_first = call->next;
-        if (!pool->resumed_first)
-            pool->resumed_last = NULL;
+        queue->first = call->next;
+        if (!queue->first)
+            queue->last = NULL;
         call->next = NULL;
     }
     return call;
+}
+
+static Queue *resumed_of(Pool *pool, TurnClass class)
+{
+    return &pool->resumed[class == TURN_HIGH];
 }
 
 static Call *take_call(Pool *pool, bool prio)
@@ -127,12 +136,11 @@ static Call *take_call(Pool *pool, bool prio)
     bool high_first = pool->tick++ % 4 != 0;
 
     lock_assert_held(&pool->lock);
-    if (prio) {
-        if (pool->resumed_first && class_of(pool->resumed_first) == TURN_HIGH)
-            return take_resumed(pool);
+    if ((call = queue_take(resumed_of(pool, TURN_HIGH))))
+        return call;
+    if (prio)
         return take_turn(&pool->rounds[TURN_HIGH]);
-    }
-    if ((call = take_resumed(pool)))
+    if ((call = queue_take(resumed_of(pool, TURN_NORMAL))))
         return call;
     for (int i = 0; i < 2 && !call; i++)
         call = take_turn(&pool->rounds[(i == 0) == high_first ? TURN_HIGH : TURN_NORMAL]);
@@ -152,10 +160,13 @@ static void run_call(Worker *worker, Call *call)
     }
 }
 
+static void wake_locked(Pool *pool, TurnClass class);
+
 static void *worker_main(void *data)
 {
     Worker *worker = data;
     Pool *pool = worker->pool;
+    bool freed = false;    /* a bulk call's place, for which this worker has not looked yet */
 
     lock_acquire(&pool->lock);
     while (!pool->stopping) {
@@ -171,21 +182,25 @@ static void *worker_main(void *data)
             --*idle;
             if (*waking > 0)
                 --*waking;
+            freed = false;
             continue;
         }
         bulk = call->lane == LANE_BULK;
+        if (freed && !bulk && pool->rounds[TURN_BULK].first)
+            wake_locked(pool, TURN_BULK);    /* another one takes that place */
         lock_release(&pool->lock);
         run_call(worker, call);
         lock_assert_none();
         lock_acquire(&pool->lock);
+        freed = bulk;
         if (bulk)
-            pool->bulk--;    /* this worker looks for the next one itself */
+            pool->bulk--;
     }
     lock_release(&pool->lock);
     return NULL;
 }
 
-static void start_worker_locked(Pool *pool, bool prio)
+static bool start_worker_locked(Pool *pool, bool prio)
 {
     Worker *worker = g_new0(Worker, 1);
 
@@ -194,15 +209,19 @@ static void start_worker_locked(Pool *pool, bool prio)
     xdr_out_init(&worker->out, NULL, 0);
     worker->thread = g_thread_try_new(prio ? "prio-worker" : "worker", worker_main, worker, NULL);
     if (!worker->thread) {
-        log_error("cannot start another worker beside %u", pool->n_workers);
+        if (!pool->starved)
+            log_error("cannot start another worker beside %u; trying again", pool->n_workers);
+        pool->starved = true;
         g_free(worker);
-        return;
+        return false;
     }
+    pool->starved = false;
     g_ptr_array_add(pool->workers, worker);
     if (prio)
         pool->n_prio++;
     else
         pool->n_workers++;
+    return true;
 }
 
 Pool *pool_new(Rpc *rpc, unsigned min, unsigned max, unsigned prio)
@@ -248,7 +267,9 @@ Call *pool_take_left(Pool *pool)
     Call *call;
 
     lock_acquire(&pool->lock);
-    call = take_resumed(pool);
+    call = queue_take(resumed_of(pool, TURN_HIGH));
+    if (!call)
+        call = queue_take(resumed_of(pool, TURN_NORMAL));
     for (unsigned i = 0; i < TURN_CLASSES && !call; i++)
         call = take_turn(&pool->rounds[i]);
     lock_release(&pool->lock);
@@ -267,12 +288,16 @@ void pool_free(Pool *pool)
 /* Somebody must look at the queues. A new worker is started when all are busy. */
 static void wake_locked(Pool *pool, TurnClass class)
 {
+    if (class == TURN_BULK && pool->bulk >= pool->max_bulk)
+        return;    /* who ends one of them will look */
     if (pool->idle > pool->waking) {
         pool->waking++;
         cond_signal(&pool->wake);
-    } else if (pool->n_workers < pool->max && !pool->stopping) {
-        start_worker_locked(pool, false);
-    } else if (class == TURN_HIGH && pool->idle_prio > pool->waking_prio) {
+        return;
+    }
+    if (pool->n_workers < pool->max && !pool->stopping && start_worker_locked(pool, false))
+        return;
+    if (class == TURN_HIGH && pool->idle_prio > pool->waking_prio) {
         pool->waking_prio++;
         cond_signal(&pool->wake_prio);
     }
@@ -298,21 +323,29 @@ void pool_push(Pool *pool, Call *call)
 
 void pool_push_resumed(Pool *pool, Call *call)
 {
+    TurnClass class = class_of(call);
+    Queue *queue = resumed_of(pool, class);
+
     lock_acquire(&pool->lock);
     call->next = NULL;
-    if (pool->resumed_last)
-        pool->resumed_last->next = call;
+    if (queue->last)
+        queue->last->next = call;
     else
-        pool->resumed_first = call;
-    pool->resumed_last = call;
-    wake_locked(pool, class_of(call));
+        queue->first = call;
+    queue->last = call;
+    wake_locked(pool, class);
     lock_release(&pool->lock);
 }
 
 void pool_look(Pool *pool)
 {
     lock_acquire(&pool->lock);
-    if (pool->rounds[TURN_BULK].first)
+    if (pool->rounds[TURN_HIGH].first || resumed_of(pool, TURN_HIGH)->first)
+        wake_locked(pool, TURN_HIGH);
+    if (pool->rounds[TURN_NORMAL].first || resumed_of(pool, TURN_NORMAL)->first)
+        wake_locked(pool, TURN_NORMAL);
+    /* what waits for its reader is no reason to start a thread */
+    if (pool->rounds[TURN_BULK].first && (pool->idle > pool->waking || pool->n_workers == 0))
         wake_locked(pool, TURN_BULK);
     lock_release(&pool->lock);
 }

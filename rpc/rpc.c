@@ -40,27 +40,41 @@ bool rpc_drain(Rpc *rpc, int64_t deadline)
     return true;
 }
 
-void rpc_free(Rpc *rpc)
+/* The calls that nobody took, and those that another thread (a deadline's, a driver's) is just resuming or ending. */
+static void end_calls(Rpc *rpc)
 {
-    Service *service;
-    Call *call;
+    while (__atomic_load_n(&rpc->calls, __ATOMIC_ACQUIRE) > 0) {
+        Call *call = pool_take_left(rpc->pool);
 
-    rpc_quiesce(rpc);
-    for (unsigned i = 0; i < rpc->n_io; i++)
-        io_stop(rpc->io[i]);
-    pool_stop(rpc->pool);
-    while ((call = pool_take_left(rpc->pool))) {
+        if (!call) {
+            g_usleep(1000);
+            continue;
+        }
         call->out = NULL;
         if (call->server)
             call->client->service->ops->serve(call);    /* resumed: it holds a job, which must end */
         else
             call_end(call);
     }
+}
+
+void rpc_free(Rpc *rpc)
+{
+    Service *service;
+
+    rpc_quiesce(rpc);
+    for (unsigned i = 0; i < rpc->n_io; i++)
+        io_stop(rpc->io[i]);
+    pool_stop(rpc->pool);
+    end_calls(rpc);
+    for (unsigned i = 0; i < rpc->n_io; i++)
+        io_drain(rpc->io[i]);
     listeners_free(rpc);
     pool_free(rpc->pool);
     for (unsigned i = 0; i < rpc->n_io; i++)
         io_free(rpc->io[i]);
     while ((service = rpc->services)) {
+        g_assert(service_n_clients(service) == 0);
         rpc->services = service->next;
         g_free(service->name);
         g_free(service);
@@ -108,12 +122,16 @@ ServiceLimits *service_limits(Service *service)
 
 unsigned service_n_clients(Service *service)
 {
-    return __atomic_load_n(&service->n_clients, __ATOMIC_RELAXED);
+    return __atomic_load_n(&service->n_clients, __ATOMIC_SEQ_CST);
 }
 
 void service_client_gone(Service *service)
 {
-    __atomic_sub_fetch(&service->n_clients, 1, __ATOMIC_RELAXED);
+    Rpc *rpc = service->rpc;
+
+    __atomic_sub_fetch(&service->n_clients, 1, __ATOMIC_SEQ_CST);
+    if (G_UNLIKELY(__atomic_load_n(&rpc->deaf_listeners, __ATOMIC_SEQ_CST)))
+        io_room(rpc->io[0]);
 }
 
 void rpc_broadcast(Rpc *rpc, Broadcast *broadcast)

@@ -43,10 +43,13 @@ typedef struct ServiceOps {
     const Program *const *programs;    /* NULL-terminated */
     /* Where this call is to run; the row's lane unless the service knows better. I/O thread. */
     Lane (*lane)(Client *client, const Proc *proc);
+    /* A call in the domain lane, on the I/O thread, which it must not hold up: answers it, parks it, or says with
+     * call_to_worker that nothing stands in its way. NULL: such calls go to a worker at once. */
+    void (*begin)(Call *call);
     /* Answers the call or parks it. On the I/O thread for inline and control, else on a worker. */
     void (*serve)(Call *call);
-    /* A parked call whose client has left: true when it was taken out and may be freed; false when it is
-     * about to be resumed or ended by another thread. Any thread. */
+    /* A parked call whose client has left: true when it was taken out and may be freed; false when another thread
+     * has resumed or ended it or is about to. Any thread. */
     bool (*abandon)(Call *call);
     void (*client_new)(Client *client);     /* accepted; any I/O thread, before any call */
     void (*client_left)(Client *client);    /* its socket is closed; its I/O thread; calls may still run */
@@ -140,8 +143,11 @@ struct Call {
     Call *next, *prev;
     /* private: under LOCK_CLIENT */
     int state;
+    unsigned parking;         /* threads between call_park and call_parked or call_unpark */
     bool listed;              /* among the client's parked calls */
     bool free_while_parked;   /* parked without counting as running */
+    size_t charged_bytes;     /* what it counts for in the client's account */
+    unsigned charged_fds;
     int refs;                 /* atomic */
 };
 
@@ -150,13 +156,16 @@ struct Call {
 void call_reply(Call *call, const void *result);
 /* The bad answer, from call->error (which must be set); frees the call. Any thread. */
 void call_fail(Call *call);
-/* Says that the call will wait for something without a thread; call it before the waiting begins. Then exactly
- * one of: call_resume (any thread), call_unpark (this thread goes on with it), call_reply / call_fail (any
- * thread), or ops->abandon returning true. A call that is parked after its client left is not abandoned any more:
- * it is resumed or refused like any other. */
+/* A call that waits without a thread: call_park, then the waiting is begun, then call_unpark when it need not wait
+ * after all and this thread goes on with it, or call_parked when it waits and this thread has done with it. From
+ * the beginning of the waiting on, exactly one of: call_resume, call_reply or call_fail by another thread, perhaps
+ * before call_parked; and from call_parked on ops->abandon, when the client has left. */
 void call_park(Call *call);
 void call_unpark(Call *call);
+void call_parked(Call *call);
 void call_resume(Call *call);
+/* Gives a call that ops->begin has looked at to the workers, in its client's turn: ops->serve follows. */
+void call_to_worker(Call *call);
 /* Whether the client is still there; a call that was resumed after it left must only put things in order. */
 bool call_client_left(Call *call);
 

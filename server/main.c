@@ -25,6 +25,15 @@ typedef struct Options {
     gboolean daemon, verbose, version;
 } Options;
 
+/* Paths mean the same after the daemon has changed its directory. */
+static void make_absolute(char **path)
+{
+    char *absolute = *path ? g_canonicalize_filename(*path, NULL) : NULL;
+
+    g_free(*path);
+    *path = absolute;
+}
+
 static int parse_options(int *argc, char ***argv, Options *options)
 {
     const GOptionEntry entries[] = {
@@ -51,6 +60,9 @@ static int parse_options(int *argc, char ***argv, Options *options)
         fprintf(stderr, _("droverd: '%s' is not understood; see droverd --help\n"), (*argv)[1]);
         return -1;
     }
+    make_absolute(&options->config);
+    make_absolute(&options->root);
+    make_absolute(&options->pid_file);
     return 0;
 }
 
@@ -66,13 +78,23 @@ static void block_signals(sigset_t *set)
     signal(SIGPIPE, SIG_IGN);
 }
 
+/* The settings of the file, and over them what the command line says: now, and when it is read again. */
+static Config *load(const Options *options, Error *error)
+{
+    Config *config = config_load(options->config, options->root, error);
+
+    if (config && options->verbose)
+        config->log_level = MIN(config->log_level, LOG_LEVEL_INFO);
+    return config;
+}
+
 static void reload(Server *server, const Options *options)
 {
     Error error = ERROR_INIT;
     Config *config;
 
     systemd_notify_reloading();
-    config = config_load(options->config, options->root, &error);
+    config = load(options, &error);
     if (config) {
         server_reload(server, config);
         config_unref(config);
@@ -147,11 +169,9 @@ static int start(const Options *options)
         printf("droverd %s\n", DROVER_VERSION);
         return EXIT_SUCCESS;
     }
-    config = config_load(options->config, options->root, &error);
+    config = load(options, &error);
     if (!config)
         return complain(&error);
-    if (options->verbose)
-        config->log_level = LOG_LEVEL_INFO;
     block_signals(&set);
     if (options->daemon && daemon_fork(&ready, &error) < 0)
         status = complain(&error);

@@ -13,7 +13,7 @@ void op_keep(Op *op, void *object, void (*release)(void *object))
 {
     Kept *kept = arena_alloc(op->arena, sizeof *kept);
 
-    *kept = (Kept) { .next = op->kept, .object = object, .release = release };
+    *kept = (Kept){ .next = op->kept, .object = object, .release = release };
     op->kept = kept;
 }
 

@@ -70,7 +70,7 @@ static XdrPiece *put_runs(XdrPiece *piece, const DomainPage *page, uint32_t filt
         bool match = domain_filter_match(entry->filter, filter);
 
         if (match && !before)
-            *piece++ = (XdrPiece) { .data = page->handles + entry->handle_at };
+            *piece++ = (XdrPiece){ .data = page->handles + entry->handle_at };
         if (match)
             piece[-1].size += entry->handle_size;
         before = match;
@@ -88,7 +88,7 @@ static int list_whole(Op *op, DomainPage *const *pages, unsigned n_pages, XdrEnc
         if (!pages[i]->n)
             continue;
         n += pages[i]->n;
-        *piece++ = (XdrPiece) { .data = pages[i]->handles, .size = pages[i]->handles_size };
+        *piece++ = (XdrPiece){ .data = pages[i]->handles, .size = pages[i]->handles_size };
     }
     if (n > REMOTE_LIMIT_DOMAIN_LIST)
         return op_too_many(op, n);

@@ -238,7 +238,7 @@ static void announce(Op *op, const RemoteDomainSetMetadataArgs *args)
         .nsuri = args->type == VIR_DOMAIN_METADATA_ELEMENT ? args->uri : NULL,
     };
 
-    host_announce(op->host, &(DriverEvent) {
+    host_announce(op->host, &(DriverEvent){
         .proc = REMOTE_PROC_DOMAIN_EVENT_CALLBACK_METADATA_CHANGE, .message = &message, .uuid = op->view->uuid,
     });
 }

@@ -50,7 +50,7 @@ int op_affects(Op *op, const DomainView *view, uint32_t flags, OpAffects *affect
     if (config && !view->persistent_config)
         return error_set(op->error, VIR_FROM_DOMAIN, VIR_ERR_OPERATION_INVALID,
                          _("domain '%s' is transient and has no persistent configuration"), view->name);
-    *affects = (OpAffects) { .live = live, .config = config };
+    *affects = (OpAffects){ .live = live, .config = config };
     return 0;
 }
 

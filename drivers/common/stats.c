@@ -61,19 +61,18 @@ static inline __attribute__((always_inline)) uint8_t *put_long(uint8_t *at, cons
     return at + 8;
 }
 
-/* Only a running domain has a CPU time, and only where the driver can tell it. */
-static uint32_t groups_of(Op *op, uint32_t filter, uint32_t groups)
+/* Only a running domain has a CPU time. */
+static uint32_t groups_of(uint32_t filter, uint32_t groups)
 {
-    if ((filter & VIR_CONNECT_LIST_DOMAINS_ACTIVE) && op->host->driver->domain_cpu_time)
+    if (filter & VIR_CONNECT_LIST_DOMAINS_ACTIVE)
         return groups;
     return groups & ~(uint32_t)VIR_DOMAIN_STATS_CPU_TOTAL;
 }
 
 static size_t params_size(uint32_t groups)
 {
-    return (groups & VIR_DOMAIN_STATS_CPU_TOTAL ? CPU_SIZE : 0) +
-            (groups & VIR_DOMAIN_STATS_STATE ? STATE_SIZE : 0) + (groups & VIR_DOMAIN_STATS_BALLOON ? BALLOON_SIZE : 0) +
-           (groups & VIR_DOMAIN_STATS_VCPU ? VCPU_SIZE : 0);
+    return (groups & VIR_DOMAIN_STATS_STATE ? STATE_SIZE : 0) + (groups & VIR_DOMAIN_STATS_CPU_TOTAL ? CPU_SIZE : 0) +
+           (groups & VIR_DOMAIN_STATS_BALLOON ? BALLOON_SIZE : 0) + (groups & VIR_DOMAIN_STATS_VCPU ? VCPU_SIZE : 0);
 }
 
 static uint8_t *put_params(Op *op, uint8_t *at, const DomainEntry *entry, uint32_t groups)
@@ -110,14 +109,14 @@ static uint8_t *records_begin(Op *op, Records *records)
 {
     uint8_t *data = op_keep_memory(op, g_malloc(MAX(records->size, 1)));
 
-    records->piece = (XdrPiece) { .data = data, .size = records->size };
+    records->piece = (XdrPiece){ .data = data, .size = records->size };
     return data;
 }
 
 static void records_end(Op *op, const Records *records, const uint8_t *end, XdrEncoded *result)
 {
     g_assert(end == records->piece.data + records->size);
-    *result = (XdrEncoded) {
+    *result = (XdrEncoded){
         .n = records->n,
         .n_pieces = 1,
         .pieces = arena_memdup(op->arena, &records->piece, sizeof records->piece),
@@ -137,7 +136,7 @@ static int stats_of_all(Op *op, uint32_t groups, uint32_t filter, XdrEncoded *re
 
             if (domain_filter_match(entry->filter, filter)) {
                 records.n++;
-                records.size += entry->handle_size + 4 + params_size(groups_of(op, entry->filter, groups));
+                records.size += entry->handle_size + 4 + params_size(groups_of(entry->filter, groups));
             }
         }
     }
@@ -151,7 +150,7 @@ static int stats_of_all(Op *op, uint32_t groups, uint32_t filter, XdrEncoded *re
             if (!domain_filter_match(entry->filter, filter))
                 continue;
             memcpy(at, pages[i]->handles + entry->handle_at, entry->handle_size);
-            at = put_params(op, at + entry->handle_size, entry, groups_of(op, entry->filter, groups));
+            at = put_params(op, at + entry->handle_size, entry, groups_of(entry->filter, groups));
         }
     }
     records_end(op, &records, at, result);
@@ -178,7 +177,7 @@ static int stats_of_named(Op *op, const RemoteConnectGetAllDomainStatsArgs *args
         if (!domain_filter_match(view->filter, filter))
             continue;
         views[records.n++] = view;
-        records.size += view->handle_size + 4 + params_size(groups_of(op, view->filter, groups));
+        records.size += view->handle_size + 4 + params_size(groups_of(view->filter, groups));
     }
     at = records_begin(op, &records);
     for (uint32_t i = 0; i < records.n; i++) {
@@ -191,7 +190,7 @@ static int stats_of_named(Op *op, const RemoteConnectGetAllDomainStatsArgs *args
         };
 
         memcpy(at, view->handle, view->handle_size);
-        at = put_params(op, at + view->handle_size, &entry, groups_of(op, view->filter, groups));
+        at = put_params(op, at + view->handle_size, &entry, groups_of(view->filter, groups));
     }
     records_end(op, &records, at, result);
     return 0;
@@ -200,15 +199,16 @@ static int stats_of_named(Op *op, const RemoteConnectGetAllDomainStatsArgs *args
 int common_connect_get_all_domain_stats(Op *op, const RemoteConnectGetAllDomainStatsArgs *args,
                                         RemoteConnectGetAllDomainStatsResult *result)
 {
-    uint32_t groups = args->stats ? args->stats & STATS_KNOWN : STATS_KNOWN;
+    uint32_t known = op->host->driver->domain_cpu_time ? STATS_KNOWN : STATS_KNOWN & ~VIR_DOMAIN_STATS_CPU_TOTAL;
+    uint32_t groups = args->stats ? args->stats & known : known;
     uint32_t filter = domain_filter_reduce(args->flags & STATS_FILTERS);
 
     if (op_check_flags(op, args->flags, STATS_FLAGS) < 0)
         return -1;
-    if ((args->stats & ~STATS_KNOWN) && (args->flags & (uint32_t)VIR_CONNECT_GET_ALL_DOMAINS_STATS_ENFORCE_STATS))
+    if ((args->stats & ~known) && (args->flags & (uint32_t)VIR_CONNECT_GET_ALL_DOMAINS_STATS_ENFORCE_STATS))
         return op_fail(op, VIR_ERR_ARGUMENT_UNSUPPORTED,
                        _("the groups of statistics with the bits 0x%x are not known to this host"),
-                       args->stats & ~STATS_KNOWN);
+                       args->stats & ~known);
     if (args->n_doms)
         return stats_of_named(op, args, groups, filter, &result->retStats);
     return stats_of_all(op, groups, filter, &result->retStats);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The console of a pretended guest: it greets, and echoes what is typed. A stream belongs to the server once
- * it is open; its functions run on one thread at a time, on no job, without any lock. One session has the
- * line of a domain; it loses it to one that is opened by force, and when the machine stops, and
- * then ends with what is still to be read. */
+ * it is open; its functions run on one thread at a time, on no job. One session has the line of a domain; it
+ * loses it to one that is opened by force, and when the machine stops, and then ends with what is still to be
+ * read. Takes LOCK_TEST_HOST, the domain's own, and the server's lock for waking a stream inside it. */
 #include "drivers/test/test.h"
 
 #include <libvirt/libvirt.h>
@@ -16,10 +16,12 @@ typedef struct Console {
     DriverStream stream;
     /* fixed */
     Domain *domain;           /* owned reference */
-    unsigned session;
     /* owned by whoever runs the stream */
     unsigned first, used;     /* a ring */
     uint8_t buffer[BUFFER_SIZE];
+    /* under the domain's LOCK_TEST_HOST */
+    bool read_from;           /* the server has it and may be woken */
+    bool ended;               /* it has lost the line */
 } Console;
 
 static Console *console_of(DriverStream *stream)
@@ -27,14 +29,38 @@ static Console *console_of(DriverStream *stream)
     return (Console *)(void *)((char *)stream - offsetof(Console, stream));
 }
 
-static unsigned *line_of(const Console *console)
+static TestDomain *test_domain(Domain *domain)
 {
-    return &((TestDomain *)console->domain->driver_data)->line;
+    return domain->driver_data;
 }
 
-static bool has_line(const Console *console)
+/* Whoever has the line loses it. The stream can't go meanwhile: console_free wants the lock first. */
+static void hang_up_locked(TestDomain *test)
 {
-    return __atomic_load_n(line_of(console), __ATOMIC_RELAXED) == console->session;
+    Console *console = g_steal_pointer(&test->console);
+
+    lock_assert_held(&test->lock);
+    if (!console)
+        return;
+    console->ended = true;
+    if (console->read_from)
+        driver_stream_wake(&console->stream);
+}
+
+void test_console_hang_up(Domain *domain)
+{
+    TestDomain *test = test_domain(domain);
+
+    LOCK_SCOPE(&test->lock);
+    hang_up_locked(test);
+}
+
+/* True when nothing will be added to what is there. */
+static bool is_ended(Console *console, bool reading)
+{
+    LOCK_SCOPE(&test_domain(console->domain)->lock);
+    console->read_from |= reading;
+    return console->ended;
 }
 
 /* What doesn't fit is lost, as on a line whose other end reads too slowly. */
@@ -53,7 +79,9 @@ static int console_write(DriverStream *stream, const uint8_t *data, size_t size,
 {
     Console *console = console_of(stream);
 
-    for (size_t i = 0; has_line(console) && i < size; i++) {
+    if (is_ended(console, false))
+        return 0;
+    for (size_t i = 0; i < size; i++) {
         put(console, &data[i], 1);
         if (data[i] == '\r')
             put_text(console, "\n");
@@ -65,10 +93,11 @@ static int console_write(DriverStream *stream, const uint8_t *data, size_t size,
 static int64_t console_read(DriverStream *stream, uint8_t *data, size_t size, uint64_t *hole, Error *error)
 {
     Console *console = console_of(stream);
+    bool ended = is_ended(console, true);
     size_t n = MIN(MIN(size, console->used), BUFFER_SIZE - console->first);
 
     if (n == 0)
-        return has_line(console) ? DRIVER_STREAM_LATER : 0;
+        return ended ? 0 : DRIVER_STREAM_LATER;
     memcpy(data, console->buffer + console->first, n);
     console->first = (console->first + (unsigned)n) % BUFFER_SIZE;
     console->used -= (unsigned)n;
@@ -78,9 +107,12 @@ static int64_t console_read(DriverStream *stream, uint8_t *data, size_t size, ui
 static void console_free(DriverStream *stream)
 {
     Console *console = console_of(stream);
-    unsigned mine = console->session;
+    TestDomain *test = test_domain(console->domain);
 
-    __atomic_compare_exchange_n(line_of(console), &mine, 0, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
+    lock_acquire(&test->lock);
+    if (test->console == console)
+        test->console = NULL;
+    lock_release(&test->lock);
     domain_unref(console->domain);
     g_free(console);
 }
@@ -114,26 +146,39 @@ static int check_console(Op *op, const RemoteDomainOpenConsoleArgs *args)
     return op_fail(op, VIR_ERR_INTERNAL_ERROR, _("domain '%s' has no console"), op->view->name);
 }
 
+static Console *console_new(Domain *domain, const char *name)
+{
+    g_autofree char *greeting = g_strdup_printf("This is %s. What you type comes back.\r\n", name);
+    Console *console = g_new0(Console, 1);
+
+    console->stream.ops = &console_ops;
+    console->domain = domain_ref(domain);
+    put_text(console, greeting);
+    return console;
+}
+
+/* False when somebody has the line and may keep it. */
+static bool take_line(TestDomain *test, Console *console, bool force)
+{
+    LOCK_SCOPE(&test->lock);
+    if (test->console && !force)
+        return false;
+    hang_up_locked(test);
+    test->console = console;
+    return true;
+}
+
 int test_domain_open_console(Op *op, const RemoteDomainOpenConsoleArgs *args)
 {
-    TestDomain *test = op->domain->driver_data;
-    g_autofree char *greeting = NULL;
     Console *console;
 
     if (check_console(op, args) < 0)
         return -1;
-    /* The job is held: two sessions don't come at once, but one may end meanwhile. */
-    if (__atomic_load_n(&test->line, __ATOMIC_RELAXED) && !(args->flags & VIR_DOMAIN_CONSOLE_FORCE))
+    console = console_new(op->domain, op->view->name);
+    if (!take_line(test_domain(op->domain), console, args->flags & VIR_DOMAIN_CONSOLE_FORCE)) {
+        console_free(&console->stream);
         return op_fail(op, VIR_ERR_OPERATION_FAILED, _("somebody has the console of domain '%s' open"), op->view->name);
-    console = g_new0(Console, 1);
-    console->stream.ops = &console_ops;
-    console->domain = domain_ref(op->domain);
-    do {
-        console->session = ++test->sessions;
-    } while (console->session == 0);
-    __atomic_store_n(&test->line, console->session, __ATOMIC_RELAXED);
-    greeting = g_strdup_printf("This is %s. What you type comes back.\r\n", op->view->name);
-    put_text(console, greeting);
+    }
     op->stream = &console->stream;
     return 0;
 }

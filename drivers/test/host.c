@@ -30,10 +30,12 @@ static const char first_document[] =
     "<os><type arch='" TEST_ARCH "'>hvm</type><boot dev='hd'/></os>"
     "<clock offset='utc'/>"
     "<devices>"
-    "<disk type='file' device='disk'><source file='/guest/diskimage1'/><target dev='vda' bus='virtio'/></disk>"
+    "<disk type='file' device='disk'><source file='/guest/diskimage1'/><target dev='vda' bus='virtio'/>"
+    "<address type='pci' domain='0x0000' bus='0x01' slot='0x00' function='0x0'/></disk>"
     "<interface type='network'><mac address='aa:bb:cc:dd:ee:ff'/><source network='default'/>"
-    "<target dev='testnet0'/></interface>"
-    "<memballoon model='virtio'/>"
+    "<target dev='testnet0'/><address type='pci' domain='0x0000' bus='0x00' slot='0x01' function='0x0'/></interface>"
+    "<memballoon model='virtio'><address type='pci' domain='0x0000' bus='0x00' slot='0x02' function='0x0'/>"
+    "</memballoon>"
     "</devices>"
     "</domain>";
 
@@ -123,12 +125,24 @@ bool test_claims(const char *uri, char **key, Error *error)
 
 /* --- domains --------------------------------------------------------------------------------- */
 
+static void free_test_domain(void *data)
+{
+    TestDomain *test = data;
+
+    lock_deinit(&test->lock);
+    g_free(test);
+}
+
 void test_domain_attach(Domain *domain)
 {
+    TestDomain *test;
+
     if (domain->driver_data)
         return;
-    domain->driver_data = g_new0(TestDomain, 1);
-    domain->free_driver_data = g_free;
+    test = g_new0(TestDomain, 1);
+    lock_init(&test->lock, LOCK_TEST_HOST);
+    domain->driver_data = test;
+    domain->free_driver_data = free_test_domain;
 }
 
 static int add_first_domain(Host *host, Error *error)

@@ -73,7 +73,6 @@ static int stop(Op *op, int reason, int detail)
 {
     DomainFacts facts = change_facts(op->domain);
     RemoteDomain handle = op_handle(op->view);
-    TestDomain *test = op->domain->driver_data;
 
     facts.id = handle.id = -1;
     facts.state = VIR_DOMAIN_SHUTOFF;
@@ -84,7 +83,7 @@ static int stop(Op *op, int reason, int detail)
     facts.vcpus = 0;
     if (change_commit(op->host, op->domain, &facts, op->error) < 0)
         return -1;
-    __atomic_store_n(&test->line, 0, __ATOMIC_RELAXED);
+    test_console_hang_up(op->domain);
     change_announce_handle(op->host, &handle, VIR_DOMAIN_EVENT_STOPPED, detail);
     return 0;
 }
@@ -147,7 +146,7 @@ static void announce_reboot(Op *op)
 {
     const RemoteDomainEventRebootMsg message = { .dom = op_handle(op->view) };
 
-    host_announce(op->host, &(DriverEvent) {
+    host_announce(op->host, &(DriverEvent){
         .proc = REMOTE_PROC_DOMAIN_EVENT_CALLBACK_REBOOT, .message = &message, .uuid = op->view->uuid,
     });
 }

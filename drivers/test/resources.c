@@ -5,7 +5,6 @@
 
 #include <libvirt/libvirt.h>
 
-#include "base/clock.h"
 #include "base/i18n.h"
 #include "drivers/common/change.h"
 #include "drivers/common/op.h"
@@ -129,10 +128,10 @@ int test_domain_get_vcpus(Op *op, const RemoteDomainGetVcpusArgs *args, RemoteDo
     result->n_info = MIN((uint32_t)args->maxinfo, op->view->vcpus);
     result->info = arena_array(op->arena, MAX(result->n_info, 1), sizeof *result->info);
     for (uint32_t i = 0; i < result->n_info; i++) {
-        result->info[i] = (RemoteVcpuInfo) {
+        result->info[i] = (RemoteVcpuInfo){
             .number = i,
             .state = VIR_VCPU_RUNNING,
-            .cpu_time = (uint64_t)MAX(clock_real() - op->view->started, 0),
+            .cpu_time = test_domain_cpu_time(op->view),
             .cpu = (int32_t)i % node->cpus,
         };
     }

@@ -24,8 +24,9 @@ typedef struct TestHost {
 /* What the driver knows of a domain: Domain.driver_data. Made before the domain is published first and never
  * replaced, so that its consoles find it as long as they hold the domain. */
 typedef struct TestDomain {
-    unsigned line;            /* atomic: the console session that has the line; 0: nobody */
-    unsigned sessions;        /* atomic: how many there have been */
+    /* under LOCK_TEST_HOST, this one's own */
+    Lock lock;
+    struct Console *console;  /* the session that has the line, NULL: nobody */
 } TestDomain;
 
 static inline TestHost *test_host(const Host *host)
@@ -88,5 +89,7 @@ int test_domain_set_vcpus_flags(Op *op, const RemoteDomainSetVcpusFlagsArgs *arg
 int test_domain_set_memory_flags(Op *op, const RemoteDomainSetMemoryFlagsArgs *args);
 
 /* --- console.c, screenshot.c: in a job of the domain; the stream outlives it ------------------- */
+/* The machine is off: whoever has its console reads to the end. */
+void test_console_hang_up(Domain *domain);
 int test_domain_open_console(Op *op, const RemoteDomainOpenConsoleArgs *args);
 int test_domain_screenshot(Op *op, const RemoteDomainScreenshotArgs *args, RemoteDomainScreenshotResult *result);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Holds operations up: "delay ms=500 procedure=domain.suspend domain=stuck every=2 times=10".
- * Runs on the thread of the operation, always a worker: may_block says so. Inside a job it can be
- * interrupted, outside it sleeps to the end. Holds no lock. */
+ * Runs on the thread of the operation, always a worker: may_block says so, and calls of the control lane, which
+ * never leave the I/O thread, pass. Inside a job it can be interrupted, outside it sleeps to the end. Holds no lock. */
 #include <errno.h>
 #include <time.h>
 
@@ -32,7 +32,7 @@ static int delay_around(Wrap *wrap, Op *op, const void *args, void *result)
     Delay *delay = (Delay *)wrap;
     int64_t until;
 
-    if (!wrap_rule_takes(&delay->rule, op))
+    if (op->proc->lane == LANE_CONTROL || !wrap_rule_takes(&delay->rule, op))
         return wrap_next(wrap, op, args, result);
     until = clock_now() + delay->ms * CLOCK_MS;
     if (!op->ticket) {
@@ -48,7 +48,7 @@ static int delay_around(Wrap *wrap, Op *op, const void *args, void *result)
 
 static bool delay_may_block(Wrap *wrap, const Proc *proc)
 {
-    return wrap_rule_covers(&((Delay *)wrap)->rule, proc);
+    return proc->lane != LANE_CONTROL && wrap_rule_covers(&((Delay *)wrap)->rule, proc);
 }
 
 static void delay_free(Wrap *wrap)
@@ -63,7 +63,7 @@ Wrap *wrap_delay_new(WrapWords *words, Error *error)
 {
     Delay *delay = g_new0(Delay, 1);
 
-    delay->wrap = (Wrap) { .around = delay_around, .may_block = delay_may_block, .free = delay_free };
+    delay->wrap = (Wrap){ .around = delay_around, .may_block = delay_may_block, .free = delay_free };
     delay->ms = -1;
     if (wrap_rule_init(&delay->rule, words, error) == 0 &&
         wrap_words_number(words, "ms", 0, DELAY_MAX_MS, &delay->ms, error) == 0) {

@@ -35,7 +35,7 @@ Wrap *wrap_fail_new(WrapWords *words, Error *error)
 {
     Fail *fail = g_new0(Fail, 1);
 
-    fail->wrap = (Wrap) { .around = fail_around, .free = fail_free };
+    fail->wrap = (Wrap){ .around = fail_around, .free = fail_free };
     fail->code = VIR_ERR_OPERATION_FAILED;
     if (wrap_rule_init(&fail->rule, words, error) == 0 &&
         wrap_words_number(words, "code", 1, CODE_MAX, &fail->code, error) == 0)

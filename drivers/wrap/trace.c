@@ -42,7 +42,7 @@ Wrap *wrap_trace_new(WrapWords *words, Error *error)
 {
     Trace *trace = g_new0(Trace, 1);
 
-    trace->wrap = (Wrap) { .around = trace_around, .free = trace_free };
+    trace->wrap = (Wrap){ .around = trace_around, .free = trace_free };
     if (wrap_rule_init(&trace->rule, words, error) == 0)
         return &trace->wrap;
     trace_free(&trace->wrap);

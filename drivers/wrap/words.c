@@ -33,7 +33,7 @@ int wrap_words_parse(const char *spec, WrapWords *words, Error *error)
 {
     g_auto(GStrv) parts = g_strsplit_set(spec, " \t", -1);
 
-    *words = (WrapWords) {
+    *words = (WrapWords){
         .spec = spec,
         .values = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free),
     };
@@ -99,7 +99,7 @@ int wrap_words_finish(WrapWords *words, Error *error)
 
 int wrap_rule_init(WrapRule *rule, WrapWords *words, Error *error)
 {
-    *rule = (WrapRule) { .every = 1 };
+    *rule = (WrapRule){ .every = 1 };
     if (wrap_words_number(words, "every", 1, INT32_MAX, &rule->every, error) < 0 ||
         wrap_words_number(words, "times", 1, INT32_MAX, &rule->times, error) < 0)
         return -1;

@@ -150,7 +150,15 @@ def test_the_life_of_a_domain_prints_the_same(server, document):
 def test_dominfo_prints_the_same(server, document):
     same_as_in_process(
         server,
-        ["dominfo test", f"define {document}", "dominfo vm1", "autostart vm1", "start vm1", "dominfo vm1"],
+        [
+            "dominfo test",
+            f"define {document}",
+            "dominfo vm1",
+            "autostart vm1",
+            "start vm1",
+            "dominfo vm1",
+            "undefine vm1",
+        ],
         leave_out=["^CPU time:", "^Security ", "^OS Type:"],
     )
 

@@ -154,6 +154,7 @@ static bool serve_park(Fixture *f, Call *call)
     f->park[f->parked++] = call;
     cond_broadcast(&f->wake);
     lock_release(&f->lock);
+    call_parked(call);
     return false;
 }
 

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What conf/store*.c share. In the store's directory:
+ *   NAME.xml         a document; autostart/NAME.xml -> ../NAME.xml when it is to be started
+ *   .spare-N         written aside before it becomes a document, or a former one to be written over; never loaded
+ *   .rename-N        a rename that is decided: old name, new name; its document is in .spare-N
+ *   .lock            flock()ed as long as the store is open */
+#pragma once
+
+#include <stdint.h>
+
+#include "base/lock.h"
+#include "conf/store.h"
+
+#define STORE_SUFFIX ".xml"
+#define STORE_SUFFIX_SIZE (sizeof STORE_SUFFIX - 1)
+#define STORE_NAME_MAX (255 - STORE_SUFFIX_SIZE)
+#define STORE_LINKS "autostart"
+#define STORE_SPARE ".spare-"
+#define STORE_RENAME ".rename-"
+#define STORE_DOCUMENT_MAX (16u << 20)
+/* Stands before every document that doesn't begin with an XML declaration; not part of it. */
+#define STORE_HEAD "<!-- Kept by drover. Change it with its tools (virsh edit), not here: this file is written anew. -->\n"
+
+typedef struct StoreWait StoreWait;
+struct StoreWait {
+    StoreWait *next;
+    Cond wake;    /* done, or asked to lead */
+    bool done;
+    int errnum;
+};
+
+/* A directory whose changes are flushed for many at once. */
+typedef struct StoreFolder {
+    /* fixed */
+    int fd;
+    char *path;
+    /* under LOCK_STORE */
+    bool flushing;
+    StoreWait *waiting;    /* whose changes are made and not yet in a flush */
+} StoreFolder;
+
+/* At most so many are kept: with a block each, 16 MiB. */
+#define STORE_SPARES 4096
+
+struct Store {
+    /* fixed */
+    int lock_fd;
+    StoreFolder documents, links;
+    /* atomic */
+    int can_exchange;
+    Lock lock;
+    /* under lock: LOCK_STORE */
+    uint64_t next_spare;
+    GArray *idle;    /* uint64_t: numbers of the spares that may be written over */
+};
+
+/* Returns when all changes made in the folder before the call are on the disk; shares flushes with other callers.
+ * -1 and VIR_ERR_SYSTEM_ERROR: the changes may or may not survive a power cut. */
+int store_flush(Store *store, StoreFolder *folder, Error *error);
+
+/* A file under a name that is never loaded. */
+typedef struct Spare {
+    uint64_t number;
+    char name[32];
+    int fd;    /* -1: not open */
+} Spare;
+
+/* Opens a spare for writing: a former document that nobody else can see, or a new file. -1 and errno. */
+int store_spare_take(Store *store, Spare *spare);
+/* A name for a file that is to become a spare; false when there are enough. */
+bool store_spare_name(Store *store, Spare *spare);
+/* Makes `head` and `data` the whole content, on the disk. -1 and errno. */
+int store_spare_write(Spare *spare, const char *head, const void *data, size_t size);
+/* What is under the spare's name may be written over. Only after a flush of the directory: until then the name
+ * of a document may still lead to it after a power cut. */
+void store_spare_keep(Store *store, Spare *spare);
+/* Removes it. */
+void store_spare_drop(Store *store, Spare *spare);
+
+/* Finishes what a crash interrupted and removes what it left over. */
+int store_recover(Store *store, Error *error);
+
+/* store_rename's decided part: the document in `spare` becomes NEW.xml, OLD.xml and its link go. Can be done again
+ * after a crash. -1 and errno: nothing has changed. */
+int store_rename_finish(Store *store, const char *spare, const char *old_file, const char *new_file);
+
+/* A descriptor of its own for reading the directory from the start; -1 and errno. */
+int store_reopen(const StoreFolder *folder);
