@@ -146,6 +146,7 @@ static void adopt(IoThread *io, Client *client)
     io->clients = client;
     if (client->service->ops->client_new)
         client->service->ops->client_new(client);
+    clients_add(client);
     lock_acquire(&client->out_lock);
     client->reading = true;
     if (client->writing)
@@ -482,32 +483,40 @@ static void tick(IoThread *io)
     io->next_tick = io->now + TICK_MS * CLOCK_MS;
 }
 
+bool io_turn(IoThread *io, int wait_ms)
+{
+    struct epoll_event events[EVENTS_AT_ONCE];
+    int n = epoll_wait(io->epoll_fd, events, EVENTS_AT_ONCE, wait_ms);
+    bool inbox = false, running = true;
+
+    io->now = clock_now();
+    for (int i = 0; i < n; i++) {
+        if (events[i].data.ptr == io)
+            inbox = true;
+        else if (listener_owns(io->listeners, events[i].data.ptr))
+            listener_accept(events[i].data.ptr);
+        else
+            serve_event(io, &events[i]);
+        lock_assert_none();
+    }
+    if (inbox)
+        running = serve_inbox(io);
+    if (io->now >= io->next_tick)
+        tick(io);
+    return running;
+}
+
+static int until_tick(const IoThread *io)
+{
+    return (int)CLAMP((io->next_tick - io->now + CLOCK_MS - 1) / CLOCK_MS, 0, TICK_MS);
+}
+
 static void *io_main(void *data)
 {
     IoThread *io = data;
-    struct epoll_event events[EVENTS_AT_ONCE];
-    bool running = true;
 
-    while (running) {
-        int64_t wait = (io->next_tick - io->now + CLOCK_MS - 1) / CLOCK_MS;
-        int n = epoll_wait(io->epoll_fd, events, EVENTS_AT_ONCE, (int)CLAMP(wait, 0, TICK_MS));
-        bool inbox = false;
-
-        io->now = clock_now();
-        for (int i = 0; i < n; i++) {
-            if (events[i].data.ptr == io)
-                inbox = true;
-            else if (listener_owns(io->listeners, events[i].data.ptr))
-                listener_accept(events[i].data.ptr);
-            else
-                serve_event(io, &events[i]);
-            lock_assert_none();
-        }
-        if (inbox)
-            running = serve_inbox(io);
-        if (io->now >= io->next_tick)
-            tick(io);
-    }
+    while (io_turn(io, until_tick(io)))
+        continue;
     while (io->clients)
         drop(io, io->clients);
     return NULL;
@@ -544,9 +553,8 @@ void io_stop(IoThread *io)
     io->stopping = true;
     signal_locked(io);
     lock_release(&io->lock);
-    if (!io->thread)
-        return;    /* never started */
-    g_thread_join(io->thread);
+    if (io->thread)    /* it never ran when the server could not start */
+        g_thread_join(io->thread);
     io->thread = NULL;
     io_drain(io);
 }
