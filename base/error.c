@@ -97,6 +97,7 @@ int error_set_plain(Error *error, int domain, int code)
 int error_set_errno(Error *error, int domain, int errnum, const char *format, ...)
 {
     g_autofree char *what = NULL;
+    char reason[256];
     va_list args;
 
     if (!error)
@@ -104,7 +105,8 @@ int error_set_errno(Error *error, int domain, int errnum, const char *format, ..
     va_start(args, format);
     what = g_strdup_vprintf(format, args);
     va_end(args);
-    error_take(error, domain, VIR_ERR_SYSTEM_ERROR, g_strconcat(what, ": ", g_strerror(errnum), NULL));
+    error_take(error, domain, VIR_ERR_SYSTEM_ERROR,
+               g_strconcat(what, ": ", strerror_r(errnum, reason, sizeof reason), NULL));
     error->int1 = errnum;
     return -1;
 }

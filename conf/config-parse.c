@@ -2,7 +2,7 @@
 /* From the document to the typed object.
  * Any thread, no lock. A draft is put together whose texts point into the tree or the parse's arena, and is packed
  * into one allocation at the end. Each element is looked at once; of elements that are there twice the first
- * counts, as libvirt has it, and what libvirt doesn't know is left out. */
+ * counts (of <features> and <devices> all), as libvirt has it, and what libvirt doesn't know is left out. */
 #include <string.h>
 
 #include <libxml/parser.h>
@@ -176,6 +176,28 @@ static void strip_metadata(xmlNode *metadata)
     }
 }
 
+/* libxml2 writes the names of namespaces as they are, which is no XML when there is an '&' in one: they are
+ * escaped beforehand, in a tree that is only written. */
+static void escape_namespaces(xmlNode *node)
+{
+    for (; node; node = node->next) {
+        if (node->type != XML_ELEMENT_NODE)
+            continue;
+        for (xmlNs *ns = node->nsDef; ns; ns = ns->next) {
+            g_autoptr(GString) escaped = NULL;
+
+            if (!ns->href || !strpbrk((const char *)ns->href, "&<\r\n\t"))
+                continue;
+            escaped = g_string_new(NULL);
+            xml_put_attribute(escaped, "", (const char *)ns->href);
+            /* Without the " ='" before it and the "'" behind it. */
+            xmlFree((xmlChar *)ns->href);
+            ns->href = xmlStrndup((const xmlChar *)escaped->str + 3, (int)escaped->len - 4);
+        }
+        escape_namespaces(node->children);
+    }
+}
+
 static void parse_metadata(Parse *parse)
 {
     xmlNode *metadata = parse->first[ELEMENT_METADATA];
@@ -189,6 +211,7 @@ static void parse_metadata(Parse *parse)
     if (!metadata || !text)
         g_error("out of memory for the metadata of a domain");
     strip_metadata(metadata);
+    escape_namespaces(metadata);
     xmlNodeDump(text, parse->doc, metadata, 1, 1);
     xmlFreeNode(metadata);
     parse->draft.metadata = arena_strdup(&parse->arena, (const char *)xmlBufferContent(text));
@@ -498,60 +521,84 @@ static int put_clock(Parse *parse, const xmlNode *clock, GString *out)
     return 0;
 }
 
-/* All the elements of one name as one: their children together, in `order` when there is one. */
-static void put_merged(const xmlNode *first, const XmlOrder *order, GString *out)
+/* Gives the first element the children of the further ones of its name. */
+static void merge(xmlNode *first)
 {
-    for (const xmlNode *node = first; node; node = xml_element(node->next)) {
-        if (!xml_is(node, (const char *)first->name))
+    for (xmlNode *node = first->next; node; node = node->next) {
+        xmlNode *next;
+
+        if (node->type != XML_ELEMENT_NODE || node->ns || !xml_is(node, (const char *)first->name))
             continue;
-        if (order)
-            xml_put_ordered(out, node, 2, order);
-        else
-            xml_put_children(out, node, 2);
+        for (xmlNode *child = node->children; child; child = next) {
+            next = child->next;
+            if (child->type != XML_ELEMENT_NODE)
+                continue;
+            xmlUnlinkNode(child);
+            xmlAddChild(first, child);
+        }
     }
 }
 
-static bool is_empty(const xmlNode *node)
+/* The element, unless it would be written as <name/>: false. */
+static bool put_unless_empty(const xmlNode *node, GString *out)
 {
-    return !node->properties && !node->children;
+    size_t start = out->len;
+    g_autofree char *empty = NULL;
+
+    if (!node)
+        return false;
+    empty = g_strdup_printf("  <%s/>\n", (const char *)node->name);
+    xml_put_element(out, node, 1);
+    if (strcmp(out->str + start, empty) != 0)
+        return true;
+    g_string_truncate(out, start);
+    return false;
+}
+
+static void put_features(xmlNode *node, GString *out)
+{
+    size_t start = out->len;
+
+    if (!node)
+        return;
+    merge(node);
+    g_string_append(out, "  <features>\n");
+    if (xml_put_ordered(out, node, 2, features))
+        g_string_append(out, "  </features>\n");
+    else
+        g_string_truncate(out, start);
 }
 
 static int put_kept(Parse *parse, Element element, GString *out)
 {
-    const xmlNode *node = parse->first[element];
+    xmlNode *node = parse->first[element];
     char uuid[UUID_TEXT_SIZE];
     Uuid fresh;
 
     switch (element) {
     case ELEMENT_CLOCK:
         return put_clock(parse, node, out);
+    case ELEMENT_FEATURES:
+        put_features(node, out);
+        break;
     case ELEMENT_GENID:
-        if (!node || !is_empty(node))
-            break;
-        uuid_generate(&fresh);
-        g_string_append_printf(out, "  <genid>%s</genid>\n", uuid_format(&fresh, uuid));
-        return 0;
+        if (!put_unless_empty(node, out) && node) {
+            uuid_generate(&fresh);
+            g_string_append_printf(out, "  <genid>%s</genid>\n", uuid_format(&fresh, uuid));
+        }
+        break;
     case ELEMENT_NUMATUNE:
-        if (!node && parse->draft.vcpu_auto)
+        if (!put_unless_empty(node, out) && parse->draft.vcpu_auto)
             g_string_append(out, "  <numatune>\n    <memory mode='strict' placement='auto'/>\n  </numatune>\n");
         break;
-    case ELEMENT_FEATURES:
-        if (!node || !xml_element(node->children))
-            return 0;
-        g_string_append(out, "  <features>\n");
-        put_merged(node, features, out);
-        g_string_append(out, "  </features>\n");
-        return 0;
     case ELEMENT_SECLABEL:
         for (; node; node = xml_element(node->next))
-            if (xml_is(node, "seclabel") && !is_empty(node))
-                xml_put_element(out, node, 1);
-        return 0;
-    default:
+            if (xml_is(node, "seclabel"))
+                put_unless_empty(node, out);
         break;
+    default:
+        put_unless_empty(node, out);
     }
-    if (node && !is_empty(node))
-        xml_put_element(out, node, 1);
     return 0;
 }
 
@@ -575,12 +622,14 @@ static int parse_rest(Parse *parse)
 
 static void parse_devices(Parse *parse)
 {
-    const xmlNode *devices = parse->first[ELEMENT_DEVICES];
-    g_autoptr(GString) out = g_string_sized_new(8192);
+    xmlNode *devices = parse->first[ELEMENT_DEVICES];
+    g_autoptr(GString) out = NULL;
 
     if (!devices)
         return;
-    put_merged(devices, NULL, out);
+    out = g_string_sized_new(8192);
+    merge(devices);
+    xml_put_children(out, devices, 2);
     if (out->len)
         parse->draft.devices = arena_strdup(&parse->arena, out->str);
     parse->draft.has_secrets = strstr(out->str, "<graphics ") && strstr(out->str, " passwd='");

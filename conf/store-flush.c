@@ -32,12 +32,15 @@ static void flush_for_all_locked(Store *store, StoreFolder *folder)
     while (errnum == EINTR);
     lock_acquire(&store->lock);
     folder->flushing = false;
-    /* A waiter is on the stack of its thread, which can't go on before we release the lock. */
+    /* A waiter is on the stack of its thread, which can't go on before we release the lock. Only those are woken that
+     * have something to do: this batch, and one of the next to lead it. */
     for (; batch; batch = batch->next) {
         batch->errnum = errnum;
         batch->done = true;
+        cond_signal(&batch->wake);
     }
-    cond_broadcast(&store->flushed);
+    if (folder->waiting)
+        cond_signal(&folder->waiting->wake);
 }
 
 int store_flush(Store *store, StoreFolder *folder, Error *error)
@@ -45,15 +48,17 @@ int store_flush(Store *store, StoreFolder *folder, Error *error)
     StoreWait wait = { 0 };
 
     lock_assert_none();
+    cond_init(&wait.wake);
     lock_acquire(&store->lock);
     wait.next = folder->waiting;
     folder->waiting = &wait;
     while (!wait.done)
         if (folder->flushing)
-            cond_wait(&store->flushed, &store->lock);
+            cond_wait(&wait.wake, &store->lock);
         else
             flush_for_all_locked(store, folder);
     lock_release(&store->lock);
+    cond_deinit(&wait.wake);
     if (wait.errnum != 0)
         return error_set_errno(error, VIR_FROM_NONE, wait.errnum,
                                _("The directory '%s' cannot be flushed, the change may or may not survive a power cut"),
@@ -86,32 +91,37 @@ static bool is_ours_alone(int fd)
     return fcntl(fd, F_SETLEASE, F_WRLCK) == 0 && fcntl(fd, F_SETLEASE, F_UNLCK) == 0;
 }
 
-/* True and a number when there is an idle one. */
-static bool take_idle(Store *store, uint64_t *number)
+static uint64_t fresh_number(Store *store)
 {
     LOCK_SCOPE(&store->lock);
 
-    if (store->n_idle == 0) {
-        *number = store->next_spare++;
+    return store->next_spare++;
+}
+
+/* False when there is no idle one. */
+static bool take_idle(Store *store, Spare *spare)
+{
+    LOCK_SCOPE(&store->lock);
+
+    if (store->idle->len == 0)
         return false;
-    }
-    *number = store->idle[--store->n_idle];
+    name_spare(spare, g_array_index(store->idle, uint64_t, store->idle->len - 1));
+    g_array_set_size(store->idle, store->idle->len - 1);
     return true;
 }
 
 int store_spare_take(Store *store, Spare *spare)
 {
-    uint64_t number;
-    bool idle = take_idle(store, &number);
+    int dir = store->documents.fd;
 
-    name_spare(spare, number);
-    if (idle) {
-        spare->fd = openat(store->documents.fd, spare->name, O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    if (take_idle(store, spare)) {
+        spare->fd = openat(dir, spare->name, O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
         if (spare->fd >= 0 && is_ours_alone(spare->fd))
             return 0;
         store_spare_drop(store, spare);
     }
-    spare->fd = openat(store->documents.fd, spare->name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    name_spare(spare, fresh_number(store));
+    spare->fd = openat(dir, spare->name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     return spare->fd < 0 ? -1 : 0;
 }
 
@@ -119,7 +129,7 @@ bool store_spare_name(Store *store, Spare *spare)
 {
     LOCK_SCOPE(&store->lock);
 
-    if (store->n_idle == STORE_SPARES)
+    if (store->idle->len == STORE_SPARES)
         return false;
     name_spare(spare, store->next_spare++);
     return true;
@@ -166,17 +176,19 @@ int store_spare_write(Spare *spare, const char *head, const void *data, size_t s
     return rc;
 }
 
+static bool keep_number(Store *store, uint64_t number)
+{
+    LOCK_SCOPE(&store->lock);
+
+    if (store->idle->len == STORE_SPARES)
+        return false;
+    g_array_append_val(store->idle, number);
+    return true;
+}
+
 void store_spare_keep(Store *store, Spare *spare)
 {
-    bool kept = false;
-
-    {
-        LOCK_SCOPE(&store->lock);
-        kept = store->n_idle < STORE_SPARES;
-        if (kept)
-            store->idle[store->n_idle++] = spare->number;
-    }
-    if (!kept)
+    if (!keep_number(store, spare->number))
         store_spare_drop(store, spare);
 }
 
@@ -187,6 +199,8 @@ void store_spare_drop(Store *store, Spare *spare)
     if (spare->fd >= 0)
         close(spare->fd);
     spare->fd = -1;
-    unlinkat(store->documents.fd, spare->name, 0);
+    /* On a disk that became read-only it stays, to be used when that is over. */
+    if (unlinkat(store->documents.fd, spare->name, 0) < 0 && errno == EROFS)
+        keep_number(store, spare->number);
     errno = errnum;
 }

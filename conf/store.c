@@ -63,6 +63,8 @@ static int make_parents(const char *path, Error *error)
     return 0;
 }
 
+/* The lock file is open for reading only: a file that is open for writing would keep an administrator from making
+ * the file system read-only. */
 static int lock_directory(Store *store, Error *error)
 {
     store->lock_fd = openat(store->documents.fd, ".lock", O_RDONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
@@ -82,11 +84,11 @@ Store *store_open(const char *directory, Error *error)
 
     lock_assert_none();
     lock_init(&store->lock, LOCK_STORE);
-    cond_init(&store->flushed);
     store->lock_fd = store->documents.fd = store->links.fd = -1;
     store->documents.path = g_strdup(directory);
     store->links.path = g_build_filename(directory, STORE_LINKS, NULL);
     store->can_exchange = true;
+    store->idle = g_array_new(FALSE, FALSE, sizeof(uint64_t));
     if (make_parents(directory, error) < 0 || open_folder(directory, &store->documents.fd, error) < 0
         || lock_directory(store, error) < 0 || open_folder(store->links.path, &store->links.fd, error) < 0
         || store_recover(store, error) < 0) {
@@ -100,8 +102,8 @@ void store_close(Store *store)
 {
     if (!store)
         return;
-    for (unsigned i = 0; i < store->n_idle; i++) {
-        Spare spare = { .number = store->idle[i], .fd = -1 };
+    for (guint i = 0; i < store->idle->len; i++) {
+        Spare spare = { .number = g_array_index(store->idle, uint64_t, i), .fd = -1 };
 
         snprintf(spare.name, sizeof spare.name, STORE_SPARE "%" G_GUINT64_FORMAT, spare.number);
         store_spare_drop(store, &spare);
@@ -109,9 +111,9 @@ void store_close(Store *store)
     auto_close(&store->links.fd);
     auto_close(&store->documents.fd);
     auto_close(&store->lock_fd);
+    g_array_unref(store->idle);
     g_free(store->links.path);
     g_free(store->documents.path);
-    cond_deinit(&store->flushed);
     lock_deinit(&store->lock);
     g_free(store);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* One connection, for the units of rpc/ alone: client.c, io.c, admit.c, call.c, outbox.c, pool.c,
- * keepalive.c, stream.c. */
+/* One connection, for the units of rpc/ alone: client.c, clients.c, io.c, admit.c, call.c, outbox.c,
+ * pool.c, keepalive.c, stream.c. */
 #pragma once
 
 #include "base/lock.h"
@@ -77,7 +77,7 @@ struct Client {
     int fd;                   /* -1: closed */
     bool deaf;                /* writing has failed: nothing more is queued */
     bool close_when_empty;
-    bool reading, writing;    /* what epoll watches; writing is read without the lock too */
+    bool reading, writing;    /* what epoll watches; read without the lock as hints */
     OutItem *out_first, *out_last;
     size_t out_bytes, out_event_bytes;
     unsigned out_bulk;        /* bulk answers among what waits */
@@ -86,12 +86,20 @@ struct Client {
     /* under LOCK_IO_INBOX */
     unsigned wishes;          /* ClientWish */
     Client *wish_next;
+
+    /* under LOCK_CLIENTS */
+    Client *peer_prev, *peer_next;        /* the service's clients */
 };
 
 /* --- client.c ------------------------------------------------------------------------------- */
 Client *client_new(Service *service, IoThread *io, int fd, bool read_only);
 /* Takes it out of everything. I/O thread; once. */
 void client_leave(Client *client);
+
+/* --- clients.c ------------------------------------------------------------------------------ */
+/* Its session is made: it may be found from now on. */
+void clients_add(Client *client);
+void clients_remove(Client *client);
 
 /* --- admit.c -------------------------------------------------------------------------------- */
 /* Takes whole frames from `data`; returns how many bytes were used, or -1 when the connection must be closed.
@@ -145,6 +153,9 @@ void pool_look(Pool *pool);
 void pool_push(Pool *pool, Call *call);
 /* A call that has had its turn and was parked since: before all others. */
 void pool_push_resumed(Pool *pool, Call *call);
+void pool_info(Pool *pool, WorkerInfo *info);
+/* As rpc_set_workers. */
+bool pool_set_limits(Pool *pool, const WorkerLimits *limits);
 
 /* --- keepalive.c ------------------------------------------------------------------------------ */
 /* Answers a message of the keepalive program, into io's `out`. */
@@ -174,6 +185,11 @@ struct Service {
     /* relaxed atomics */
     ServiceLimits limits;
     unsigned n_clients;
+    int64_t last_left;        /* clock_now() */
+    /* under LOCK_CLIENTS */
+    Lock clients_lock;
+    Client *clients_first, *clients_last;
+    unsigned n_connected;
 };
 
 struct Rpc {
@@ -188,7 +204,7 @@ struct Rpc {
     int calls;                /* that exist outside the I/O threads' scratch */
     int quiet;                /* no new calls */
     int deaf_listeners;       /* a listening socket is not watched until there is room */
-    /* under LOCK_LISTENERS */
+    /* under LOCK_SERVICES */
     Lock lock;
     Service *services;
 };

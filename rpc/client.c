@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* (2) One connection: what it is, and how it comes and goes.
  * Made by the accepting I/O thread, owned by the I/O thread that it is given to; others hold
- * references. Takes LOCK_CLIENT, LOCK_OUTBOX and LOCK_IO_INBOX, one at a time.
+ * references. Takes LOCK_CLIENTS, LOCK_CLIENT, LOCK_OUTBOX and LOCK_IO_INBOX, one at a time.
  *
  *   new ──WISH_ADOPT──▶ open ──EOF, error, WISH_CLOSE──▶ left ──last call ended──▶ freed */
 #include "rpc/client-private.h"
@@ -76,6 +76,7 @@ static void drop_calls(Client *client)
 
 void client_leave(Client *client)
 {
+    clients_remove(client);
     lock_acquire(&client->lock);
     client->leaving = true;
     lock_release(&client->lock);

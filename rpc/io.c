@@ -105,7 +105,7 @@ void io_watch(Client *client, bool reading, bool writing)
     };
 
     lock_assert_held(&client->out_lock);
-    client->reading = reading;
+    __atomic_store_n(&client->reading, reading, __ATOMIC_RELAXED);
     __atomic_store_n(&client->writing, writing, __ATOMIC_RELAXED);
     /* not yet in the set: adopt() will add it as the flags say */
     if (epoll_ctl(client->io->epoll_fd, EPOLL_CTL_MOD, client->fd, &event) < 0 && errno != ENOENT)
@@ -146,6 +146,7 @@ static void adopt(IoThread *io, Client *client)
     io->clients = client;
     if (client->service->ops->client_new)
         client->service->ops->client_new(client);
+    clients_add(client);
     lock_acquire(&client->out_lock);
     client->reading = true;
     if (client->writing)

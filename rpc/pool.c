@@ -37,11 +37,14 @@ struct Pool {
     Cond wake, wake_prio;
     Round rounds[TURN_CLASSES];
     Queue resumed[2];         /* ordinary ones, high ones */
-    unsigned min, max, n_workers, idle, n_prio, idle_prio, bulk;
+    WorkerLimits limits;
+    unsigned n_workers, idle, n_prio, idle_prio, bulk;
+    unsigned queued;          /* calls in the rounds and among the resumed */
     unsigned waking, waking_prio;    /* idle workers that were signalled and have not run yet */
     unsigned tick;            /* alternates between high and ordinary calls */
     bool stopping, starved;   /* starved: a thread could not be started, and the log has a line about it */
     GPtrArray *workers;       /* of Worker */
+    Worker *ended;            /* the last that ended because it was one too many; not joined yet */
 };
 
 static TurnClass class_of(const Call *call)
@@ -130,7 +133,7 @@ static Queue *resumed_of(Pool *pool, TurnClass class)
     return &pool->resumed[class == TURN_HIGH];
 }
 
-static Call *take_call(Pool *pool, bool prio)
+static Call *choose_call_locked(Pool *pool, bool prio)
 {
     Call *call = NULL;
     bool high_first = pool->tick++ % 4 != 0;
@@ -147,6 +150,15 @@ static Call *take_call(Pool *pool, bool prio)
     return call ? call : take_bulk(pool);
 }
 
+static Call *take_call_locked(Pool *pool, bool prio)
+{
+    Call *call = choose_call_locked(pool, prio);
+
+    if (call)
+        pool->queued--;
+    return call;
+}
+
 static void run_call(Worker *worker, Call *call)
 {
     call->out = &worker->out;
@@ -160,28 +172,84 @@ static void run_call(Worker *worker, Call *call)
     }
 }
 
-static void wake_locked(Pool *pool, TurnClass class);
+static bool start_worker_locked(Pool *pool, bool prio);
 
+/* Somebody must look at the queues. A new worker is started when all are busy. */
+static void wake_locked(Pool *pool, TurnClass class)
+{
+    if (class == TURN_BULK && pool->bulk >= pool->max_bulk)
+        return;    /* who ends one of them will look */
+    if (pool->idle > pool->waking) {
+        pool->waking++;
+        cond_signal(&pool->wake);
+        return;
+    }
+    if (pool->n_workers < pool->limits.max && !pool->stopping && start_worker_locked(pool, false))
+        return;
+    if (class == TURN_HIGH && pool->idle_prio > pool->waking_prio) {
+        pool->waking_prio++;
+        cond_signal(&pool->wake_prio);
+    }
+}
+
+static void wait_for_call_locked(Worker *worker)
+{
+    Pool *pool = worker->pool;
+    unsigned *idle = worker->prio ? &pool->idle_prio : &pool->idle;
+    unsigned *waking = worker->prio ? &pool->waking_prio : &pool->waking;
+
+    ++*idle;
+    cond_wait(worker->prio ? &pool->wake_prio : &pool->wake, &pool->lock);
+    --*idle;
+    if (*waking > 0)
+        --*waking;
+}
+
+static bool is_surplus_locked(const Worker *worker)
+{
+    const Pool *pool = worker->pool;
+
+    return worker->prio ? pool->n_prio > pool->limits.prio : pool->n_workers > pool->limits.max;
+}
+
+/* A surplus worker goes; what it may have been woken for is another's then. Returns who went before it. */
+static Worker *resign_locked(Worker *worker)
+{
+    Pool *pool = worker->pool;
+    Worker *before = pool->ended;
+
+    g_ptr_array_remove_fast(pool->workers, worker);
+    if (worker->prio)
+        pool->n_prio--;
+    else
+        pool->n_workers--;
+    pool->ended = worker;
+    if (pool->queued > 0)
+        wake_locked(pool, TURN_HIGH);
+    return before;
+}
+
+static void join_worker(Worker *worker)
+{
+    g_thread_join(worker->thread);
+    xdr_out_deinit(&worker->out);
+    g_free(worker);
+}
+
+/* Of the workers that end while the pool lives each joins the one before, so that at most one is left over. */
 static void *worker_main(void *data)
 {
-    Worker *worker = data;
+    Worker *worker = data, *before = NULL;
     Pool *pool = worker->pool;
     bool freed = false;    /* a bulk call's place, for which this worker has not looked yet */
 
     lock_acquire(&pool->lock);
-    while (!pool->stopping) {
-        Call *call = take_call(pool, worker->prio);
+    while (!pool->stopping && !is_surplus_locked(worker)) {
+        Call *call = take_call_locked(pool, worker->prio);
         bool bulk;
 
         if (!call) {
-            unsigned *idle = worker->prio ? &pool->idle_prio : &pool->idle;
-            unsigned *waking = worker->prio ? &pool->waking_prio : &pool->waking;
-
-            ++*idle;
-            cond_wait(worker->prio ? &pool->wake_prio : &pool->wake, &pool->lock);
-            --*idle;
-            if (*waking > 0)
-                --*waking;
+            wait_for_call_locked(worker);
             freed = false;
             continue;
         }
@@ -196,10 +264,15 @@ static void *worker_main(void *data)
         if (bulk)
             pool->bulk--;
     }
+    if (!pool->stopping)
+        before = resign_locked(worker);
     lock_release(&pool->lock);
+    if (before)
+        join_worker(before);
     return NULL;
 }
 
+/* False: no thread could be made. */
 static bool start_worker_locked(Pool *pool, bool prio)
 {
     Worker *worker = g_new0(Worker, 1);
@@ -224,23 +297,30 @@ static bool start_worker_locked(Pool *pool, bool prio)
     return true;
 }
 
+/* Those that must be there, and those that queued calls want. */
+static void start_missing_locked(Pool *pool)
+{
+    unsigned wanted = MAX(pool->limits.min, MIN(pool->limits.max, pool->n_workers - pool->idle + pool->queued));
+
+    while (pool->n_workers < wanted && start_worker_locked(pool, false))
+        continue;
+    while (pool->n_prio < pool->limits.prio && start_worker_locked(pool, true))
+        continue;
+}
+
 Pool *pool_new(Rpc *rpc, unsigned min, unsigned max, unsigned prio)
 {
     Pool *pool = g_new0(Pool, 1);
 
     pool->rpc = rpc;
-    pool->min = min;
-    pool->max = MAX(max, 1);
+    pool->limits = (WorkerLimits){ .min = MIN(min, MAX(max, 1)), .max = MAX(max, 1), .prio = prio };
     pool->max_bulk = MAX(1, g_get_num_processors() - 1);
     pool->workers = g_ptr_array_new();
     lock_init(&pool->lock, LOCK_POOL);
     cond_init(&pool->wake);
     cond_init(&pool->wake_prio);
     lock_acquire(&pool->lock);
-    for (unsigned i = 0; i < min && i < max; i++)
-        start_worker_locked(pool, false);
-    for (unsigned i = 0; i < prio; i++)
-        start_worker_locked(pool, true);
+    start_missing_locked(pool);
     lock_release(&pool->lock);
     return pool;
 }
@@ -252,14 +332,12 @@ void pool_stop(Pool *pool)
     cond_broadcast(&pool->wake);
     cond_broadcast(&pool->wake_prio);
     lock_release(&pool->lock);
-    for (unsigned i = 0; i < pool->workers->len; i++) {
-        Worker *worker = g_ptr_array_index(pool->workers, i);
-
-        g_thread_join(worker->thread);
-        xdr_out_deinit(&worker->out);
-        g_free(worker);
-    }
+    for (unsigned i = 0; i < pool->workers->len; i++)
+        join_worker(g_ptr_array_index(pool->workers, i));
     g_ptr_array_set_size(pool->workers, 0);
+    if (pool->ended)
+        join_worker(pool->ended);
+    pool->ended = NULL;
 }
 
 Call *pool_take_left(Pool *pool)
@@ -272,6 +350,8 @@ Call *pool_take_left(Pool *pool)
         call = queue_take(resumed_of(pool, TURN_NORMAL));
     for (unsigned i = 0; i < TURN_CLASSES && !call; i++)
         call = take_turn(&pool->rounds[i]);
+    if (call)
+        pool->queued--;
     lock_release(&pool->lock);
     return call;
 }
@@ -283,24 +363,6 @@ void pool_free(Pool *pool)
     cond_deinit(&pool->wake_prio);
     lock_deinit(&pool->lock);
     g_free(pool);
-}
-
-/* Somebody must look at the queues. A new worker is started when all are busy. */
-static void wake_locked(Pool *pool, TurnClass class)
-{
-    if (class == TURN_BULK && pool->bulk >= pool->max_bulk)
-        return;    /* who ends one of them will look */
-    if (pool->idle > pool->waking) {
-        pool->waking++;
-        cond_signal(&pool->wake);
-        return;
-    }
-    if (pool->n_workers < pool->max && !pool->stopping && start_worker_locked(pool, false))
-        return;
-    if (class == TURN_HIGH && pool->idle_prio > pool->waking_prio) {
-        pool->waking_prio++;
-        cond_signal(&pool->wake_prio);
-    }
 }
 
 void pool_push(Pool *pool, Call *call)
@@ -317,6 +379,7 @@ void pool_push(Pool *pool, Call *call)
     turn->last = call;
     if (!turn->queued)
         round_append(&pool->rounds[class], turn);
+    pool->queued++;
     wake_locked(pool, class);
     lock_release(&pool->lock);
 }
@@ -333,6 +396,7 @@ void pool_push_resumed(Pool *pool, Call *call)
     else
         queue->first = call;
     queue->last = call;
+    pool->queued++;
     wake_locked(pool, class);
     lock_release(&pool->lock);
 }
@@ -348,4 +412,38 @@ void pool_look(Pool *pool)
     if (pool->rounds[TURN_BULK].first && (pool->idle > pool->waking || pool->n_workers == 0))
         wake_locked(pool, TURN_BULK);
     lock_release(&pool->lock);
+}
+
+void pool_info(Pool *pool, WorkerInfo *info)
+{
+    LOCK_SCOPE(&pool->lock);
+    *info = (WorkerInfo){
+        .limits = pool->limits, .workers = pool->n_workers, .idle = pool->idle, .queued = pool->queued,
+    };
+}
+
+static unsigned changed(unsigned now, unsigned wanted)
+{
+    return wanted == WORKERS_AS_BEFORE ? now : wanted;
+}
+
+bool pool_set_limits(Pool *pool, const WorkerLimits *limits)
+{
+    WorkerLimits new;
+
+    LOCK_SCOPE(&pool->lock);
+    new = (WorkerLimits){
+        .min = changed(pool->limits.min, limits->min), .max = changed(pool->limits.max, limits->max),
+        .prio = changed(pool->limits.prio, limits->prio),
+    };
+    if (new.max == 0 || new.min > new.max)
+        return false;
+    pool->limits = new;
+    if (pool->stopping)
+        return true;
+    start_missing_locked(pool);
+    /* idle ones that are too many find that out themselves */
+    cond_broadcast(&pool->wake);
+    cond_broadcast(&pool->wake_prio);
+    return true;
 }

@@ -28,6 +28,7 @@ typedef struct Broadcast Broadcast;
 /* May be changed while it runs: every member is read and written as a relaxed atomic. */
 typedef struct ServiceLimits {
     unsigned max_clients;            /* more wait in the listen queue */
+    unsigned max_unauth_clients;     /* of them not authenticated yet; 0: no limit. No service asks for that so far */
     unsigned max_client_requests;    /* calls of one client in the workers' hands */
     unsigned max_client_queue;       /* calls waiting behind that; then its socket is left unread */
     unsigned max_client_parked;      /* calls waiting for a domain that don't count as running */
@@ -74,6 +75,26 @@ void rpc_quiesce(Rpc *rpc);
 bool rpc_drain(Rpc *rpc, int64_t deadline);
 Timers *rpc_timers(Rpc *rpc);
 
+/* How many workers there may be, beside those for urgent calls alone. */
+typedef struct WorkerLimits {
+    unsigned min, max, prio;
+} WorkerLimits;
+
+/* For rpc_set_workers: this limit stays. */
+#define WORKERS_AS_BEFORE G_MAXUINT
+
+typedef struct WorkerInfo {
+    WorkerLimits limits;
+    unsigned workers, idle;    /* without those for urgent calls */
+    unsigned queued;           /* calls that no worker has taken yet */
+} WorkerInfo;
+
+/* Any thread; neither waits. Workers that are too many end when they have done what they do; missing ones are
+ * there on return as far as `min`, `prio` or queued calls want them. False, and nothing is changed, when `max`
+ * would be 0 or below `min`. */
+void rpc_workers(Rpc *rpc, WorkerInfo *info);
+bool rpc_set_workers(Rpc *rpc, const WorkerLimits *limits);
+
 /* --- services ------------------------------------------------------------------------------ */
 
 /* Lives until rpc_free. `data` is the server's. */
@@ -82,7 +103,10 @@ const char *service_name(const Service *service);
 void *service_data(const Service *service);
 /* For reading and changing while it runs, member by member with relaxed atomics. */
 ServiceLimits *service_limits(Service *service);
+/* Those that max_clients counts: a client that has left stays one until its last call has ended. */
 unsigned service_n_clients(Service *service);
+/* Since when (clock_now()) it has had none; -1: it has. */
+int64_t service_idle_since(Service *service);
 /* Accepts on `fd` (listening, ownership taken); clients of a read-only socket can't change anything. */
 void service_listen(Service *service, int fd, bool read_only);
 
@@ -112,6 +136,12 @@ void client_close(Client *client);
 void client_enable_keepalive(Client *client);
 /* Whether ops->append of a broadcast is to be called for this client. I/O thread of the client. */
 void client_set_subscribed(Client *client, bool subscribed);
+
+/* The connected clients of a service, oldest first: how many; the first `room` of them, with their number; one by
+ * its id as a new reference, NULL when there is none. Any thread. */
+unsigned service_n_connected(Service *service);
+unsigned service_list_clients(Service *service, ClientIdentity *identities, unsigned room);
+Client *service_find_client(Service *service, uint64_t id);
 
 /* --- calls --------------------------------------------------------------------------------- */
 

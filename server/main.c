@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* droverd: options, signals, and the order of starting and stopping.
  * The main thread: it starts the server and then only waits for signals. SIGTERM and SIGINT end it in
- * order, SIGHUP reads the configuration again. */
+ * order, SIGHUP reads the configuration again, SIGALRM says that the time to end has changed. */
 #include <locale.h>
 #include <malloc.h>
 #include <signal.h>
@@ -11,6 +11,7 @@
 #include <glib.h>
 #include <libxml/parser.h>
 
+#include "base/clock.h"
 #include "base/i18n.h"
 #include "base/log.h"
 #include "server/daemon.h"
@@ -74,6 +75,7 @@ static void block_signals(sigset_t *set)
     sigaddset(set, SIGINT);
     sigaddset(set, SIGHUP);
     sigaddset(set, SIGQUIT);
+    sigaddset(set, SIGALRM);
     pthread_sigmask(SIG_BLOCK, set, NULL);
     signal(SIGPIPE, SIG_IGN);
 }
@@ -105,18 +107,31 @@ static void reload(Server *server, const Options *options)
     systemd_notify_ready();
 }
 
+/* The next signal, 0 when it is time to look whether there are clients. */
+static int wait_for_signal(Server *server, const sigset_t *set)
+{
+    int64_t left = server_idle_left(server);
+    const struct timespec time = { .tv_sec = left / CLOCK_S, .tv_nsec = left % CLOCK_S };
+    int number = left < 0 ? sigwaitinfo(set, NULL) : sigtimedwait(set, NULL, &time);
+
+    return MAX(number, 0);
+}
+
 static void wait_for_the_end(Server *server, const Options *options, const sigset_t *set)
 {
-    int number;
-
     for (;;) {
-        if (sigwait(set, &number) != 0)
-            continue;
-        if (number != SIGHUP)
-            break;
-        reload(server, options);
+        int number = wait_for_signal(server, set);
+
+        if (number == SIGHUP) {
+            reload(server, options);
+        } else if (number != 0 && number != SIGALRM) {
+            log_info("ending on signal %d", number);
+            return;
+        } else if (server_idle_left(server) == 0) {
+            log_info("ending since there was no client for the time that was set");
+            return;
+        }
     }
-    log_info("ending on signal %d", number);
 }
 
 static int complain(Error *error)

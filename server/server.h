@@ -28,9 +28,12 @@ struct Server {
     Hosts *hosts;
     const Driver *const *drivers;    /* NULL-terminated */
     Wrap *wrap;                /* around every driver; NULL: none */
+    GPtrArray *sockets;        /* of SocketFile: those that we have made; main thread */
     /* relaxed atomics */
     int64_t job_timeout;       /* nanoseconds that a call may wait for a domain */
     uint64_t announced;        /* events so far: their order */
+    int64_t idle_timeout;      /* nanoseconds without any client until the server ends; 0: it stays */
+    WorkerLimits admin_workers;    /* what virt-admin is told of workers that administration doesn't need */
 };
 
 /* What one client has. Made when it is accepted, freed when its last call has ended. */

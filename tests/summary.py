@@ -41,7 +41,8 @@ def main(folder):
         if not entry.endswith('.xml'):
             continue
         build = entry[:-4]
-        own = {os.path.splitext(os.path.basename(path))[0] for path in detailed.get(build, [])}
+        own = {os.path.splitext(os.path.basename(path))[0].removeprefix('integration-test_')
+               for path in detailed.get(build, [])}
         for path in [os.path.join(folder, entry)] + detailed.get(build, []):
             for suite, name, state, reason in cases(path):
                 if path.endswith(entry) and name.split(': ')[-1] in own and state != 'failed':

@@ -118,6 +118,7 @@ static void elements_come_in_libvirts_order_whatever_order_they_were_given_in(vo
 
 static void what_is_not_typed_is_kept_and_indented(void)
 {
+    assert_has(WITH("<devices><a/></devices><devices><b/></devices>"), "  <devices>\n    <a/>\n    <b/>\n  </devices>\n");
     assert_has(WITH("<devices><disk type=\"file\"  device='disk'><!-- gone --><source file='/a&apos;b'/>\n"
                     "<serial>a &lt; b</serial></disk></devices>"),
                "  <devices>\n"
@@ -170,12 +171,28 @@ static void metadata_has_one_element_of_each_namespace(void)
                "  <metadata>\n    <a:x xmlns:a=\"urn:a\"/>\n  </metadata>\n");
 }
 
+static void a_namespace_may_have_any_characters_in_its_name(void)
+{
+    assert_has(WITH("<metadata><a:x xmlns:a='http://a/?b=1&amp;c=&lt;&#10;'/></metadata>"),
+               "xmlns:a=\"http://a/?b=1&amp;c=&lt;&#10;\"");
+}
+
+static void elements_without_content_are_left_out(void)
+{
+    g_autofree char *text = format(WITH("<pm><!-- nothing --></pm><cputune/><features><n:a xmlns:n='urn:n'/></features>"));
+
+    g_assert_null(strstr(text, "<pm"));
+    g_assert_null(strstr(text, "<cputune"));
+    g_assert_null(strstr(text, "<features"));
+}
+
 static void what_was_written_is_read_as_the_same(void)
 {
     g_autofree char *once = format(WITH(
         "<title>a &lt;&#13;</title><description>\n two\n\tlines</description><vcpu cpuset='3,1-2' current='1'>4</vcpu>"
         "<metadata><a:x xmlns:a='urn:a' k='&#10;&#228;'>t<a:y/>\n</a:x></metadata><clock offset='utc' adjustment='5'/>"
-        "<devices><a b='&#9;&#10;&#13;'> </a><c><d/>text</c></devices><seclabel model='a'/><seclabel model='b'/>"));
+        "<devices><a b='&#9;&#10;&#13;'> </a><c><d/>text</c></devices><seclabel model='a'/><seclabel model='b'/>"
+        "<features><apic/></features><features><acpi/><apic/></features><devices><e/></devices>"));
     g_autofree char *twice = format(once);
 
     g_assert_cmpstr(once, ==, twice);
@@ -516,6 +533,8 @@ int main(int argc, char **argv)
     ADD(passwords_are_written_only_when_asked_for);
     ADD(metadata_is_kept_as_it_was_with_the_namespaces_it_needs);
     ADD(metadata_has_one_element_of_each_namespace);
+    ADD(a_namespace_may_have_any_characters_in_its_name);
+    ADD(elements_without_content_are_left_out);
     ADD(what_was_written_is_read_as_the_same);
     ADD(units_of_memory_are_understood_and_rounded_up);
     ADD(memory_that_overflows_is_refused);
