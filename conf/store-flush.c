@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* One flush of a directory for many changes, and the files that take the documents before that.
+/* One flush of a directory for many changes that are not journaled, and the files that take the documents of all changes.
  * Any thread that may wait for a disk. One of the waiting threads leads: it flushes for all whose changes were made
  * before it began, the others wait for it, and of those that came meanwhile one leads the next.
  * Takes LOCK_STORE, and never holds it while the disk works. */
@@ -148,7 +148,7 @@ static int write_all(int fd, struct iovec *part, int n)
     return 0;
 }
 
-int store_spare_write(Spare *spare, const char *head, const void *data, size_t size)
+int store_spare_write(Spare *spare, const char *head, const void *data, size_t size, bool flush)
 {
     struct iovec parts[] = { { (void *)head, strlen(head) }, { (void *)data, size } };
     off_t total = (off_t)(strlen(head) + size);
@@ -158,7 +158,7 @@ int store_spare_write(Spare *spare, const char *head, const void *data, size_t s
     /* fdatasync brings the size along, and all that is needed to find the data. */
     if (rc == 0)
         rc = ftruncate(spare->fd, total);
-    if (rc == 0)
+    if (rc == 0 && flush)
         rc = fdatasync(spare->fd);
     errnum = errno;
     if (close(spare->fd) < 0 && rc == 0) {
@@ -180,10 +180,30 @@ static bool keep_number(Store *store, uint64_t number)
     return true;
 }
 
-void store_spare_keep(Store *store, Spare *spare)
+void store_spare_keep(Store *store, Spare *spare, bool flushed)
 {
-    if (!keep_number(store, spare->number))
+    bool kept = false;
+
+    {
+        LOCK_SCOPE(&store->lock);
+        kept = store->n_idle + store->n_cooling < STORE_SPARES;
+        if (kept && flushed)
+            store->idle[store->n_idle++] = spare->number;
+        else if (kept)
+            store->cooling[store->n_cooling++] = spare->number;
+    }
+    if (!kept)
         store_spare_drop(store, spare);
+}
+
+void store_spares_cool_locked(Store *store, unsigned n)
+{
+    lock_assert_held(&store->lock);
+    g_assert(n <= store->n_cooling);
+    memcpy(&store->idle[store->n_idle], store->cooling, n * sizeof store->idle[0]);
+    store->n_idle += n;
+    store->n_cooling -= n;
+    memmove(store->cooling, &store->cooling[n], store->n_cooling * sizeof store->cooling[0]);
 }
 
 void store_spare_drop(Store *store, Spare *spare)
