@@ -146,11 +146,38 @@ static int fill_with_zeros(int fd)
     return fsync(fd);
 }
 
-/* Opens the segment's file, and makes it when it isn't there in full. -1 and errno. */
+static bool has_room(const Store *store)
+{
+    struct statvfs fs;
+
+    return fstatvfs(store->documents.fd, &fs) == 0 && (uint64_t)fs.f_bavail * fs.f_frsize >= JOURNAL_DISK;
+}
+
+/* Whether the file was made in full, and its name is on the disk: its start is written after all that. */
+static bool is_whole(int fd, const struct stat *st)
+{
+    JournalStart start;
+
+    return st->st_size == JOURNAL_SEGMENT && pread(fd, &start, sizeof start, 0) == sizeof start
+           && memcmp(start.magic, JOURNAL_MAGIC, sizeof start.magic) == 0
+           && start.check == journal_check_start(&start);
+}
+
+static int make_segment(const Store *store, int fd)
+{
+    if (!has_room(store)) {
+        errno = ENOSPC;
+        return -1;
+    }
+    return fill_with_zeros(fd) < 0 || fsync(store->documents.fd) < 0 ? -1 : 0;
+}
+
+/* Opens the segment's file without records, and makes it when it isn't there in full. -1 and errno. */
 static int open_segment(const Store *store, JournalSegment *segment, unsigned i, uint64_t number)
 {
     char name[16];
     struct stat st;
+    int errnum;
 
     snprintf(name, sizeof name, JOURNAL_FILE "%u", i);
     segment->fd = openat(store->documents.fd, name, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
@@ -160,23 +187,13 @@ static int open_segment(const Store *store, JournalSegment *segment, unsigned i,
         errno = EEXIST;
         return -1;
     }
-    if (st.st_size != JOURNAL_SEGMENT || (off_t)st.st_blocks * 512 < st.st_size) {
-        if (fill_with_zeros(segment->fd) < 0 || fsync(store->documents.fd) < 0) {
-            int errnum = errno;
-
-            unlinkat(store->documents.fd, name, 0);    /* not whole, it would only take room */
-            errno = errnum;
-            return -1;
-        }
+    if (!is_whole(segment->fd, &st) && make_segment(store, segment->fd) < 0) {
+        errnum = errno;
+        unlinkat(store->documents.fd, name, 0);    /* it would only take room */
+        errno = errnum;
+        return -1;
     }
     return store_segment_reset(segment, number);
-}
-
-static bool has_room(const Store *store)
-{
-    struct statvfs fs;
-
-    return fstatvfs(store->documents.fd, &fs) == 0 && (uint64_t)fs.f_bavail * fs.f_frsize >= JOURNAL_DISK;
 }
 
 static void close_segments(JournalSegment segment[2])
@@ -220,17 +237,14 @@ static bool make_locked(Store *store)
     Journal *journal = &store->journal;
     JournalSegment made[2] = { 0 };
     uint64_t number = journal->number;
-    bool ready;
+    bool first_try = journal->retry == 0, ready;
 
     lock_assert_held(&store->lock);
     journal->state = JOURNAL_MAKING;
     lock_release(&store->lock);
-    ready = has_room(store);
-    if (ready && make_segments(store, made, number) < 0) {
-        log_warning("a journal in '%s' cannot be made, changes are slower without: %s", store->documents.path,
-                    g_strerror(errno));
-        ready = false;
-    }
+    ready = make_segments(store, made, number) == 0;
+    if (!ready && first_try)
+        log_warning("'%s' has no journal, changes are slower without: %s", store->documents.path, g_strerror(errno));
     lock_acquire(&store->lock);
     if (ready && store_checkpoint_start(store) < 0) {
         close_segments(made);
