@@ -28,12 +28,14 @@ typedef struct DriverStreamOps {
 
 struct DriverStream {
     const DriverStreamOps *ops;
-    /* the server's: set before any op is called. wake may be called from any thread until free() returned. */
+    /* the server's: set before any op is called. driver_stream_wake from any thread until free() returned. */
     void (*wake)(DriverStream *stream);
     void *server;
 };
 static inline void driver_stream_wake(DriverStream *stream)
 {
-    if (stream->wake)
-        stream->wake(stream);
+    void (*wake)(DriverStream *) = __atomic_load_n(&stream->wake, __ATOMIC_ACQUIRE);
+
+    if (wake)
+        wake(stream);
 }

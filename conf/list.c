@@ -321,8 +321,14 @@ static DomainPage *swap_view_locked(UuidShard *shard, Domain *domain, DomainView
     lock_assert_held(&shard->lock);
     swap_id(domain->list, old, view);
     shard->page = NULL;
-    shard->listed += (view != NULL) - (old != NULL);
-    shard->handles_size += (size_t)(view ? view->handle_size : 0) - (old ? old->handle_size : 0);
+    if (old) {
+        shard->listed--;
+        shard->handles_size -= old->handle_size;
+    }
+    if (view) {
+        shard->listed++;
+        shard->handles_size += view->handle_size;
+    }
     atomic_fetch_add_explicit(&domain->list->counts, count_of(view) - count_of(old), memory_order_acq_rel);
     domain->view = view;
     return page;

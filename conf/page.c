@@ -12,10 +12,12 @@
 
 #include "conf/list-private.h"
 
-static void page_add(DomainPage *page, DomainView *view)
+static void page_fill(DomainPage *page, DomainEntry *entry)
 {
-    page->entries[page->n++] = (DomainEntry){
-        .view = domain_view_ref(view),
+    DomainView *view = domain_view_ref(entry->view);
+
+    *entry = (DomainEntry){
+        .view = view,
         .filter = view->filter,
         .handle_at = (uint32_t)page->handles_size,
         .handle_size = view->handle_size,
@@ -31,6 +33,8 @@ static void page_add(DomainPage *page, DomainView *view)
     page->all_filters |= view->filter;
 }
 
+/* Domains and views lie anywhere in memory: all are asked for before the first is used, because taking a
+ * reference waits for what was asked for before it and would let one come after the other. */
 static DomainPage *page_new_locked(const UuidShard *shard)
 {
     size_t entries_size = shard->listed * sizeof(DomainEntry);
@@ -42,9 +46,14 @@ static DomainPage *page_new_locked(const UuidShard *shard)
     for (uint32_t i = 0; i < shard->domains.size; i++) {
         const Domain *domain = shard->domains.slots[i].item;
 
-        if (domain && domain->view)
-            page_add(page, domain->view);
+        if (domain && domain->view) {
+            page->entries[page->n++].view = domain->view;
+            __builtin_prefetch(domain->view);
+            __builtin_prefetch(domain->view->handle);
+        }
     }
+    for (uint32_t i = 0; i < page->n; i++)
+        page_fill(page, &page->entries[i]);
     g_assert(page->n == shard->listed && page->handles_size == shard->handles_size);
     return page;
 }

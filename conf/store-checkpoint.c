@@ -110,7 +110,7 @@ static void checkpoint_locked(Store *store)
         cond_wait(&journal->wake, &store->lock);
     journal->checkpoint_waits = false;
     n = collect_full(journal, full);
-    cooling = store->n_cooling;
+    cooling = store->cooling->len;
     number = full[n - 1]->first;
     lock_release(&store->lock);
     errnum = sync_and_reset(store, full, n, number);

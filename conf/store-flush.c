@@ -32,12 +32,15 @@ static void flush_for_all_locked(Store *store, StoreFolder *folder)
     while (errnum == EINTR);
     lock_acquire(&store->lock);
     folder->flushing = false;
-    /* A waiter is on the stack of its thread, which can't go on before we release the lock. */
+    /* A waiter is on the stack of its thread, which can't go on before we release the lock. Only those are woken that
+     * have something to do: this batch, and one of the next to lead it. */
     for (; batch; batch = batch->next) {
         batch->errnum = errnum;
         batch->done = true;
+        cond_signal(&batch->wake);
     }
-    cond_broadcast(&store->flushed);
+    if (folder->waiting)
+        cond_signal(&folder->waiting->wake);
 }
 
 int store_flush(Store *store, StoreFolder *folder, Error *error)
@@ -45,15 +48,17 @@ int store_flush(Store *store, StoreFolder *folder, Error *error)
     StoreWait wait = { 0 };
 
     lock_assert_none();
+    cond_init(&wait.wake);
     lock_acquire(&store->lock);
     wait.next = folder->waiting;
     folder->waiting = &wait;
     while (!wait.done)
         if (folder->flushing)
-            cond_wait(&store->flushed, &store->lock);
+            cond_wait(&wait.wake, &store->lock);
         else
             flush_for_all_locked(store, folder);
     lock_release(&store->lock);
+    cond_deinit(&wait.wake);
     if (wait.errnum != 0)
         return error_set_errno(error, VIR_FROM_NONE, wait.errnum,
                                _("The directory '%s' cannot be flushed, the change may or may not survive a power cut"),
@@ -98,9 +103,10 @@ static bool take_idle(Store *store, Spare *spare)
 {
     LOCK_SCOPE(&store->lock);
 
-    if (store->n_idle == 0)
+    if (store->idle->len == 0)
         return false;
-    name_spare(spare, store->idle[--store->n_idle]);
+    name_spare(spare, g_array_index(store->idle, uint64_t, store->idle->len - 1));
+    g_array_set_size(store->idle, store->idle->len - 1);
     return true;
 }
 
@@ -123,7 +129,7 @@ bool store_spare_name(Store *store, Spare *spare)
 {
     LOCK_SCOPE(&store->lock);
 
-    if (store->n_idle == STORE_SPARES)
+    if (store->idle->len + store->cooling->len >= STORE_SPARES)
         return false;
     name_spare(spare, store->next_spare++);
     return true;
@@ -170,40 +176,29 @@ int store_spare_write(Spare *spare, const char *head, const void *data, size_t s
     return rc;
 }
 
-static bool keep_number(Store *store, uint64_t number)
+static bool keep_number(Store *store, GArray *where, uint64_t number)
 {
     LOCK_SCOPE(&store->lock);
 
-    if (store->n_idle == STORE_SPARES)
+    if (store->idle->len + store->cooling->len >= STORE_SPARES)
         return false;
-    store->idle[store->n_idle++] = number;
+    g_array_append_val(where, number);
     return true;
 }
 
 void store_spare_keep(Store *store, Spare *spare, bool flushed)
 {
-    bool kept = false;
-
-    {
-        LOCK_SCOPE(&store->lock);
-        kept = store->n_idle + store->n_cooling < STORE_SPARES;
-        if (kept && flushed)
-            store->idle[store->n_idle++] = spare->number;
-        else if (kept)
-            store->cooling[store->n_cooling++] = spare->number;
-    }
-    if (!kept)
+    if (!keep_number(store, flushed ? store->idle : store->cooling, spare->number))
         store_spare_drop(store, spare);
 }
 
 void store_spares_cool_locked(Store *store, unsigned n)
 {
     lock_assert_held(&store->lock);
-    g_assert(n <= store->n_cooling);
-    memcpy(&store->idle[store->n_idle], store->cooling, n * sizeof store->idle[0]);
-    store->n_idle += n;
-    store->n_cooling -= n;
-    memmove(store->cooling, &store->cooling[n], store->n_cooling * sizeof store->cooling[0]);
+    if (n == 0)
+        return;
+    g_array_append_vals(store->idle, store->cooling->data, n);
+    g_array_remove_range(store->cooling, 0, n);
 }
 
 void store_spare_drop(Store *store, Spare *spare)
@@ -215,6 +210,6 @@ void store_spare_drop(Store *store, Spare *spare)
     spare->fd = -1;
     /* On a disk that became read-only it stays, to be used when that is over. */
     if (unlinkat(store->documents.fd, spare->name, 0) < 0 && errno == EROFS)
-        keep_number(store, spare->number);
+        keep_number(store, store->idle, spare->number);
     errno = errnum;
 }

@@ -26,6 +26,7 @@
 typedef struct StoreWait StoreWait;
 struct StoreWait {
     StoreWait *next;
+    Cond wake;    /* done, or asked to lead */
     bool done;
     int errnum;
 };
@@ -40,7 +41,8 @@ typedef struct StoreFolder {
     StoreWait *waiting;    /* whose changes are made and not yet in a flush */
 } StoreFolder;
 
-#define STORE_SPARES 64
+/* At most so many are kept: with a block each, 16 MiB. */
+#define STORE_SPARES 4096
 
 struct Store {
     /* fixed */
@@ -49,13 +51,10 @@ struct Store {
     /* atomic */
     int can_exchange;
     Lock lock;
-    Cond flushed;
     /* under lock: LOCK_STORE */
     uint64_t next_spare;
-    unsigned n_idle;
-    uint64_t idle[STORE_SPARES];    /* numbers of the spares that may be written over */
-    unsigned n_cooling;
-    uint64_t cooling[STORE_SPARES];    /* and of those that may be after a checkpoint */
+    GArray *idle;       /* uint64_t: numbers of the spares that may be written over */
+    GArray *cooling;    /* and of those that may be after a checkpoint */
     Journal journal;
 };
 

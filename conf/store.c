@@ -85,12 +85,13 @@ Store *store_open(const char *directory, Error *error)
 
     lock_assert_none();
     lock_init(&store->lock, LOCK_STORE);
-    cond_init(&store->flushed);
     store_journal_init(&store->journal);
     store->lock_fd = store->documents.fd = store->links.fd = -1;
     store->documents.path = g_strdup(directory);
     store->links.path = g_build_filename(directory, STORE_LINKS, NULL);
     store->can_exchange = true;
+    store->idle = g_array_new(FALSE, FALSE, sizeof(uint64_t));
+    store->cooling = g_array_new(FALSE, FALSE, sizeof(uint64_t));
     if (make_parents(directory, error) < 0 || open_folder(directory, &store->documents.fd, error) < 0
         || lock_directory(store, error) < 0 || open_folder(store->links.path, &store->links.fd, error) < 0
         || store_recover(store, error) < 0 || store_replay(store, error) < 0) {
@@ -100,10 +101,10 @@ Store *store_open(const char *directory, Error *error)
     return store;
 }
 
-static void drop_spares(Store *store, const uint64_t *number, unsigned n)
+static void drop_spares(Store *store, GArray *numbers)
 {
-    for (unsigned i = 0; i < n; i++) {
-        Spare spare = { .number = number[i], .fd = -1 };
+    for (guint i = 0; i < numbers->len; i++) {
+        Spare spare = { .number = g_array_index(numbers, uint64_t, i), .fd = -1 };
 
         snprintf(spare.name, sizeof spare.name, STORE_SPARE "%" G_GUINT64_FORMAT, spare.number);
         store_spare_drop(store, &spare);
@@ -115,14 +116,15 @@ void store_close(Store *store)
     if (!store)
         return;
     store_journal_close(store);
-    drop_spares(store, store->idle, store->n_idle);
-    drop_spares(store, store->cooling, store->n_cooling);
+    drop_spares(store, store->idle);
+    drop_spares(store, store->cooling);
     auto_close(&store->links.fd);
     auto_close(&store->documents.fd);
     auto_close(&store->lock_fd);
+    g_array_unref(store->idle);
+    g_array_unref(store->cooling);
     g_free(store->links.path);
     g_free(store->documents.path);
-    cond_deinit(&store->flushed);
     lock_deinit(&store->lock);
     g_free(store);
 }

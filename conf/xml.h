@@ -29,7 +29,7 @@ xmlNode *xml_element(xmlNode *node);
 xmlNode *xml_child(const xmlNode *node, const char *name);
 static inline bool xml_is(const xmlNode *node, const char *name)
 {
-    return strcmp((const char *)node->name, name) == 0;
+    return node->name[0] == (xmlChar)name[0] && strcmp((const char *)node->name, name) == 0;
 }
 
 /* All text below `node`; "" when it has none, NULL when `node` is NULL. Valid as long as tree and arena. */

@@ -15,24 +15,13 @@
 LOG_SOURCE("rpc.admit");
 
 /* Answers a call that never becomes one. */
-static void refuse(Client *client, const FrameHeader *header, const char *format, ...) G_GNUC_PRINTF(3, 4);
-static void refuse(Client *client, const FrameHeader *header, const char *format, ...)
+static void refuse(Client *client, const FrameHeader *header, Error *error)
 {
     FrameHeader reply = *header;
-    Error error = ERROR_INIT;
-    va_list args;
-    g_autofree char *text = NULL;
 
-    va_start(args, format);
-    text = g_strdup_vprintf(format, args);
-    va_end(args);
-    error_set(&error, VIR_FROM_RPC, VIR_ERR_RPC, "%s", text);
-    /* Clients know an unknown procedure by the first words of the message, so no generic text goes before it. */
-    g_free(error.message);
-    error.message = g_steal_pointer(&text);
     reply.type = FRAME_REPLY;
-    frame_put_error(io_out(client->io), reply, &error);
-    error_clear(&error);
+    frame_put_error(io_out(client->io), reply, error);
+    error_clear(error);
 }
 
 static const Program *find_program(Client *client, const FrameHeader *header)
@@ -43,22 +32,38 @@ static const Program *find_program(Client *client, const FrameHeader *header)
     return NULL;
 }
 
+/* The oldest descriptors, those of the frame that is looked at, have another owner now. */
+static void forget_fds(Client *client, unsigned n_fds)
+{
+    if (n_fds == 0)
+        return;
+    client->n_fds -= n_fds;
+    memmove(client->fds, client->fds + n_fds, client->n_fds * sizeof(int));
+}
+
 /* The descriptors that came with a frame, into the call's arena. */
 static void take_fds(Client *client, Call *call, unsigned n_fds)
 {
     call->fds = arena_array(&call->arena, n_fds, sizeof(int));
     memcpy(call->fds, client->fds, n_fds * sizeof(int));
     call->n_fds = n_fds;
-    client->n_fds -= n_fds;
-    memmove(client->fds, client->fds + n_fds, client->n_fds * sizeof(int));
+    forget_fds(client, n_fds);
+}
+
+static void close_fds(Client *client, unsigned n_fds)
+{
+    for (unsigned i = 0; i < n_fds; i++)
+        close(client->fds[i]);
+    forget_fds(client, n_fds);
 }
 
 static void serve_inline(Client *client, const Program *program, const Proc *proc, const FrameHeader *header,
-                         uint8_t *payload, size_t size, unsigned n_fds)
+                         uint8_t *payload, size_t size, unsigned n_fds, Lane lane)
 {
     Call *call = io_scratch_call(client->io);
 
     call_begin_inline(call, client, program, proc, header, payload, size, io_out(client->io));
+    call->lane = (uint8_t)lane;
     if (n_fds)
         take_fds(client, call, n_fds);
     client->service->ops->serve(call);
@@ -71,7 +76,7 @@ static bool hand_over(Client *client, const Program *program, const Proc *proc, 
 {
     Call *call;
 
-    if (!client_has_room(client))
+    if (!client_has_room(client, size, n_fds))
         return false;
     call = call_new(client, program, proc, header, payload, size);
     call->lane = (uint8_t)lane;
@@ -81,34 +86,59 @@ static bool hand_over(Client *client, const Program *program, const Proc *proc, 
     return true;
 }
 
+/* The row of a call that may be made; NULL and an error. */
+static const Proc *find_proc(const Program *program, const FrameHeader *header, Error *error)
+{
+    const Proc *proc;
+
+    if (header->status != FRAME_OK) {
+        error_set(error, VIR_FROM_RPC, VIR_ERR_RPC, _("a call may not have status %u"), header->status);
+        return NULL;
+    }
+    if (!program) {
+        error_set(error, VIR_FROM_RPC, VIR_ERR_RPC, _("unknown program 0x%x version %u"), header->program,
+                  header->version);
+        return NULL;
+    }
+    proc = program_proc(program, header->proc);
+    if (proc && !(proc->flags & PROC_EVENT))
+        return proc;
+    /* clients look for these two words at the beginning: never translated */
+    error_set(error, VIR_FROM_RPC, VIR_ERR_RPC, "unknown procedure: %d", header->proc);
+    return NULL;
+}
+
+static bool is_stopping(const Client *client)
+{
+    return __atomic_load_n(&client->service->rpc->quiet, __ATOMIC_RELAXED);
+}
+
 /* False: held back. */
 static bool admit_call(Client *client, const FrameHeader *header, uint8_t *payload, size_t size, unsigned n_fds)
 {
     const Program *program = find_program(client, header);
-    const Proc *proc = NULL;
-    Lane lane;
+    Error error = ERROR_INIT;
+    const Proc *proc = find_proc(program, header, &error);
+    Lane lane = LANE_CONTROL;
 
-    if (header->status != FRAME_OK) {
-        refuse(client, header, _("a call may not have status %u"), header->status);
-    } else if (!program) {
-        refuse(client, header, _("unknown program 0x%x version %u"), header->program, header->version);
-    } else if (!(proc = program_proc(program, header->proc)) || (proc->flags & PROC_EVENT)) {
-        /* clients look for these two words: never translated */
-        refuse(client, header, "unknown procedure: %d", header->proc);
-        proc = NULL;
+    if (proc) {
+        lane = client->service->ops->lane(client, proc);
+        if (lane != LANE_INLINE && lane != LANE_CONTROL && G_UNLIKELY(is_stopping(client)))
+            error_set(&error, VIR_FROM_RPC, VIR_ERR_OPERATION_ABORTED, _("the server is stopping, %s was not begun"),
+                      proc->name);
     }
-    if (!proc) {
-        for (unsigned i = 0; i < n_fds; i++)
-            close(client->fds[i]);
-        client->n_fds -= n_fds;
-        if (n_fds)
-            memmove(client->fds, client->fds + n_fds, client->n_fds * sizeof(int));
+    if (G_UNLIKELY(error.code)) {
+        close_fds(client, n_fds);
+        refuse(client, header, &error);
         return true;
     }
-    lane = client->service->ops->lane(client, proc);
+    if (G_UNLIKELY(n_fds && !(proc->flags & PROC_FDS_IN))) {
+        close_fds(client, n_fds);    /* nobody would look at them */
+        n_fds = 0;
+    }
     if (lane != LANE_INLINE && lane != LANE_CONTROL)
         return hand_over(client, program, proc, header, payload, size, n_fds, lane);
-    serve_inline(client, program, proc, header, payload, size, n_fds);
+    serve_inline(client, program, proc, header, payload, size, n_fds, lane);
     return true;
 }
 
@@ -128,6 +158,7 @@ static Admission admit_frame(Client *client, uint8_t *frame, size_t size, unsign
     frame_header_get(frame, &header);
     if (header.program == FRAME_PROGRAM_KEEPALIVE) {
         keepalive_message(client, &header, io_out(client->io));
+        close_fds(client, n_fds);
         return ADMITTED;
     }
     switch ((FrameType)header.type) {
@@ -142,6 +173,7 @@ static Admission admit_frame(Client *client, uint8_t *frame, size_t size, unsign
     case FRAME_MESSAGE:
     case FRAME_REPLY_WITH_FDS:
     default:
+        close_fds(client, n_fds);
         return ADMITTED;    /* what no client has reason to send is ignored */
     }
 }

@@ -5,7 +5,7 @@
  *
  * Account of a client:   waiting ──▶ running ──▶ answered
  *                                     │  ▲
- *                              call_park  call_resume, call_unpark
+ *                            call_parked  call_resume
  *                                     ▼  │
  *                                    parked                                                    */
 #include "rpc/client-private.h"
@@ -13,6 +13,9 @@
 #include <unistd.h>
 
 #include "base/i18n.h"
+
+/* What one client's calls may hold together from their arrival to their end; its further ones are held back. */
+enum { CALL_BYTES_MAX = 16 << 20, CALL_FDS_MAX = 64 };
 
 /* What a call counts as; call->state, under LOCK_CLIENT. */
 typedef enum CallState { CALL_UNCOUNTED, CALL_WAITING, CALL_RUNNING, CALL_PARKED } CallState;
@@ -99,13 +102,18 @@ void call_unref(Call *call)
     __atomic_sub_fetch(&rpc->calls, 1, __ATOMIC_RELEASE);
 }
 
-bool client_has_room(Client *client)
+bool client_has_room(Client *client, size_t bytes, unsigned n_fds)
 {
     bool room;
 
     lock_acquire(&client->lock);
     room = client->running < limit_of(client, max_client_requests)
         || client->waiting < limit_of(client, max_client_queue);
+    /* one call may always be as large as it likes */
+    if (client->call_bytes > 0 && client->call_bytes + bytes > CALL_BYTES_MAX)
+        room = false;
+    if (n_fds > 0 && client->call_fds > 0 && client->call_fds + n_fds > CALL_FDS_MAX)
+        room = false;
     if (!room)
         client->wants_look = true;
     lock_release(&client->lock);
@@ -117,69 +125,75 @@ void call_to_worker(Call *call)
     pool_push(call_pool(call), call);
 }
 
-/* False: the client's budget is used up. */
-static bool begin_running_locked(Call *call)
-{
-    Client *client = call->client;
-
-    lock_assert_held(&client->lock);
-    if (client->running >= limit_of(client, max_client_requests))
-        return false;
-    client->running++;
-    call->state = CALL_RUNNING;
-    return true;
-}
-
-void call_submit(Call *call)
-{
-    Client *client = call->client;
-    bool run;
-
-    lock_acquire(&client->lock);
-    run = begin_running_locked(call);
-    if (!run) {
-        call->state = CALL_WAITING;
-        if (client->waiting_last)
-            client->waiting_last->next = call;
-        else
-            client->waiting_first = call;
-        client->waiting_last = call;
-        client->waiting++;
-    }
-    lock_release(&client->lock);
-    if (!run)
-        return;
-    if (call->lane == LANE_DOMAIN && client->service->ops->begin)
-        client->service->ops->begin(call);
-    else
-        call_to_worker(call);
-}
-
-/* The first waiting call if it may run now, else NULL. */
+/* The waiting calls that may run now, linked; NULL: none. More than one when the limit was raised. */
 static Call *next_waiting_locked(Client *client)
 {
-    Call *call = client->waiting_first;
+    Call *first = client->waiting_first, *last = NULL;
 
     lock_assert_held(&client->lock);
-    if (!call || client->leaving || client->running >= limit_of(client, max_client_requests))
+    if (client->leaving)
         return NULL;
-    client->waiting_first = call->next;
+    for (Call *call = first; call && client->running < limit_of(client, max_client_requests); call = call->next) {
+        client->waiting--;
+        client->running++;
+        call->state = CALL_RUNNING;
+        last = call;
+    }
+    if (!last)
+        return NULL;
+    client->waiting_first = last->next;
     if (!client->waiting_first)
         client->waiting_last = NULL;
-    call->next = NULL;
-    client->waiting--;
-    client->running++;
-    call->state = CALL_RUNNING;
-    return call;
+    last->next = NULL;
+    return first;
+}
+
+/* Whether the I/O thread is to look at what it holds back: not for every single place, since each look costs. */
+static bool take_look_locked(Client *client)
+{
+    if (!client->wants_look || client->waiting > limit_of(client, max_client_queue) / 2)
+        return false;
+    client->wants_look = false;
+    return true;
 }
 
 /* After something was taken off the account: lets go on what has waited for it. */
 static void account_changed(Client *client, Call *next, bool look)
 {
-    if (next)
-        pool_push(client->service->rpc->pool, next);
+    while (next) {
+        Call *call = next;
+
+        next = call->next;
+        pool_push(client->service->rpc->pool, call);
+    }
     if (look)
         io_wish(client, WISH_LOOK);
+}
+
+void call_submit(Call *call)
+{
+    Client *client = call->client;
+    Call *next, *begin = NULL;
+
+    lock_acquire(&client->lock);
+    call->charged_bytes = call->payload_size;
+    call->charged_fds = call->n_fds;
+    client->call_bytes += call->charged_bytes;
+    client->call_fds += call->charged_fds;
+    call->state = CALL_WAITING;
+    if (client->waiting_last)
+        client->waiting_last->next = call;
+    else
+        client->waiting_first = call;
+    client->waiting_last = call;
+    client->waiting++;
+    next = next_waiting_locked(client);
+    if (next == call && call->lane == LANE_DOMAIN && client->service->ops->begin)
+        begin = g_steal_pointer(&next);
+    lock_release(&client->lock);
+    account_changed(client, next, false);
+    if (begin)
+        client->service->ops->begin(begin);
 }
 
 static void unlist_parked_locked(Call *call)
@@ -224,9 +238,10 @@ static void leave_account(Call *call)
     if (call->state == CALL_RUNNING)
         client->running--;
     call->state = CALL_UNCOUNTED;
+    client->call_bytes -= call->charged_bytes;
+    client->call_fds -= call->charged_fds;
     next = next_waiting_locked(client);
-    look = client->wants_look;
-    client->wants_look = false;
+    look = take_look_locked(client);
     lock_release(&client->lock);
     account_changed(client, next, look);
 }
@@ -245,13 +260,28 @@ void call_end(Call *call)
 
 void call_park(Call *call)
 {
-    Client *client = call->client;
-    Call *next = NULL;
-    bool look = false;
-
     g_assert(!call->inline_call);
-    lock_acquire(&client->lock);
+    call_ref(call);    /* until call_unpark or call_parked: another thread may end it before that */
+    lock_acquire(&call->client->lock);
     call->state = CALL_PARKED;
+    call->parking++;
+    lock_release(&call->client->lock);
+}
+
+void call_unpark(Call *call)
+{
+    lock_acquire(&call->client->lock);
+    call->parking--;
+    unpark_locked(call);
+    lock_release(&call->client->lock);
+    call_unref(call);
+}
+
+/* It may be dropped with its client from now on, and others may have its place in the budget. */
+static void list_parked_locked(Call *call)
+{
+    Client *client = call->client;
+
     call->prev = NULL;
     call->next = client->parked;
     if (call->next)
@@ -262,24 +292,37 @@ void call_park(Call *call)
     if (call->free_while_parked) {
         client->n_parked++;
         client->running--;
+    }
+}
+
+void call_parked(Call *call)
+{
+    Client *client = call->client;
+    Call *next = NULL;
+    bool look = false, parked, leaving;
+
+    lock_acquire(&client->lock);
+    /* It may have been resumed and parked anew by another worker, which is in the midst of it. */
+    call->parking--;
+    parked = call->state == CALL_PARKED && call->parking == 0;
+    leaving = client->leaving;
+    if (parked && !leaving) {
+        list_parked_locked(call);
         next = next_waiting_locked(client);
-        look = client->wants_look;
-        client->wants_look = false;
+        look = take_look_locked(client);
     }
     lock_release(&client->lock);
     account_changed(client, next, look);
-}
-
-void call_unpark(Call *call)
-{
-    lock_acquire(&call->client->lock);
-    unpark_locked(call);
-    lock_release(&call->client->lock);
+    if (parked && leaving && client->service->ops->abandon(call))
+        call_end(call);
+    call_unref(call);
 }
 
 void call_resume(Call *call)
 {
-    call_unpark(call);
+    lock_acquire(&call->client->lock);
+    unpark_locked(call);
+    lock_release(&call->client->lock);
     pool_push_resumed(call_pool(call), call);
 }
 

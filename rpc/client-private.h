@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* One connection, for the units of rpc/ alone: client.c, io.c, admit.c, call.c, outbox.c, pool.c,
- * keepalive.c, stream.c. */
+/* One connection, for the units of rpc/ alone: client.c, clients.c, io.c, admit.c, call.c, outbox.c,
+ * pool.c, keepalive.c, stream.c. */
 #pragma once
 
 #include "base/lock.h"
@@ -28,6 +28,7 @@ typedef enum ClientWish {
     WISH_CLOSE = 1 << 1,
     WISH_LOOK = 1 << 2,       /* room again: take frames that were held back */
     WISH_STREAM = 1 << 3,     /* a stream was opened or has something to say */
+    WISH_END = 1 << 4,        /* close it unless something waits to be written; then that is the last */
 } ClientWish;
 
 struct Client {
@@ -44,6 +45,7 @@ struct Client {
     int *fds;                 /* received and not yet claimed by a frame; FRAME_FDS_MAX of them */
     unsigned n_fds;
     bool held_back;           /* frames wait in `held` for room */
+    bool unread;              /* so its socket is left unread */
     bool subscribed;
     bool keepalive;
     bool closed;
@@ -58,8 +60,10 @@ struct Client {
     unsigned running;         /* calls that workers have or will be given */
     unsigned waiting;         /* calls in the list below */
     unsigned n_parked;        /* parked calls that don't count as running */
+    size_t call_bytes;        /* arguments of all its calls together */
+    unsigned call_fds;        /* descriptors that came with them */
     Call *waiting_first, *waiting_last;
-    Call *parked;             /* all of them */
+    Call *parked;             /* all of them, once call_parked has seen them */
     unsigned n_streams;
     Stream *new_streams;      /* opened by workers, not yet seen by the I/O thread */
     bool leaving;             /* no call is accepted or kept for it any more */
@@ -76,17 +80,26 @@ struct Client {
     bool reading, writing;    /* what epoll watches; read without the lock as hints */
     OutItem *out_first, *out_last;
     size_t out_bytes, out_event_bytes;
+    unsigned out_bulk;        /* bulk answers among what waits */
     int64_t out_stalled;      /* clock_now() since when nothing has left, while something waits */
 
     /* under LOCK_IO_INBOX */
     unsigned wishes;          /* ClientWish */
     Client *wish_next;
+
+    /* under LOCK_CLIENTS */
+    Client *peer_prev, *peer_next;        /* the service's clients */
 };
 
 /* --- client.c ------------------------------------------------------------------------------- */
 Client *client_new(Service *service, IoThread *io, int fd, bool read_only);
 /* Takes it out of everything. I/O thread; once. */
 void client_leave(Client *client);
+
+/* --- clients.c ------------------------------------------------------------------------------ */
+/* Its session is made: it may be found from now on. */
+void clients_add(Client *client);
+void clients_remove(Client *client);
 
 /* --- admit.c -------------------------------------------------------------------------------- */
 /* Takes whole frames from `data`; returns how many bytes were used, or -1 when the connection must be closed.
@@ -108,8 +121,8 @@ void call_submit(Call *call);
 /* For a client that leaves: the next call that no worker has been given; the next parked one (referenced). */
 Call *client_take_waiting(Client *client);
 Call *client_take_parked(Client *client);
-/* Whether call_submit would take one more now; otherwise WISH_LOOK will come. */
-bool client_has_room(Client *client);
+/* Whether call_submit would take one more of this size now; otherwise WISH_LOOK will come. */
+bool client_has_room(Client *client, size_t bytes, unsigned n_fds);
 
 /* --- outbox.c ------------------------------------------------------------------------------- */
 typedef enum OutKind { OUT_REPLY, OUT_BULK, OUT_EVENT } OutKind;
@@ -134,12 +147,15 @@ void pool_stop(Pool *pool);
 /* After pool_stop: the calls that nobody took, one by one; NULL at the end. */
 Call *pool_take_left(Pool *pool);
 void pool_free(Pool *pool);
-/* A client has read its answers: bulk calls of it may run again. */
+/* Calls that could not run may be able to now, since a client has read its answers or left, or time has passed. */
 void pool_look(Pool *pool);
 /* A call in its client's turn. */
 void pool_push(Pool *pool, Call *call);
 /* A call that has had its turn and was parked since: before all others. */
 void pool_push_resumed(Pool *pool, Call *call);
+void pool_info(Pool *pool, WorkerInfo *info);
+/* As rpc_set_workers. */
+bool pool_set_limits(Pool *pool, const WorkerLimits *limits);
 
 /* --- keepalive.c ------------------------------------------------------------------------------ */
 /* Answers a message of the keepalive program, into io's `out`. */
@@ -169,6 +185,11 @@ struct Service {
     /* relaxed atomics */
     ServiceLimits limits;
     unsigned n_clients;
+    int64_t last_left;        /* clock_now() */
+    /* under LOCK_CLIENTS */
+    Lock clients_lock;
+    Client *clients_first, *clients_last;
+    unsigned n_connected;
 };
 
 struct Rpc {
@@ -182,7 +203,8 @@ struct Rpc {
     uint64_t next_client;
     int calls;                /* that exist outside the I/O threads' scratch */
     int quiet;                /* no new calls */
-    /* under LOCK_LISTENERS */
+    int deaf_listeners;       /* a listening socket is not watched until there is room */
+    /* under LOCK_SERVICES */
     Lock lock;
     Service *services;
 };
@@ -191,6 +213,8 @@ void io_wish(Client *client, unsigned wishes);
 XdrOut *io_out(IoThread *io);
 Call *io_scratch_call(IoThread *io);
 int64_t io_now(IoThread *io);
+/* A client has gone or a descriptor was closed: listeners that wait for that try again. Any thread. */
+void io_room(IoThread *io);
 void io_watch(Client *client, bool reading, bool writing);    /* under LOCK_OUTBOX */
 void io_subscribe(Client *client, bool subscribed);
 void service_client_gone(Service *service);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* (2) One connection: what it is, and how it comes and goes.
  * Made by the accepting I/O thread, owned by the I/O thread that it is given to; others hold
- * references. Takes LOCK_CLIENT, LOCK_OUTBOX and LOCK_IO_INBOX, one at a time.
+ * references. Takes LOCK_CLIENTS, LOCK_CLIENT, LOCK_OUTBOX and LOCK_IO_INBOX, one at a time.
  *
  *   new ──WISH_ADOPT──▶ open ──EOF, error, WISH_CLOSE──▶ left ──last call ended──▶ freed */
 #include "rpc/client-private.h"
@@ -76,6 +76,7 @@ static void drop_calls(Client *client)
 
 void client_leave(Client *client)
 {
+    clients_remove(client);
     lock_acquire(&client->lock);
     client->leaving = true;
     lock_release(&client->lock);
@@ -84,6 +85,7 @@ void client_leave(Client *client)
     g_clear_pointer(&client->held, g_free);
     client->held_size = client->held_capacity = 0;
     drop_calls(client);
+    pool_look(client->service->rpc->pool);    /* bulk calls that waited for it to read end now */
     if (client->service->ops->client_left)
         client->service->ops->client_left(client);
 }
@@ -95,14 +97,10 @@ void client_close(Client *client)
 
 void client_close_after_replies(Client *client)
 {
-    bool now;
-
     lock_acquire(&client->out_lock);
     client->close_when_empty = true;
-    now = client->out_first == NULL && !client->writing;
     lock_release(&client->out_lock);
-    if (now)
-        io_wish(client, WISH_CLOSE);
+    io_wish(client, WISH_END);    /* by then the answers that are being collected have been sent or queued */
 }
 
 const ClientIdentity *client_identity(const Client *client)

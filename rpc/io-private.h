@@ -8,8 +8,13 @@ typedef struct Listener Listener;
 
 IoThread *io_new(Rpc *rpc);
 void io_start(IoThread *io);
-/* Joins the thread; all its connections are closed. */
+/* What the thread does over and over: waits, at most so long, and serves what has come. False: it is to end. Tests
+ * call it instead of starting the thread. */
+bool io_turn(IoThread *io, int wait_ms);
+/* Joins the thread, if it was started; all its connections are closed. */
 void io_stop(IoThread *io);
+/* Afterwards: references that wishes and announcements have brought since then are given back. */
+void io_drain(IoThread *io);
 void io_free(IoThread *io);
 int io_epoll_fd(IoThread *io);
 /* One reference is taken over. */

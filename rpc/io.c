@@ -41,7 +41,7 @@ struct IoThread {
     Lock lock;
     Client *wish_first, *wish_last;
     GQueue broadcasts;        /* of Broadcast, one reference each */
-    bool signalled, stopping;
+    bool signalled, stopping, room;
 };
 
 XdrOut *io_out(IoThread *io)
@@ -86,6 +86,14 @@ void io_wish(Client *client, unsigned wishes)
         io->wish_last = client;
     }
     client->wishes |= wishes;
+    signal_locked(io);
+    lock_release(&io->lock);
+}
+
+void io_room(IoThread *io)
+{
+    lock_acquire(&io->lock);
+    io->room = true;
     signal_locked(io);
     lock_release(&io->lock);
 }
@@ -138,6 +146,7 @@ static void adopt(IoThread *io, Client *client)
     io->clients = client;
     if (client->service->ops->client_new)
         client->service->ops->client_new(client);
+    clients_add(client);
     lock_acquire(&client->out_lock);
     client->reading = true;
     if (client->writing)
@@ -187,7 +196,8 @@ static void hold(Client *client, const uint8_t *data, size_t size)
         return;
     }
     if (client->held && data >= client->held && data < client->held + client->held_capacity) {
-        memmove(client->held, data, size);
+        if (data > client->held)
+            memmove(client->held, data, size);
     } else {
         g_free(client->held);
         client->held_capacity = MAX(size, 256);
@@ -195,6 +205,28 @@ static void hold(Client *client, const uint8_t *data, size_t size)
         memcpy(client->held, data, size);
     }
     client->held_size = size;
+}
+
+/* Descriptors may only wait for the rest of frames that announce them. */
+static bool fds_are_announced(Client *client)
+{
+    unsigned announced = 0;
+
+    if (G_LIKELY(client->n_fds == 0))
+        return true;
+    for (size_t at = 0, size = 0; at < client->held_size; at += size) {
+        unsigned n_fds;
+        FrameState state = frame_look(client->held + at, client->held_size - at, &size, &n_fds);
+
+        announced += n_fds;
+        if (state != FRAME_COMPLETE)
+            break;
+    }
+    if (client->n_fds <= announced)
+        return true;
+    log_warning("client %" PRIu64 " sent descriptors that no message announces, its connection is closed",
+                client->identity.id);
+    return false;
 }
 
 /* False: the connection must be closed. */
@@ -206,14 +238,11 @@ static bool take_frames(IoThread *io, Client *client, uint8_t *data, size_t size
         return false;
     flush_out(io, client);
     hold(client, data + used, size - (size_t)used);
-    if (client->held_back == __atomic_load_n(&client->reading, __ATOMIC_RELAXED))
-        outbox_set_reading(client, !client->held_back);
-    if (client->n_fds > 0 && client->held_size == 0) {
-        log_warning("client %" PRIu64 " sent descriptors that no message announces, its connection is closed",
-                    client->identity.id);
-        return false;
+    if (client->held_back != client->unread) {
+        client->unread = client->held_back;
+        outbox_set_reading(client, !client->unread);
     }
-    return true;
+    return fds_are_announced(client);
 }
 
 static bool keep_fds(Client *client, struct msghdr *message)
@@ -283,7 +312,7 @@ static bool read_held(IoThread *io, Client *client)
         return n == 0;
     client->held_size += (size_t)n;
     if (frame_look(client->held, client->held_size, &need, &n_fds) == FRAME_INCOMPLETE)
-        return true;
+        return fds_are_announced(client);
     return take_frames(io, client, client->held, client->held_size);
 }
 
@@ -320,6 +349,9 @@ static bool look_again(IoThread *io, Client *client)
 {
     if (!client->held_back)
         return true;
+    /* what it said meanwhile was not read: its silence counts from now */
+    client->heard = io->now;
+    client->unanswered = 0;
     return take_frames(io, client, client->held, client->held_size);
 }
 
@@ -327,12 +359,13 @@ static bool write_client(IoThread *io, Client *client)
 {
     if (!outbox_flush(client))
         return false;
-    if (outbox_size(client) <= limit_of(client, max_client_output) / 8) {
-        pool_look(io->rpc->pool);
-        if (client->streams)
-            stream_pump(client);
-        return look_again(io, client);
-    }
+    if (outbox_size(client) > limit_of(client, max_client_output) / 8)
+        return true;
+    pool_look(io->rpc->pool);
+    if (!look_again(io, client))
+        return false;
+    if (client->streams)
+        stream_pump(client);    /* after the calls: streams could keep the socket full for ever */
     return true;
 }
 
@@ -366,9 +399,13 @@ static void grant_wishes(IoThread *io, Client *client, unsigned wishes)
             stream_pump(client);
         if (wishes & WISH_LOOK)
             good = look_again(io, client);
+        if (wishes & WISH_END && outbox_size(client) == 0)
+            good = false;
     }
-    if (!good)
+    if (!good) {
+        flush_out(io, client);
         drop(io, client);
+    }
     client_unref(client);
 }
 
@@ -383,6 +420,8 @@ static void deliver(IoThread *io, GQueue *broadcasts)
         for (GList *item = broadcasts->head; item; item = item->next) {
             broadcast = item->data;
             broadcast->append(broadcast, client, &io->out);
+            if (G_UNLIKELY(io->out.size >= INPUT_SIZE))
+                outbox_send(client, &io->out, 0, OUT_EVENT);
         }
         if (io->out.size)
             outbox_send(client, &io->out, 0, OUT_EVENT);
@@ -397,7 +436,7 @@ static bool serve_inbox(IoThread *io)
     uint64_t count;
     Client *client;
     GQueue broadcasts;
-    bool stopping;
+    bool stopping, room;
 
     if (read(io->wake_fd, &count, sizeof count) < 0)
         g_assert(errno == EAGAIN);
@@ -408,7 +447,11 @@ static bool serve_inbox(IoThread *io)
     broadcasts = io->broadcasts;
     g_queue_init(&io->broadcasts);
     stopping = io->stopping;
+    room = io->room;
+    io->room = false;
     lock_release(&io->lock);
+    if (room)
+        listeners_tick(io->listeners);
     deliver(io, &broadcasts);
     while (client) {
         Client *next;
@@ -436,35 +479,44 @@ static void tick(IoThread *io)
             drop(io, client);
     }
     listeners_tick(io->listeners);
+    pool_look(io->rpc->pool);    /* a thread could perhaps not be started before */
     io->next_tick = io->now + TICK_MS * CLOCK_MS;
+}
+
+bool io_turn(IoThread *io, int wait_ms)
+{
+    struct epoll_event events[EVENTS_AT_ONCE];
+    int n = epoll_wait(io->epoll_fd, events, EVENTS_AT_ONCE, wait_ms);
+    bool inbox = false, running = true;
+
+    io->now = clock_now();
+    for (int i = 0; i < n; i++) {
+        if (events[i].data.ptr == io)
+            inbox = true;
+        else if (listener_owns(io->listeners, events[i].data.ptr))
+            listener_accept(events[i].data.ptr);
+        else
+            serve_event(io, &events[i]);
+        lock_assert_none();
+    }
+    if (inbox)
+        running = serve_inbox(io);
+    if (io->now >= io->next_tick)
+        tick(io);
+    return running;
+}
+
+static int until_tick(const IoThread *io)
+{
+    return (int)CLAMP((io->next_tick - io->now + CLOCK_MS - 1) / CLOCK_MS, 0, TICK_MS);
 }
 
 static void *io_main(void *data)
 {
     IoThread *io = data;
-    struct epoll_event events[EVENTS_AT_ONCE];
-    bool running = true;
 
-    while (running) {
-        int64_t wait = (io->next_tick - io->now + CLOCK_MS - 1) / CLOCK_MS;
-        int n = epoll_wait(io->epoll_fd, events, EVENTS_AT_ONCE, (int)CLAMP(wait, 0, TICK_MS));
-        bool inbox = false;
-
-        io->now = clock_now();
-        for (int i = 0; i < n; i++) {
-            if (events[i].data.ptr == io)
-                inbox = true;
-            else if (listener_owns(io->listeners, events[i].data.ptr))
-                listener_accept(events[i].data.ptr);
-            else
-                serve_event(io, &events[i]);
-            lock_assert_none();
-        }
-        if (inbox)
-            running = serve_inbox(io);
-        if (io->now >= io->next_tick)
-            tick(io);
-    }
+    while (io_turn(io, until_tick(io)))
+        continue;
     while (io->clients)
         drop(io, io->clients);
     return NULL;
@@ -504,7 +556,12 @@ void io_stop(IoThread *io)
     if (io->thread)    /* it never ran when the server could not start */
         g_thread_join(io->thread);
     io->thread = NULL;
-    serve_inbox(io);    /* what was wished after the thread's last look: references are given back */
+    io_drain(io);
+}
+
+void io_drain(IoThread *io)
+{
+    serve_inbox(io);
     while (io->clients)
         drop(io, io->clients);
 }

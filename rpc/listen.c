@@ -67,13 +67,32 @@ bool listener_owns(const Listener *listeners, const void *pointer)
     return false;
 }
 
+static bool is_quiet(const Service *service)
+{
+    return __atomic_load_n(&service->rpc->quiet, __ATOMIC_RELAXED);
+}
+
+static bool is_full(Service *service)
+{
+    return service_n_clients(service) >= __atomic_load_n(&service->limits.max_clients, __ATOMIC_RELAXED);
+}
+
+/* Lets connections wait until the tick, or a client's leaving, asks for another look. */
+static void pause_listener(Listener *listener)
+{
+    watch(listener, false);
+    __atomic_store_n(&listener->service->rpc->deaf_listeners, 1, __ATOMIC_SEQ_CST);
+    if (!is_quiet(listener->service) && !is_full(listener->service))
+        watch(listener, true);    /* one has left before it could see that we wait */
+}
+
 static bool has_room(Listener *listener)
 {
     Service *service = listener->service;
 
-    if (__atomic_load_n(&service->rpc->quiet, __ATOMIC_RELAXED))
+    if (is_quiet(service))
         return false;
-    if (service_n_clients(service) < __atomic_load_n(&service->limits.max_clients, __ATOMIC_RELAXED))
+    if (!is_full(service))
         return true;
     if (!listener->told)
         log_warning("%s: max_clients (%u) is reached, further connections wait", service->name,
@@ -99,23 +118,25 @@ void listener_accept(Listener *listener)
         int fd;
 
         if (!has_room(listener)) {
-            watch(listener, false);    /* the tick looks again */
+            pause_listener(listener);
             return;
         }
         fd = accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
         if (fd >= 0) {
-            listener->told = false;
             take(listener, fd);
             continue;
         }
-        if (errno == EAGAIN || errno == EWOULDBLOCK)
+        if (errno == EAGAIN || errno == EWOULDBLOCK) {
+            listener->told = false;    /* nobody waits: the shortage, if there was one, is over */
             return;
+        }
         if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
             if (!listener->told)
                 log_error("%s: cannot accept a connection: %s; trying again every second",
                           listener->service->name, g_strerror(errno));
             listener->told = true;
             watch(listener, false);
+            __atomic_store_n(&listener->service->rpc->deaf_listeners, 1, __ATOMIC_SEQ_CST);
             return;
         }
     }
@@ -123,9 +144,12 @@ void listener_accept(Listener *listener)
 
 void listeners_tick(Listener *listeners)
 {
+    if (!listeners || !__atomic_load_n(&listeners->service->rpc->deaf_listeners, __ATOMIC_SEQ_CST)
+        || is_quiet(listeners->service))
+        return;
+    __atomic_store_n(&listeners->service->rpc->deaf_listeners, 0, __ATOMIC_SEQ_CST);
     for (Listener *listener = listeners; listener; listener = listener->next)
-        if (!listener->watched)
-            watch(listener, true);
+        watch(listener, true);
 }
 
 void service_listen(Service *service, int fd, bool read_only)

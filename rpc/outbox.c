@@ -5,11 +5,12 @@
  * waits for nobody; the lock keeps frames whole and in order.
  * What a client may leave unread is bounded: too many bytes of events end its connection here, too
  * many of replies stop admit.c from taking more calls. */
-#include "rpc/client-private.h"
+#include "rpc/io-private.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <linux/sockios.h>
+#include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -18,6 +19,9 @@
 #include "base/log.h"
 
 LOG_SOURCE("rpc.outbox");
+
+/* What a waiting descriptor counts for, so that the limits on bytes bound descriptors too. */
+enum { FD_COST = 4096 };
 
 /* Bytes in a socket, unread, that would hold up a quick answer. */
 enum { PIPE_BUSY = 16384 };
@@ -110,6 +114,7 @@ static void forget_all(Client *client)
     client->out_last = NULL;
     __atomic_store_n(&client->out_bytes, 0, __ATOMIC_RELAXED);
     client->out_event_bytes = 0;
+    client->out_bulk = 0;
 }
 
 /* An answer goes before bulk ones of which nothing has left yet; all else keeps its order. */
@@ -117,7 +122,7 @@ static void insert_item(Client *client, OutItem *item)
 {
     OutItem **at;
 
-    if (item->kind == OUT_REPLY) {
+    if (item->kind == OUT_REPLY && client->out_bulk > 0) {
         for (at = &client->out_first; *at; at = &(*at)->next)
             if ((*at)->kind == OUT_BULK && *at != client->out_first)
                 break;
@@ -128,11 +133,12 @@ static void insert_item(Client *client, OutItem *item)
     *at = item;
     if (!item->next)
         client->out_last = item;
+    client->out_bulk += item->kind == OUT_BULK;
 }
 
 static void queue_item(Client *client, OutItem *item)
 {
-    item->cost = sizeof *item + (item->size - item->at);
+    item->cost = sizeof *item + (item->size - item->at) + (size_t)item->n_fds * FD_COST;
     if (!client->out_first) {
         client->out_stalled = clock_now();
         if (!client->writing)
@@ -154,7 +160,7 @@ static OutItem *item_new(XdrOut *out, size_t from, size_t sent, OutKind kind, co
     item->n_fds = n_fds;
     if (n_fds)
         memcpy(item->fds, fds, n_fds * sizeof(int));
-    if (!out->lent && from == 0 && rest >= 65536) {
+    if (!out->lent && from == 0 && rest >= 65536 && rest >= out->size / 2) {
         item->data = g_realloc(out->data, out->size);
         item->at = sent;
         item->size = out->size;
@@ -275,6 +281,7 @@ bool outbox_flush(Client *client)
         __atomic_store_n(&client->out_bytes, client->out_bytes - item->cost, __ATOMIC_RELAXED);
         if (item->kind == OUT_EVENT)
             client->out_event_bytes -= item->cost;
+        client->out_bulk -= item->kind == OUT_BULK;
         item_free(item);
     }
     empty = !client->out_first;
@@ -308,8 +315,12 @@ void outbox_close(Client *client)
 {
     lock_acquire(&client->out_lock);
     forget_all(client);
-    if (client->fd >= 0)
+    if (client->fd >= 0) {
+        /* a child that is just being forked may hold the socket open; its events would come for freed memory */
+        epoll_ctl(io_epoll_fd(client->io), EPOLL_CTL_DEL, client->fd, NULL);
         close(client->fd);
+    }
     client->fd = -1;
+    __atomic_store_n(&client->writing, false, __ATOMIC_RELAXED);    /* bulk calls of it may end */
     lock_release(&client->out_lock);
 }

@@ -17,6 +17,10 @@ typedef struct Round {
     Turn *first, *last;
 } Round;
 
+typedef struct Queue {
+    Call *first, *last;
+} Queue;
+
 typedef struct Worker {
     Pool *pool;
     GThread *thread;
@@ -32,12 +36,15 @@ struct Pool {
     Lock lock;
     Cond wake, wake_prio;
     Round rounds[TURN_CLASSES];
-    Call *resumed_first, *resumed_last;
-    unsigned min, max, n_workers, idle, n_prio, idle_prio, bulk;
+    Queue resumed[2];         /* ordinary ones, high ones */
+    WorkerLimits limits;
+    unsigned n_workers, idle, n_prio, idle_prio, bulk;
+    unsigned queued;          /* calls in the rounds and among the resumed */
     unsigned waking, waking_prio;    /* idle workers that were signalled and have not run yet */
     unsigned tick;            /* alternates between high and ordinary calls */
-    bool stopping;
+    bool stopping, starved;   /* starved: a thread could not be started, and the log has a line about it */
     GPtrArray *workers;       /* of Worker */
+    Worker *ended;            /* the last that ended because it was one too many; not joined yet */
 };
 
 static TurnClass class_of(const Call *call)
@@ -108,35 +115,48 @@ static Call *take_bulk(Pool *pool)
     }
 }
 
-static Call *take_resumed(Pool *pool)
+static Call *queue_take(Queue *queue)
 {
-    Call *call = pool->resumed_first;
+    Call *call = queue->first;
 
     if (call) {
-        pool->resumed_first = call->next;
-        if (!pool->resumed_first)
-            pool->resumed_last = NULL;
+        queue->first = call->next;
+        if (!queue->first)
+            queue->last = NULL;
         call->next = NULL;
     }
     return call;
 }
 
-static Call *take_call(Pool *pool, bool prio)
+static Queue *resumed_of(Pool *pool, TurnClass class)
+{
+    return &pool->resumed[class == TURN_HIGH];
+}
+
+static Call *choose_call_locked(Pool *pool, bool prio)
 {
     Call *call = NULL;
     bool high_first = pool->tick++ % 4 != 0;
 
     lock_assert_held(&pool->lock);
-    if (prio) {
-        if (pool->resumed_first && class_of(pool->resumed_first) == TURN_HIGH)
-            return take_resumed(pool);
+    if ((call = queue_take(resumed_of(pool, TURN_HIGH))))
+        return call;
+    if (prio)
         return take_turn(&pool->rounds[TURN_HIGH]);
-    }
-    if ((call = take_resumed(pool)))
+    if ((call = queue_take(resumed_of(pool, TURN_NORMAL))))
         return call;
     for (int i = 0; i < 2 && !call; i++)
         call = take_turn(&pool->rounds[(i == 0) == high_first ? TURN_HIGH : TURN_NORMAL]);
     return call ? call : take_bulk(pool);
+}
+
+static Call *take_call_locked(Pool *pool, bool prio)
+{
+    Call *call = choose_call_locked(pool, prio);
+
+    if (call)
+        pool->queued--;
+    return call;
 }
 
 static void run_call(Worker *worker, Call *call)
@@ -152,40 +172,108 @@ static void run_call(Worker *worker, Call *call)
     }
 }
 
+static bool start_worker_locked(Pool *pool, bool prio);
+
+/* Somebody must look at the queues. A new worker is started when all are busy. */
+static void wake_locked(Pool *pool, TurnClass class)
+{
+    if (class == TURN_BULK && pool->bulk >= pool->max_bulk)
+        return;    /* who ends one of them will look */
+    if (pool->idle > pool->waking) {
+        pool->waking++;
+        cond_signal(&pool->wake);
+        return;
+    }
+    if (pool->n_workers < pool->limits.max && !pool->stopping && start_worker_locked(pool, false))
+        return;
+    if (class == TURN_HIGH && pool->idle_prio > pool->waking_prio) {
+        pool->waking_prio++;
+        cond_signal(&pool->wake_prio);
+    }
+}
+
+static void wait_for_call_locked(Worker *worker)
+{
+    Pool *pool = worker->pool;
+    unsigned *idle = worker->prio ? &pool->idle_prio : &pool->idle;
+    unsigned *waking = worker->prio ? &pool->waking_prio : &pool->waking;
+
+    ++*idle;
+    cond_wait(worker->prio ? &pool->wake_prio : &pool->wake, &pool->lock);
+    --*idle;
+    if (*waking > 0)
+        --*waking;
+}
+
+static bool is_surplus_locked(const Worker *worker)
+{
+    const Pool *pool = worker->pool;
+
+    return worker->prio ? pool->n_prio > pool->limits.prio : pool->n_workers > pool->limits.max;
+}
+
+/* A surplus worker goes; what it may have been woken for is another's then. Returns who went before it. */
+static Worker *resign_locked(Worker *worker)
+{
+    Pool *pool = worker->pool;
+    Worker *before = pool->ended;
+
+    g_ptr_array_remove_fast(pool->workers, worker);
+    if (worker->prio)
+        pool->n_prio--;
+    else
+        pool->n_workers--;
+    pool->ended = worker;
+    if (pool->queued > 0)
+        wake_locked(pool, TURN_HIGH);
+    return before;
+}
+
+static void join_worker(Worker *worker)
+{
+    g_thread_join(worker->thread);
+    xdr_out_deinit(&worker->out);
+    g_free(worker);
+}
+
+/* Of the workers that end while the pool lives each joins the one before, so that at most one is left over. */
 static void *worker_main(void *data)
 {
-    Worker *worker = data;
+    Worker *worker = data, *before = NULL;
     Pool *pool = worker->pool;
+    bool freed = false;    /* a bulk call's place, for which this worker has not looked yet */
 
     lock_acquire(&pool->lock);
-    while (!pool->stopping) {
-        Call *call = take_call(pool, worker->prio);
+    while (!pool->stopping && !is_surplus_locked(worker)) {
+        Call *call = take_call_locked(pool, worker->prio);
         bool bulk;
 
         if (!call) {
-            unsigned *idle = worker->prio ? &pool->idle_prio : &pool->idle;
-            unsigned *waking = worker->prio ? &pool->waking_prio : &pool->waking;
-
-            ++*idle;
-            cond_wait(worker->prio ? &pool->wake_prio : &pool->wake, &pool->lock);
-            --*idle;
-            if (*waking > 0)
-                --*waking;
+            wait_for_call_locked(worker);
+            freed = false;
             continue;
         }
         bulk = call->lane == LANE_BULK;
+        if (freed && !bulk && pool->rounds[TURN_BULK].first)
+            wake_locked(pool, TURN_BULK);    /* another one takes that place */
         lock_release(&pool->lock);
         run_call(worker, call);
         lock_assert_none();
         lock_acquire(&pool->lock);
+        freed = bulk;
         if (bulk)
-            pool->bulk--;    /* this worker looks for the next one itself */
+            pool->bulk--;
     }
+    if (!pool->stopping)
+        before = resign_locked(worker);
     lock_release(&pool->lock);
+    if (before)
+        join_worker(before);
     return NULL;
 }
 
-static void start_worker_locked(Pool *pool, bool prio)
+/* False: no thread could be made. */
+static bool start_worker_locked(Pool *pool, bool prio)
 {
     Worker *worker = g_new0(Worker, 1);
 
@@ -194,15 +282,30 @@ static void start_worker_locked(Pool *pool, bool prio)
     xdr_out_init(&worker->out, NULL, 0);
     worker->thread = g_thread_try_new(prio ? "prio-worker" : "worker", worker_main, worker, NULL);
     if (!worker->thread) {
-        log_error("cannot start another worker beside %u", pool->n_workers);
+        if (!pool->starved)
+            log_error("cannot start another worker beside %u; trying again", pool->n_workers);
+        pool->starved = true;
         g_free(worker);
-        return;
+        return false;
     }
+    pool->starved = false;
     g_ptr_array_add(pool->workers, worker);
     if (prio)
         pool->n_prio++;
     else
         pool->n_workers++;
+    return true;
+}
+
+/* Those that must be there, and those that queued calls want. */
+static void start_missing_locked(Pool *pool)
+{
+    unsigned wanted = MAX(pool->limits.min, MIN(pool->limits.max, pool->n_workers - pool->idle + pool->queued));
+
+    while (pool->n_workers < wanted && start_worker_locked(pool, false))
+        continue;
+    while (pool->n_prio < pool->limits.prio && start_worker_locked(pool, true))
+        continue;
 }
 
 Pool *pool_new(Rpc *rpc, unsigned min, unsigned max, unsigned prio)
@@ -210,18 +313,14 @@ Pool *pool_new(Rpc *rpc, unsigned min, unsigned max, unsigned prio)
     Pool *pool = g_new0(Pool, 1);
 
     pool->rpc = rpc;
-    pool->min = min;
-    pool->max = MAX(max, 1);
+    pool->limits = (WorkerLimits){ .min = MIN(min, MAX(max, 1)), .max = MAX(max, 1), .prio = prio };
     pool->max_bulk = MAX(1, g_get_num_processors() - 1);
     pool->workers = g_ptr_array_new();
     lock_init(&pool->lock, LOCK_POOL);
     cond_init(&pool->wake);
     cond_init(&pool->wake_prio);
     lock_acquire(&pool->lock);
-    for (unsigned i = 0; i < min && i < max; i++)
-        start_worker_locked(pool, false);
-    for (unsigned i = 0; i < prio; i++)
-        start_worker_locked(pool, true);
+    start_missing_locked(pool);
     lock_release(&pool->lock);
     return pool;
 }
@@ -233,14 +332,12 @@ void pool_stop(Pool *pool)
     cond_broadcast(&pool->wake);
     cond_broadcast(&pool->wake_prio);
     lock_release(&pool->lock);
-    for (unsigned i = 0; i < pool->workers->len; i++) {
-        Worker *worker = g_ptr_array_index(pool->workers, i);
-
-        g_thread_join(worker->thread);
-        xdr_out_deinit(&worker->out);
-        g_free(worker);
-    }
+    for (unsigned i = 0; i < pool->workers->len; i++)
+        join_worker(g_ptr_array_index(pool->workers, i));
     g_ptr_array_set_size(pool->workers, 0);
+    if (pool->ended)
+        join_worker(pool->ended);
+    pool->ended = NULL;
 }
 
 Call *pool_take_left(Pool *pool)
@@ -248,9 +345,13 @@ Call *pool_take_left(Pool *pool)
     Call *call;
 
     lock_acquire(&pool->lock);
-    call = take_resumed(pool);
+    call = queue_take(resumed_of(pool, TURN_HIGH));
+    if (!call)
+        call = queue_take(resumed_of(pool, TURN_NORMAL));
     for (unsigned i = 0; i < TURN_CLASSES && !call; i++)
         call = take_turn(&pool->rounds[i]);
+    if (call)
+        pool->queued--;
     lock_release(&pool->lock);
     return call;
 }
@@ -262,20 +363,6 @@ void pool_free(Pool *pool)
     cond_deinit(&pool->wake_prio);
     lock_deinit(&pool->lock);
     g_free(pool);
-}
-
-/* Somebody must look at the queues. A new worker is started when all are busy. */
-static void wake_locked(Pool *pool, TurnClass class)
-{
-    if (pool->idle > pool->waking) {
-        pool->waking++;
-        cond_signal(&pool->wake);
-    } else if (pool->n_workers < pool->max && !pool->stopping) {
-        start_worker_locked(pool, false);
-    } else if (class == TURN_HIGH && pool->idle_prio > pool->waking_prio) {
-        pool->waking_prio++;
-        cond_signal(&pool->wake_prio);
-    }
 }
 
 void pool_push(Pool *pool, Call *call)
@@ -292,27 +379,71 @@ void pool_push(Pool *pool, Call *call)
     turn->last = call;
     if (!turn->queued)
         round_append(&pool->rounds[class], turn);
+    pool->queued++;
     wake_locked(pool, class);
     lock_release(&pool->lock);
 }
 
 void pool_push_resumed(Pool *pool, Call *call)
 {
+    TurnClass class = class_of(call);
+    Queue *queue = resumed_of(pool, class);
+
     lock_acquire(&pool->lock);
     call->next = NULL;
-    if (pool->resumed_last)
-        pool->resumed_last->next = call;
+    if (queue->last)
+        queue->last->next = call;
     else
-        pool->resumed_first = call;
-    pool->resumed_last = call;
-    wake_locked(pool, class_of(call));
+        queue->first = call;
+    queue->last = call;
+    pool->queued++;
+    wake_locked(pool, class);
     lock_release(&pool->lock);
 }
 
 void pool_look(Pool *pool)
 {
     lock_acquire(&pool->lock);
-    if (pool->rounds[TURN_BULK].first)
+    if (pool->rounds[TURN_HIGH].first || resumed_of(pool, TURN_HIGH)->first)
+        wake_locked(pool, TURN_HIGH);
+    if (pool->rounds[TURN_NORMAL].first || resumed_of(pool, TURN_NORMAL)->first)
+        wake_locked(pool, TURN_NORMAL);
+    /* what waits for its reader is no reason to start a thread */
+    if (pool->rounds[TURN_BULK].first && (pool->idle > pool->waking || pool->n_workers == 0))
         wake_locked(pool, TURN_BULK);
     lock_release(&pool->lock);
+}
+
+void pool_info(Pool *pool, WorkerInfo *info)
+{
+    LOCK_SCOPE(&pool->lock);
+    *info = (WorkerInfo){
+        .limits = pool->limits, .workers = pool->n_workers, .idle = pool->idle, .queued = pool->queued,
+    };
+}
+
+static unsigned changed(unsigned now, unsigned wanted)
+{
+    return wanted == WORKERS_AS_BEFORE ? now : wanted;
+}
+
+bool pool_set_limits(Pool *pool, const WorkerLimits *limits)
+{
+    WorkerLimits new;
+
+    LOCK_SCOPE(&pool->lock);
+    new = (WorkerLimits){
+        .min = changed(pool->limits.min, limits->min), .max = changed(pool->limits.max, limits->max),
+        .prio = changed(pool->limits.prio, limits->prio),
+    };
+    if (new.max == 0 || new.min > new.max)
+        return false;
+    pool->limits = new;
+    if (pool->stopping)
+        return true;
+    start_missing_locked(pool);
+    /* idle ones that are too many find that out themselves */
+    cond_broadcast(&pool->wake);
+    cond_broadcast(&pool->wake_prio);
+    return true;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The engine: I/O threads, workers and services put together, started and stopped.
- * Called by the main thread; service_* and rpc_broadcast by any. Takes LOCK_LISTENERS. */
+ * Called by the main thread; service_* and rpc_broadcast by any. Takes LOCK_SERVICES. */
 #include "rpc/io-private.h"
 
 #include "base/clock.h"
@@ -12,7 +12,7 @@ Rpc *rpc_new(const RpcSettings *settings, Timers *timers)
     rpc->timers = timers;
     rpc->n_io = MAX(settings->io_threads, 1);
     rpc->io = g_new0(IoThread *, rpc->n_io);
-    lock_init(&rpc->lock, LOCK_LISTENERS);
+    lock_init(&rpc->lock, LOCK_SERVICES);
     for (unsigned i = 0; i < rpc->n_io; i++)
         rpc->io[i] = io_new(rpc);
     rpc->pool = pool_new(rpc, settings->min_workers, settings->max_workers, settings->prio_workers);
@@ -40,28 +40,43 @@ bool rpc_drain(Rpc *rpc, int64_t deadline)
     return true;
 }
 
-void rpc_free(Rpc *rpc)
+/* The calls that nobody took, and those that another thread (a deadline's, a driver's) is just resuming or ending. */
+static void end_calls(Rpc *rpc)
 {
-    Service *service;
-    Call *call;
+    while (__atomic_load_n(&rpc->calls, __ATOMIC_ACQUIRE) > 0) {
+        Call *call = pool_take_left(rpc->pool);
 
-    rpc_quiesce(rpc);
-    for (unsigned i = 0; i < rpc->n_io; i++)
-        io_stop(rpc->io[i]);
-    pool_stop(rpc->pool);
-    while ((call = pool_take_left(rpc->pool))) {
+        if (!call) {
+            g_usleep(1000);
+            continue;
+        }
         call->out = NULL;
         if (call->server)
             call->client->service->ops->serve(call);    /* resumed: it holds a job, which must end */
         else
             call_end(call);
     }
+}
+
+void rpc_free(Rpc *rpc)
+{
+    Service *service;
+
+    rpc_quiesce(rpc);
+    for (unsigned i = 0; i < rpc->n_io; i++)
+        io_stop(rpc->io[i]);
+    pool_stop(rpc->pool);
+    end_calls(rpc);
+    for (unsigned i = 0; i < rpc->n_io; i++)
+        io_drain(rpc->io[i]);
     listeners_free(rpc);
     pool_free(rpc->pool);
     for (unsigned i = 0; i < rpc->n_io; i++)
         io_free(rpc->io[i]);
     while ((service = rpc->services)) {
+        g_assert(service_n_clients(service) == 0);
         rpc->services = service->next;
+        lock_deinit(&service->clients_lock);
         g_free(service->name);
         g_free(service);
     }
@@ -84,6 +99,8 @@ Service *service_new(Rpc *rpc, const char *name, const ServiceOps *ops, const Se
     service->ops = ops;
     service->limits = *limits;
     service->data = data;
+    service->last_left = clock_now();
+    lock_init(&service->clients_lock, LOCK_CLIENTS);
     lock_acquire(&rpc->lock);
     service->next = rpc->services;
     rpc->services = service;
@@ -108,12 +125,35 @@ ServiceLimits *service_limits(Service *service)
 
 unsigned service_n_clients(Service *service)
 {
-    return __atomic_load_n(&service->n_clients, __ATOMIC_RELAXED);
+    return __atomic_load_n(&service->n_clients, __ATOMIC_SEQ_CST);
 }
 
+/* Whoever sees the smaller number sees the time as well. */
 void service_client_gone(Service *service)
 {
-    __atomic_sub_fetch(&service->n_clients, 1, __ATOMIC_RELAXED);
+    Rpc *rpc = service->rpc;
+
+    __atomic_store_n(&service->last_left, clock_now(), __ATOMIC_RELAXED);
+    __atomic_sub_fetch(&service->n_clients, 1, __ATOMIC_SEQ_CST);
+    if (G_UNLIKELY(__atomic_load_n(&rpc->deaf_listeners, __ATOMIC_SEQ_CST)))
+        io_room(rpc->io[0]);
+}
+
+int64_t service_idle_since(Service *service)
+{
+    if (__atomic_load_n(&service->n_clients, __ATOMIC_ACQUIRE) > 0)
+        return -1;
+    return __atomic_load_n(&service->last_left, __ATOMIC_RELAXED);
+}
+
+void rpc_workers(Rpc *rpc, WorkerInfo *info)
+{
+    pool_info(rpc->pool, info);
+}
+
+bool rpc_set_workers(Rpc *rpc, const WorkerLimits *limits)
+{
+    return pool_set_limits(rpc->pool, limits);
 }
 
 void rpc_broadcast(Rpc *rpc, Broadcast *broadcast)

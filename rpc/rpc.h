@@ -28,6 +28,7 @@ typedef struct Broadcast Broadcast;
 /* May be changed while it runs: every member is read and written as a relaxed atomic. */
 typedef struct ServiceLimits {
     unsigned max_clients;            /* more wait in the listen queue */
+    unsigned max_unauth_clients;     /* of them not authenticated yet; 0: no limit. No service asks for that so far */
     unsigned max_client_requests;    /* calls of one client in the workers' hands */
     unsigned max_client_queue;       /* calls waiting behind that; then its socket is left unread */
     unsigned max_client_parked;      /* calls waiting for a domain that don't count as running */
@@ -48,8 +49,8 @@ typedef struct ServiceOps {
     void (*begin)(Call *call);
     /* Answers the call or parks it. On the I/O thread for inline and control, else on a worker. */
     void (*serve)(Call *call);
-    /* A parked call whose client has left: true when it was taken out and may be freed; false when it is
-     * about to be resumed or ended by another thread. Any thread. */
+    /* A parked call whose client has left: true when it was taken out and may be freed; false when another thread
+     * has resumed or ended it or is about to. Any thread. */
     bool (*abandon)(Call *call);
     void (*client_new)(Client *client);     /* accepted; any I/O thread, before any call */
     void (*client_left)(Client *client);    /* its socket is closed; its I/O thread; calls may still run */
@@ -74,6 +75,26 @@ void rpc_quiesce(Rpc *rpc);
 bool rpc_drain(Rpc *rpc, int64_t deadline);
 Timers *rpc_timers(Rpc *rpc);
 
+/* How many workers there may be, beside those for urgent calls alone. */
+typedef struct WorkerLimits {
+    unsigned min, max, prio;
+} WorkerLimits;
+
+/* For rpc_set_workers: this limit stays. */
+#define WORKERS_AS_BEFORE G_MAXUINT
+
+typedef struct WorkerInfo {
+    WorkerLimits limits;
+    unsigned workers, idle;    /* without those for urgent calls */
+    unsigned queued;           /* calls that no worker has taken yet */
+} WorkerInfo;
+
+/* Any thread; neither waits. Workers that are too many end when they have done what they do; missing ones are
+ * there on return as far as `min`, `prio` or queued calls want them. False, and nothing is changed, when `max`
+ * would be 0 or below `min`. */
+void rpc_workers(Rpc *rpc, WorkerInfo *info);
+bool rpc_set_workers(Rpc *rpc, const WorkerLimits *limits);
+
 /* --- services ------------------------------------------------------------------------------ */
 
 /* Lives until rpc_free. `data` is the server's. */
@@ -82,7 +103,10 @@ const char *service_name(const Service *service);
 void *service_data(const Service *service);
 /* For reading and changing while it runs, member by member with relaxed atomics. */
 ServiceLimits *service_limits(Service *service);
+/* Those that max_clients counts: a client that has left stays one until its last call has ended. */
 unsigned service_n_clients(Service *service);
+/* Since when (clock_now()) it has had none; -1: it has. */
+int64_t service_idle_since(Service *service);
 /* Accepts on `fd` (listening, ownership taken); clients of a read-only socket can't change anything. */
 void service_listen(Service *service, int fd, bool read_only);
 
@@ -112,6 +136,12 @@ void client_close(Client *client);
 void client_enable_keepalive(Client *client);
 /* Whether ops->append of a broadcast is to be called for this client. I/O thread of the client. */
 void client_set_subscribed(Client *client, bool subscribed);
+
+/* The connected clients of a service, oldest first: how many; the first `room` of them, with their number; one by
+ * its id as a new reference, NULL when there is none. Any thread. */
+unsigned service_n_connected(Service *service);
+unsigned service_list_clients(Service *service, ClientIdentity *identities, unsigned room);
+Client *service_find_client(Service *service, uint64_t id);
 
 /* --- calls --------------------------------------------------------------------------------- */
 
@@ -143,8 +173,11 @@ struct Call {
     Call *next, *prev;
     /* private: under LOCK_CLIENT */
     int state;
+    unsigned parking;         /* threads between call_park and call_parked or call_unpark */
     bool listed;              /* among the client's parked calls */
     bool free_while_parked;   /* parked without counting as running */
+    size_t charged_bytes;     /* what it counts for in the client's account */
+    unsigned charged_fds;
     int refs;                 /* atomic */
 };
 
@@ -153,12 +186,13 @@ struct Call {
 void call_reply(Call *call, const void *result);
 /* The bad answer, from call->error (which must be set); frees the call. Any thread. */
 void call_fail(Call *call);
-/* Says that the call will wait for something without a thread; call it before the waiting begins. Then exactly
- * one of: call_resume (any thread), call_unpark (this thread goes on with it), call_reply / call_fail (any
- * thread), or ops->abandon returning true. A call that is parked after its client left is not abandoned any more:
- * it is resumed or refused like any other. */
+/* A call that waits without a thread: call_park, then the waiting is begun, then call_unpark when it need not wait
+ * after all and this thread goes on with it, or call_parked when it waits and this thread has done with it. From
+ * the beginning of the waiting on, exactly one of: call_resume, call_reply or call_fail by another thread, perhaps
+ * before call_parked; and from call_parked on ops->abandon, when the client has left. */
 void call_park(Call *call);
 void call_unpark(Call *call);
+void call_parked(Call *call);
 void call_resume(Call *call);
 /* Gives a call that ops->begin has looked at to the workers, in its client's turn: ops->serve follows. */
 void call_to_worker(Call *call);

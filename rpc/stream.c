@@ -15,6 +15,8 @@
 
 LOG_SOURCE("rpc.stream");
 
+enum { CHUNKS_AT_ONCE = 8 };
+
 struct Stream {
     /* fixed */
     Client *client;           /* referenced */
@@ -22,8 +24,7 @@ struct Stream {
     DriverStream *source;
     bool sparse;
     int refs;                 /* atomic: the client's list, and the call until its reply is queued */
-    /* atomics */
-    int started, awake;
+    int started;              /* atomic */
     /* owned by the I/O thread; `next` under LOCK_CLIENT while the stream is new */
     Stream *next;
     bool ended;
@@ -41,7 +42,6 @@ static void on_wake(DriverStream *source)
 {
     Stream *stream = source->server;
 
-    __atomic_store_n(&stream->awake, 1, __ATOMIC_RELEASE);
     io_wish(stream->client, WISH_STREAM);
 }
 
@@ -49,7 +49,7 @@ Stream *stream_open(Call *call)
 {
     Client *client = call->client;
     Stream *stream = g_new0(Stream, 1);
-    bool room;
+    bool room, leaving;
 
     stream->client = client_ref(client);
     stream->header = call->header;
@@ -57,12 +57,13 @@ Stream *stream_open(Call *call)
     stream->source = call->stream;
     stream->sparse = call->sparse;
     stream->refs = 2;
-    stream->awake = 1;
-    stream->source->server = stream;
-    stream->source->wake = on_wake;
     lock_acquire(&client->lock);
-    room = !client->leaving && client->n_streams < limit_of(client, max_client_streams);
+    leaving = client->leaving;
+    room = !leaving && client->n_streams < limit_of(client, max_client_streams);
     if (room) {
+        /* the driver may wake it from now on, and the I/O thread may close it once it is listed */
+        stream->source->server = stream;
+        __atomic_store_n(&stream->source->wake, on_wake, __ATOMIC_RELEASE);
         client->n_streams++;
         stream->next = client->new_streams;
         client->new_streams = stream;
@@ -72,11 +73,13 @@ Stream *stream_open(Call *call)
         call->stream = NULL;
         return stream;
     }
-    call->stream->wake = NULL;
     stream->refs = 1;
     stream_unref(stream);
-    error_set(&call->error, VIR_FROM_STREAMS, VIR_ERR_OPERATION_FAILED,
-              _("this connection has %u streams open already"), limit_of(client, max_client_streams));
+    if (leaving)
+        error_set(&call->error, VIR_FROM_STREAMS, VIR_ERR_OPERATION_ABORTED, _("the client has left"));
+    else
+        error_set(&call->error, VIR_FROM_STREAMS, VIR_ERR_OPERATION_FAILED,
+                  _("this connection has %u streams open already"), limit_of(client, max_client_streams));
     return NULL;
 }
 
@@ -244,25 +247,46 @@ static bool pump_one(Client *client, Stream *stream, XdrOut *out)
     return frame_end(out, begin) && n > 0;
 }
 
+/* The stream whose turn it is; it goes to the end of the row. */
+static Stream *next_in_turn(Client *client)
+{
+    Stream *stream = client->streams, **end = &client->streams;
+
+    while (*end)
+        end = &(*end)->next;
+    *end = stream;
+    client->streams = stream->next;
+    stream->next = NULL;
+    return stream;
+}
+
+static bool may_read(const Stream *stream)
+{
+    return __atomic_load_n(&stream->started, __ATOMIC_ACQUIRE) && !stream->ended && stream->source->ops->read;
+}
+
 void stream_pump(Client *client)
 {
     XdrOut *out = io_out(client->io);
-    Stream *next;
+    unsigned n = 0, idle = 0, sent = 0;
 
     take_new(client);
-    for (Stream *stream = client->streams; stream; stream = next) {
-        next = stream->next;
-        if (!__atomic_load_n(&stream->started, __ATOMIC_ACQUIRE) || stream->ended || !stream->source->ops->read)
-            continue;
-        while (outbox_size(client) == 0) {
-            bool more;
+    for (Stream *stream = client->streams; stream; stream = stream->next)
+        n++;
+    /* Only an empty outbox takes more; when it is filled, its emptying calls us again. */
+    while (idle < n && client->streams && outbox_size(client) == 0) {
+        Stream *stream = next_in_turn(client);
 
-            __atomic_store_n(&stream->awake, 0, __ATOMIC_RELEASE);
-            more = pump_one(client, stream, out);
-            if (out->size)
-                outbox_send(client, out, 0, OUT_REPLY);
-            if (!more)
-                break;
+        if (may_read(stream) && pump_one(client, stream, out))
+            idle = 0;
+        else
+            idle++;
+        if (!out->size)
+            continue;
+        outbox_send(client, out, 0, OUT_REPLY);
+        if (++sent == CHUNKS_AT_ONCE) {
+            io_wish(client, WISH_STREAM);    /* other clients have their turn */
+            return;
         }
     }
 }

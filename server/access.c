@@ -5,7 +5,7 @@
 
 #include "base/i18n.h"
 
-static uint32_t flags_of(const Proc *proc, const void *args)
+uint32_t flags_of(const Proc *proc, const void *args)
 {
     uint32_t flags = 0;
 
@@ -14,9 +14,9 @@ static uint32_t flags_of(const Proc *proc, const void *args)
     return flags;
 }
 
-int access_check(const Session *session, const Proc *proc, const void *args, Error *error)
+int access_check(bool read_only, const Proc *proc, const void *args, Error *error)
 {
-    if (!session->read_only && !client_identity(session->client)->read_only_socket)
+    if (!read_only)
         return 0;
     if (proc->flags & PROC_RO_DENIED)
         return error_set(error, proc->error_domain, VIR_ERR_OPERATION_DENIED,

@@ -1,31 +1,26 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The admin program on its own socket: who may use it, and what of it is answered.
+/* The admin program on its own socket: who may use it, the log, and how long the server lives.
  * Everything here runs on the I/O threads, in the control lane, and waits for nothing, so that an
- * administrator gets an answer however busy the server is. Takes no lock. */
-#include "server/server.h"
+ * administrator gets an answer however busy the server is; what admin-client.c says about names of users
+ * is the exception. Takes no lock. */
+#include "server/admin-private.h"
 
 #include <unistd.h>
 
 #include "base/i18n.h"
 #include "base/log.h"
 #include "rpc/admin-rows.h"
-#include "rpc/admin-types.h"
+#include "server/run.h"
 
 /* The release of the protocol that we speak. */
 #define LIB_VERSION 9000000
 
 static const Program *const programs[] = { &admin_program, NULL };
 
-typedef struct AdminSession {
-    Server *server;
-    Client *client;
-    bool open;
-} AdminSession;
-
-typedef int (*AdminOp)(AdminSession *session, Call *call, const void *args, void *result);
-
-static int refuse_flags(Call *call, uint32_t flags)
+int admin_check_flags(Call *call, uint32_t flags)
 {
+    if (!flags)
+        return 0;
     return error_set(&call->error, VIR_FROM_ADMIN, VIR_ERR_INVALID_ARG, _("unsupported flags (0x%x) in %s"), flags,
                      call->proc->name);
 }
@@ -42,9 +37,9 @@ static int admin_open(AdminSession *session, Call *call, const void *data, void 
 {
     const AdminConnectOpenArgs *args = data;
 
-    if (args->flags)
-        return refuse_flags(call, args->flags);
-    session->open = true;
+    if (admin_check_flags(call, args->flags) < 0)
+        return -1;
+    __atomic_store_n(&session->open, true, __ATOMIC_RELAXED);
     return 0;
 }
 
@@ -62,9 +57,18 @@ static int admin_lib_version(AdminSession *session, Call *call, const void *args
     return 0;
 }
 
-static Service *services(AdminSession *session, unsigned i)
+Service *admin_service_at(const AdminSession *session, unsigned i)
 {
     return i == 0 ? session->server->service : session->server->admin;
+}
+
+Service *admin_find_service(const AdminSession *session, Call *call, const char *name)
+{
+    for (unsigned i = 0; i < ADMIN_SERVERS; i++)
+        if (strcmp(service_name(admin_service_at(session, i)), name) == 0)
+            return admin_service_at(session, i);
+    error_set(&call->error, VIR_FROM_RPC, VIR_ERR_NO_SERVER, _("there is no server '%s'"), name);
+    return NULL;
 }
 
 static int list_servers(AdminSession *session, Call *call, const void *data, void *out)
@@ -72,15 +76,15 @@ static int list_servers(AdminSession *session, Call *call, const void *data, voi
     const AdminConnectListServersArgs *args = data;
     AdminConnectListServersResult *result = out;
 
-    if (args->flags)
-        return refuse_flags(call, args->flags);
-    result->ret = 2;
+    if (admin_check_flags(call, args->flags) < 0)
+        return -1;
+    result->ret = ADMIN_SERVERS;
     if (!args->need_results)
         return 0;
-    result->n_servers = 2;
-    result->servers = arena_array(&call->arena, 2, sizeof *result->servers);
-    for (unsigned i = 0; i < 2; i++)
-        result->servers[i].name = service_name(services(session, i));
+    result->n_servers = ADMIN_SERVERS;
+    result->servers = arena_array(&call->arena, ADMIN_SERVERS, sizeof *result->servers);
+    for (unsigned i = 0; i < ADMIN_SERVERS; i++)
+        result->servers[i].name = service_name(admin_service_at(session, i));
     return 0;
 }
 
@@ -88,16 +92,12 @@ static int lookup_server(AdminSession *session, Call *call, const void *data, vo
 {
     const AdminConnectLookupServerArgs *args = data;
     AdminConnectLookupServerResult *result = out;
+    Service *service;
 
-    if (args->flags)
-        return refuse_flags(call, args->flags);
-    for (unsigned i = 0; i < 2; i++)
-        if (strcmp(service_name(services(session, i)), args->name) == 0) {
-            result->srv.name = service_name(services(session, i));
-            return 0;
-        }
-    return error_set(&call->error, VIR_FROM_ADMIN, VIR_ERR_NO_SERVER, _("no server with matching name '%s'"),
-                     args->name);
+    if (admin_check_flags(call, args->flags) < 0 || !(service = admin_find_service(session, call, args->name)))
+        return -1;
+    result->srv.name = service_name(service);
+    return 0;
 }
 
 static void free_text(Call *call)
@@ -118,8 +118,8 @@ static int get_outputs(AdminSession *session, Call *call, const void *data, void
     const AdminConnectGetLoggingOutputsArgs *args = data;
     AdminConnectGetLoggingOutputsResult *result = out;
 
-    if (args->flags)
-        return refuse_flags(call, args->flags);
+    if (admin_check_flags(call, args->flags) < 0)
+        return -1;
     result->outputs = keep_text(call, log_get_outputs(&result->noutputs));
     return 0;
 }
@@ -129,9 +129,11 @@ static int get_filters(AdminSession *session, Call *call, const void *data, void
     const AdminConnectGetLoggingFiltersArgs *args = data;
     AdminConnectGetLoggingFiltersResult *result = out;
 
-    if (args->flags)
-        return refuse_flags(call, args->flags);
+    if (admin_check_flags(call, args->flags) < 0)
+        return -1;
     result->filters = keep_text(call, log_get_filters(&result->nfilters));
+    if (result->nfilters == 0)
+        result->filters = NULL;
     return 0;
 }
 
@@ -139,8 +141,8 @@ static int set_outputs(AdminSession *session, Call *call, const void *data, void
 {
     const AdminConnectSetLoggingOutputsArgs *args = data;
 
-    if (args->flags)
-        return refuse_flags(call, args->flags);
+    if (admin_check_flags(call, args->flags) < 0)
+        return -1;
     return log_set_outputs(args->outputs, &call->error);
 }
 
@@ -148,9 +150,19 @@ static int set_filters(AdminSession *session, Call *call, const void *data, void
 {
     const AdminConnectSetLoggingFiltersArgs *args = data;
 
-    if (args->flags)
-        return refuse_flags(call, args->flags);
+    if (admin_check_flags(call, args->flags) < 0)
+        return -1;
     return log_set_filters(args->filters, &call->error);
+}
+
+static int set_timeout(AdminSession *session, Call *call, const void *data, void *out)
+{
+    const AdminConnectSetDaemonTimeoutArgs *args = data;
+
+    if (admin_check_flags(call, args->flags) < 0)
+        return -1;
+    server_set_idle_timeout(session->server, args->timeout);
+    return 0;
 }
 
 static const AdminOp ops[] = {
@@ -159,10 +171,20 @@ static const AdminOp ops[] = {
     [ADMIN_PROC_CONNECT_GET_LIB_VERSION] = admin_lib_version,
     [ADMIN_PROC_CONNECT_LIST_SERVERS] = list_servers,
     [ADMIN_PROC_CONNECT_LOOKUP_SERVER] = lookup_server,
+    [ADMIN_PROC_SERVER_GET_THREADPOOL_PARAMETERS] = admin_get_workers,
+    [ADMIN_PROC_SERVER_SET_THREADPOOL_PARAMETERS] = admin_set_workers,
+    [ADMIN_PROC_SERVER_LIST_CLIENTS] = admin_list_clients,
+    [ADMIN_PROC_SERVER_LOOKUP_CLIENT] = admin_lookup_client,
+    [ADMIN_PROC_CLIENT_GET_INFO] = admin_client_info,
+    [ADMIN_PROC_CLIENT_CLOSE] = admin_client_close,
+    [ADMIN_PROC_SERVER_GET_CLIENT_LIMITS] = admin_get_limits,
+    [ADMIN_PROC_SERVER_SET_CLIENT_LIMITS] = admin_set_limits,
     [ADMIN_PROC_CONNECT_GET_LOGGING_OUTPUTS] = get_outputs,
     [ADMIN_PROC_CONNECT_GET_LOGGING_FILTERS] = get_filters,
     [ADMIN_PROC_CONNECT_SET_LOGGING_OUTPUTS] = set_outputs,
     [ADMIN_PROC_CONNECT_SET_LOGGING_FILTERS] = set_filters,
+    [ADMIN_PROC_SERVER_UPDATE_TLS_FILES] = admin_update_tls,
+    [ADMIN_PROC_CONNECT_SET_DAEMON_TIMEOUT] = set_timeout,
 };
 
 static int run(AdminSession *session, Call *call, void **result)
@@ -179,7 +201,7 @@ static int run(AdminSession *session, Call *call, void **result)
     if (proc->decode && !proc->decode(&in, args))
         return error_set(&call->error, VIR_FROM_RPC, VIR_ERR_RPC, _("cannot read the arguments of %s: %s"),
                          proc->name, in.failed);
-    if (!session->open && op != admin_open)
+    if (!__atomic_load_n(&session->open, __ATOMIC_RELAXED) && op != admin_open)
         return error_set(&call->error, VIR_FROM_RPC, VIR_ERR_INTERNAL_ERROR, _("connection not open"));
     if (!op)
         return error_set(&call->error, VIR_FROM_ADMIN, VIR_ERR_NO_SUPPORT, "%s",
@@ -200,8 +222,7 @@ static void serve(Call *call)
 static Lane choose_lane(Client *client, const Proc *proc)
 {
     (void)client;
-    (void)proc;
-    return LANE_CONTROL;
+    return (Lane)proc->lane;
 }
 
 static bool abandon(Call *call)

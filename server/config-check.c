@@ -34,6 +34,11 @@ static int config_fail(const Config *config, SettingId id, int code, Error *erro
     return error_set(error, VIR_FROM_CONF, code, "%s", sentence);
 }
 
+int config_mistake(const Config *config, SettingId id, const char *what, Error *error)
+{
+    return config_fail(config, id, VIR_ERR_CONF_SYNTAX, error, "%s", what);
+}
+
 /* --- who may connect -------------------------------------------------------------------------- */
 
 static int check_local_auth(const Config *config, SettingId id, const char *scheme, Error *error)

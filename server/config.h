@@ -50,6 +50,10 @@ void config_unref(Config *config);    /* NULL is fine */
 /* Where config_load looks when no file is named. Owned by the caller. */
 char *config_default_file(const char *root);
 
+/* What is found wrong with a setting only when it is put to use: VIR_ERR_CONF_SYNTAX naming file, line and key.
+ * `what` is a sentence. Returns -1. */
+int config_mistake(const Config *config, SettingId id, const char *what, Error *error);
+
 /* How many I/O threads io_threads stands for on this host. */
 unsigned config_io_threads(const Config *config);
 

@@ -6,8 +6,11 @@
 #include "server/server.h"
 
 #include "base/i18n.h"
+#include "base/log.h"
 #include "rpc/remote-rows.h"
 #include "server/event.h"
+
+LOG_SOURCE("server.event");
 
 /* What one client asked for; a list in its session, owned by its I/O thread. */
 struct Subscription {
@@ -89,6 +92,16 @@ static void free_broadcast(Broadcast *base)
     g_free(broadcast);
 }
 
+/* Both forms, the newer one's size in between; false: a limit is broken. */
+static bool encode(XdrOut *out, const ProcEvent *row, const void *message, size_t *size)
+{
+    if (!program_proc(&remote_program, row->number)->encode(out, message))
+        return false;
+    *size = out->size;
+    return !row->legacy
+        || program_proc(&remote_program, row->legacy)->encode(out, (const char *)message + row->legacy_at);
+}
+
 void event_announce(Host *host, const DriverEvent *event)
 {
     Server *server = host->server;
@@ -101,10 +114,11 @@ void event_announce(Host *host, const DriverEvent *event)
 
     g_assert(row && proc && proc->encode);
     xdr_out_init(&out, space, sizeof space);
-    proc->encode(&out, event->message);
-    size = out.size;
-    if (row->legacy)
-        program_proc(&remote_program, row->legacy)->encode(&out, (const char *)event->message + row->legacy_at);
+    if (!encode(&out, row, event->message, &size)) {
+        log_error("event %s is larger than the protocol allows (%s), nobody is told", proc->name, out.failed);
+        xdr_out_deinit(&out);
+        return;
+    }
     broadcast = g_malloc(sizeof *broadcast + out.size);
     memset(broadcast, 0, sizeof *broadcast);
     broadcast->base.append = append;
@@ -121,6 +135,21 @@ void event_announce(Host *host, const DriverEvent *event)
     rpc_broadcast(server->rpc, &broadcast->base);
 }
 
+/* Counts up; after the largest number it begins anew, and passes those in use. */
+static int new_callback_id(Session *session)
+{
+    for (;;) {
+        const Subscription *s = session->subscriptions;
+        int id = session->next_callback;
+
+        session->next_callback = id == G_MAXINT ? 1 : id + 1;
+        while (s && s->callback_id != id)
+            s = s->next;
+        if (!s)
+            return id;
+    }
+}
+
 int event_subscribe(Session *session, const ProcEvent *event, bool legacy, const Uuid *uuid, Error *error)
 {
     Subscription *subscription, **end = &session->subscriptions;
@@ -135,7 +164,7 @@ int event_subscribe(Session *session, const ProcEvent *event, bool legacy, const
         return error_set(error, VIR_FROM_RPC, VIR_ERR_OPERATION_FAILED,
                          _("this connection has %u event registrations, no more are allowed"), n);
     subscription = g_new0(Subscription, 1);
-    subscription->callback_id = session->next_callback++;
+    subscription->callback_id = new_callback_id(session);
     subscription->event = event;
     subscription->legacy = legacy;
     subscription->one_object = uuid != NULL;

@@ -20,6 +20,7 @@ struct Hosts {
     Lock lock;
     Cond opened;
     GHashTable *by_key;       /* key → Host, one reference; the Host is NULL while it is being opened */
+    GHashTable *all;          /* every Host, those of single connections too; no references */
 };
 
 Hosts *hosts_new(Server *server)
@@ -30,6 +31,7 @@ Hosts *hosts_new(Server *server)
     lock_init(&hosts->lock, LOCK_HOSTS);
     cond_init(&hosts->opened);
     hosts->by_key = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    hosts->all = g_hash_table_new(NULL, NULL);
     return hosts;
 }
 
@@ -42,7 +44,9 @@ void hosts_free(Hosts *hosts)
     while (g_hash_table_iter_next(&iter, NULL, &host))
         if (host)
             host_unref(host);
+    g_assert(g_hash_table_size(hosts->all) == 0);
     g_hash_table_unref(hosts->by_key);
+    g_hash_table_unref(hosts->all);
     cond_deinit(&hosts->opened);
     lock_deinit(&hosts->lock);
     g_free(hosts);
@@ -68,6 +72,17 @@ static void interrupt_host(Host *host)
     }
 }
 
+/* False: its last user is just closing it. Under LOCK_HOSTS. */
+static bool ref_unless_closing(Host *host)
+{
+    int refs = __atomic_load_n(&host->refs, __ATOMIC_RELAXED);
+
+    while (refs > 0)
+        if (__atomic_compare_exchange_n(&host->refs, &refs, refs + 1, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+            return true;
+    return false;
+}
+
 void hosts_interrupt(Hosts *hosts)
 {
     g_autoptr(GPtrArray) open = g_ptr_array_new_with_free_func((GDestroyNotify)host_unref);
@@ -75,10 +90,10 @@ void hosts_interrupt(Hosts *hosts)
     void *host;
 
     lock_acquire(&hosts->lock);
-    g_hash_table_iter_init(&iter, hosts->by_key);
-    while (g_hash_table_iter_next(&iter, NULL, &host))
-        if (host)
-            g_ptr_array_add(open, host_ref(host));
+    g_hash_table_iter_init(&iter, hosts->all);
+    while (g_hash_table_iter_next(&iter, &host, NULL))
+        if (ref_unless_closing(host))
+            g_ptr_array_add(open, host);
     lock_release(&hosts->lock);
     for (unsigned i = 0; i < open->len; i++)
         interrupt_host(g_ptr_array_index(open, i));
@@ -92,8 +107,13 @@ Host *host_ref(Host *host)
 
 void host_unref(Host *host)
 {
+    Hosts *hosts = ((Server *)host->server)->hosts;
+
     if (__atomic_sub_fetch(&host->refs, 1, __ATOMIC_ACQ_REL) > 0)
         return;
+    lock_acquire(&hosts->lock);
+    g_hash_table_remove(hosts->all, host);
+    lock_release(&hosts->lock);
     host->driver->close(host);
     if (host->domains)
         domain_list_free(host->domains);
@@ -129,6 +149,9 @@ static Host *open_new(Server *server, const Driver *driver, const char *uri, con
     host->server = server;
     host->domains = domain_list_new();
     if (driver->open(host, uri, read_only, error) == 0) {
+        lock_acquire(&server->hosts->lock);
+        g_hash_table_add(server->hosts->all, host);
+        lock_release(&server->hosts->lock);
         log_info("%s is open", uri);
         return host;
     }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* droverd: options, signals, and the order of starting and stopping.
  * The main thread: it starts the server and then only waits for signals. SIGTERM and SIGINT end it in
- * order, SIGHUP reads the configuration again. */
+ * order, SIGHUP reads the configuration again, SIGALRM says that the time to end has changed. */
 #include <locale.h>
 #include <malloc.h>
 #include <signal.h>
@@ -11,6 +11,7 @@
 #include <glib.h>
 #include <libxml/parser.h>
 
+#include "base/clock.h"
 #include "base/i18n.h"
 #include "base/log.h"
 #include "server/daemon.h"
@@ -24,6 +25,15 @@ typedef struct Options {
     char *config, *root, *pid_file;
     gboolean daemon, verbose, version;
 } Options;
+
+/* Paths mean the same after the daemon has changed its directory. */
+static void make_absolute(char **path)
+{
+    char *absolute = *path ? g_canonicalize_filename(*path, NULL) : NULL;
+
+    g_free(*path);
+    *path = absolute;
+}
 
 static int parse_options(int *argc, char ***argv, Options *options)
 {
@@ -51,6 +61,9 @@ static int parse_options(int *argc, char ***argv, Options *options)
         fprintf(stderr, _("droverd: '%s' is not understood; see droverd --help\n"), (*argv)[1]);
         return -1;
     }
+    make_absolute(&options->config);
+    make_absolute(&options->root);
+    make_absolute(&options->pid_file);
     return 0;
 }
 
@@ -62,8 +75,19 @@ static void block_signals(sigset_t *set)
     sigaddset(set, SIGINT);
     sigaddset(set, SIGHUP);
     sigaddset(set, SIGQUIT);
+    sigaddset(set, SIGALRM);
     pthread_sigmask(SIG_BLOCK, set, NULL);
     signal(SIGPIPE, SIG_IGN);
+}
+
+/* The settings of the file, and over them what the command line says: now, and when it is read again. */
+static Config *load(const Options *options, Error *error)
+{
+    Config *config = config_load(options->config, options->root, error);
+
+    if (config && options->verbose)
+        config->log_level = MIN(config->log_level, LOG_LEVEL_INFO);
+    return config;
 }
 
 static void reload(Server *server, const Options *options)
@@ -72,7 +96,7 @@ static void reload(Server *server, const Options *options)
     Config *config;
 
     systemd_notify_reloading();
-    config = config_load(options->config, options->root, &error);
+    config = load(options, &error);
     if (config) {
         server_reload(server, config);
         config_unref(config);
@@ -83,18 +107,31 @@ static void reload(Server *server, const Options *options)
     systemd_notify_ready();
 }
 
+/* The next signal, 0 when it is time to look whether there are clients. */
+static int wait_for_signal(Server *server, const sigset_t *set)
+{
+    int64_t left = server_idle_left(server);
+    const struct timespec time = { .tv_sec = left / CLOCK_S, .tv_nsec = left % CLOCK_S };
+    int number = left < 0 ? sigwaitinfo(set, NULL) : sigtimedwait(set, NULL, &time);
+
+    return MAX(number, 0);
+}
+
 static void wait_for_the_end(Server *server, const Options *options, const sigset_t *set)
 {
-    int number;
-
     for (;;) {
-        if (sigwait(set, &number) != 0)
-            continue;
-        if (number != SIGHUP)
-            break;
-        reload(server, options);
+        int number = wait_for_signal(server, set);
+
+        if (number == SIGHUP) {
+            reload(server, options);
+        } else if (number != 0 && number != SIGALRM) {
+            log_info("ending on signal %d", number);
+            return;
+        } else if (server_idle_left(server) == 0) {
+            log_info("ending since there was no client for the time that was set");
+            return;
+        }
     }
-    log_info("ending on signal %d", number);
 }
 
 static int complain(Error *error)
@@ -147,11 +184,9 @@ static int start(const Options *options)
         printf("droverd %s\n", DROVER_VERSION);
         return EXIT_SUCCESS;
     }
-    config = config_load(options->config, options->root, &error);
+    config = load(options, &error);
     if (!config)
         return complain(&error);
-    if (options->verbose)
-        config->log_level = LOG_LEVEL_INFO;
     block_signals(&set);
     if (options->daemon && daemon_fork(&ready, &error) < 0)
         status = complain(&error);

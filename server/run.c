@@ -4,6 +4,7 @@
 #include "server/run.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -26,6 +27,7 @@ static ServiceLimits remote_limits(const Config *config)
 {
     return (ServiceLimits){
         .max_clients = (unsigned)config->max_clients,
+        .max_unauth_clients = (unsigned)config->max_anonymous_clients,
         .max_client_requests = (unsigned)config->max_client_requests,
         .max_client_queue = (unsigned)config->max_client_queue,
         .max_client_parked = (unsigned)config->max_client_parked,
@@ -43,6 +45,7 @@ static ServiceLimits admin_limits(const Config *config)
     ServiceLimits limits = remote_limits(config);
 
     limits.max_clients = (unsigned)config->admin_max_clients;
+    limits.max_unauth_clients = 0;
     limits.max_client_requests = (unsigned)config->admin_max_client_requests;
     limits.keepalive_interval = config->admin_keepalive_interval;
     limits.keepalive_count = (unsigned)config->admin_keepalive_count;
@@ -106,10 +109,12 @@ static int open_sockets(Server *server, Error *error)
         const SocketPlan *plan = &plans[i];
         g_autofree char *path = g_build_filename(config->unix_sock_dir, socket_role_name(plan->role), NULL);
         int backlog = plan->admin ? config->admin_max_queued_clients : config->max_queued_clients;
-        int fd = socket_listen(path, socket_mode(config, plan->role), config->unix_sock_group, backlog, error);
+        SocketFile *file = NULL;
+        int fd = socket_listen(path, socket_mode(config, plan->role), config->unix_sock_group, backlog, &file, error);
 
         if (fd < 0)
             return -1;
+        g_ptr_array_add(server->sockets, file);
         service_listen(service_of(server, plan), fd, plan->read_only);
     }
     return 0;
@@ -118,6 +123,7 @@ static int open_sockets(Server *server, Error *error)
 /* Everything that server_start has made so far. */
 static void take_apart(Server *server)
 {
+    g_ptr_array_unref(server->sockets);
     if (server->rpc)
         rpc_free(server->rpc);
     if (server->hosts)
@@ -139,6 +145,20 @@ static int open_default(Server *server, Error *error)
     return 0;
 }
 
+/* The wrappers of driver_wrap; a mistake there is one in the configuration. */
+static int make_wrap(Server *server, Error *error)
+{
+    const Config *config = server->config;
+    Error reason = ERROR_INIT;
+    int r;
+
+    if (!config->driver_wrap || wrap_new((const char *const *)config->driver_wrap, &server->wrap, &reason) == 0)
+        return 0;
+    r = config_mistake(config, SETTING_driver_wrap, reason.detail, error);
+    error_clear(&reason);
+    return r;
+}
+
 Server *server_start(Config *config, Error *error)
 {
     Server *server;
@@ -155,6 +175,9 @@ Server *server_start(Config *config, Error *error)
         log_warning("%s", *warning);
     server = g_new0(Server, 1);
     server->config = config_ref(config);
+    server->sockets = g_ptr_array_new_with_free_func(socket_unlink);
+    server->admin_workers.min = (unsigned)config->admin_min_workers;
+    server->admin_workers.max = (unsigned)config->admin_max_workers;
     server->drivers = drivers;
     server->job_timeout = config->domain_job_timeout * CLOCK_S;
     server->hosts = hosts_new(server);
@@ -162,8 +185,7 @@ Server *server_start(Config *config, Error *error)
     server->rpc = rpc_new(&settings, server->timers);
     server->service = service_new(server->rpc, "droverd", &remote_service_ops, &limits, server);
     server->admin = service_new(server->rpc, "admin", &admin_service_ops, &admin, server);
-    if ((config->driver_wrap && wrap_new((const char *const *)config->driver_wrap, &server->wrap, error) < 0)
-        || open_default(server, error) < 0 || open_sockets(server, error) < 0) {
+    if (make_wrap(server, error) < 0 || open_default(server, error) < 0 || open_sockets(server, error) < 0) {
         take_apart(server);
         return NULL;
     }
@@ -175,6 +197,7 @@ static void set_limits(ServiceLimits *to, const ServiceLimits *from)
 {
 #define TAKE(member) __atomic_store_n(&to->member, from->member, __ATOMIC_RELAXED)
     TAKE(max_clients);
+    TAKE(max_unauth_clients);
     TAKE(max_client_requests);
     TAKE(max_client_queue);
     TAKE(max_client_parked);
@@ -204,8 +227,29 @@ void server_reload(Server *server, Config *config)
     log_info("the configuration was read again");
 }
 
+void server_set_idle_timeout(Server *server, unsigned seconds)
+{
+    __atomic_store_n(&server->idle_timeout, seconds * CLOCK_S, __ATOMIC_RELAXED);
+    kill(getpid(), SIGALRM);
+}
+
+int64_t server_idle_left(Server *server)
+{
+    int64_t timeout = __atomic_load_n(&server->idle_timeout, __ATOMIC_RELAXED);
+    int64_t since = service_idle_since(server->service), admin_since = service_idle_since(server->admin);
+
+    if (timeout == 0)
+        return -1;
+    if (since < 0 || admin_since < 0)
+        return timeout;    /* whoever leaves now leaves so much time */
+    return MAX(MAX(since, admin_since) + timeout - clock_now(), 0);
+}
+
 void server_stop(Server *server)
 {
+    /* At once, so that nobody connects and is then sent away; and while the descriptors still keep others from
+     * being given the same inodes. */
+    g_ptr_array_set_size(server->sockets, 0);
     rpc_quiesce(server->rpc);
     hosts_interrupt(server->hosts);
     if (!rpc_drain(server->rpc, clock_now() + STOP_SECONDS * CLOCK_S))

@@ -8,6 +8,8 @@
  * belongs to the domain's queue until that grants or refuses it. Takes no lock of its own. */
 #include "server/server.h"
 
+#include <unistd.h>
+
 #include "base/clock.h"
 #include "base/i18n.h"
 #include "rpc/lxc-rows.h"
@@ -36,7 +38,19 @@ static void end_serve(Call *call)
         error_clear(&serve->ticket.error);
     if (serve->op.stream)
         serve->op.stream->ops->free(serve->op.stream);
+    for (unsigned i = 0; i < serve->op.n_reply_fds; i++)
+        close(serve->op.reply_fds[i]);
 }
+
+/* The host that the call is for. A call that came before there was one stays so, though it may have been opened
+ * by another thread since: it was given to the I/O thread for that reason. */
+static Host *host_of(const Call *call, Session *session)
+{
+    return call->lane == LANE_CONTROL && call->proc->lane != LANE_CONTROL ? NULL : session_host(session);
+}
+
+/* The flag of calls that open a stream with holes: VIR_STORAGE_VOL_DOWNLOAD_SPARSE_STREAM and its like. */
+enum { STREAM_SPARSE = 1 };
 
 static Serve *begin(Call *call)
 {
@@ -48,11 +62,11 @@ static Serve *begin(Call *call)
     call->on_end = end_serve;
     serve->call = call;
     serve->session = session;
-    serve->op.host = session_host(session);
+    serve->op.host = host_of(call, session);
     serve->op.proc = call->proc;
     serve->op.arena = &call->arena;
     serve->op.error = &call->error;
-    serve->op.read_only = session->read_only;
+    serve->op.read_only = session_read_only(session, serve->op.host);
     serve->op.client = client_identity(call->client)->id;
     serve->op.fds = call->fds;
     serve->op.n_fds = call->n_fds;
@@ -144,7 +158,7 @@ static int check(Serve *serve)
 
     if (!serve->op.host && !(proc->flags & PROC_BEFORE_OPEN))
         return error_set(&call->error, VIR_FROM_RPC, VIR_ERR_INTERNAL_ERROR, _("connection not open"));
-    if (access_check(serve->session, proc, serve->args, &call->error) < 0)
+    if (access_check(serve->op.read_only, proc, serve->args, &call->error) < 0)
         return -1;
     if (serve->op.host && !enter_offered(serve->op.host, call->program, serve->proc, serve->hand))
         return enter_not_supported(proc, &call->error);
@@ -168,8 +182,10 @@ static void finish(Serve *serve, int r)
     if (serve->op.n_reply_fds) {
         memcpy(call->reply_fds, serve->op.reply_fds, sizeof call->reply_fds);
         call->n_reply_fds = serve->op.n_reply_fds;
+        serve->op.n_reply_fds = 0;
     }
     call->stream = g_steal_pointer(&serve->op.stream);
+    call->sparse = serve->proc->flags & PROC_STREAM_SPARSE && flags_of(serve->proc, serve->args) & STREAM_SPARSE;
     if (serve->older && serve->older->via_result)
         serve->older->via_result(serve->result, serve->older_result);
     call_reply(call, serve->older ? serve->older_result : serve->result);
@@ -177,7 +193,7 @@ static void finish(Serve *serve, int r)
 
 static void run_in_job(Serve *serve);
 
-/* The call ends without having run: what it claimed is given back. */
+/* The call ends without success: what it claimed is given back. */
 static void cancel(Serve *serve)
 {
     if (serve->hand && serve->hand->cancel)
@@ -222,8 +238,10 @@ static void begin_job(Serve *serve, bool here)
             call_to_worker(call);
         break;
     case JOB_PARKED:
-        break;    /* it may be with another thread already */
+        call_parked(call);    /* it may be with another thread already */
+        break;
     case JOB_REFUSED:
+        call_unpark(call);
         error_move(&call->error, &serve->ticket.error);
         cancel(serve);
         call_fail(call);
@@ -278,6 +296,8 @@ static void run_in_job(Serve *serve)
         return;
     } else {
         r = run_granted(serve);
+        if (r < 0)
+            cancel(serve);    /* here, since a wrapper may have failed it before it began */
     }
     job_end(&serve->ticket);
     finish(serve, r);

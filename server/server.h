@@ -28,9 +28,12 @@ struct Server {
     Hosts *hosts;
     const Driver *const *drivers;    /* NULL-terminated */
     Wrap *wrap;                /* around every driver; NULL: none */
+    GPtrArray *sockets;        /* of SocketFile: those that we have made; main thread */
     /* relaxed atomics */
     int64_t job_timeout;       /* nanoseconds that a call may wait for a domain */
     uint64_t announced;        /* events so far: their order */
+    int64_t idle_timeout;      /* nanoseconds without any client until the server ends; 0: it stays */
+    WorkerLimits admin_workers;    /* what virt-admin is told of workers that administration doesn't need */
 };
 
 /* What one client has. Made when it is accepted, freed when its last call has ended. */
@@ -38,7 +41,7 @@ struct Session {
     /* fixed */
     Server *server;
     Client *client;
-    /* set once by connect.open, before `host` */
+    /* set by connect.open before `host`, so only to be read once there is one */
     bool read_only;
     /* atomic: set once; owned reference */
     Host *host;
@@ -53,6 +56,12 @@ struct Session {
 static inline Host *session_host(Session *session)
 {
     return __atomic_load_n(&session->host, __ATOMIC_ACQUIRE);
+}
+
+/* Whether a call of this session for `host` may change nothing. Any thread. */
+static inline bool session_read_only(const Session *session, const Host *host)
+{
+    return client_identity(session->client)->read_only_socket || (host && session->read_only);
 }
 
 /* One call on its way through the server; lives in the call's arena. */
@@ -79,7 +88,7 @@ typedef struct Hand {
     int (*run)(Op *op, const void *args, void *result);
     /* Whether the host's driver can do it; NULL: always. */
     bool (*offered)(const Driver *driver);
-    /* Instead of `run`, when the call was refused or its client left: gives back what `prepare` claimed. May be NULL. */
+    /* When `run` has failed or is never called: gives back what `prepare` claimed. May be NULL. */
     void (*cancel)(Serve *serve);
 } Hand;
 
@@ -93,8 +102,11 @@ static inline Serve *serve_of(Op *op)
 extern const ServiceOps remote_service_ops;
 
 /* --- access.c ------------------------------------------------------------------------------- */
-/* (7) Whether this client may make this call; -1 and an error when not. Looks at the row and the flags alone. */
-int access_check(const Session *session, const Proc *proc, const void *args, Error *error);
+/* `flags` among the decoded arguments of a row; 0 when it has none. */
+uint32_t flags_of(const Proc *proc, const void *args);
+/* (7) Whether the client, that may perhaps only read, may make this call; -1 and an error when not. Looks at the row
+ * and the flags alone. */
+int access_check(bool read_only, const Proc *proc, const void *args, Error *error);
 
 /* --- enter.c -------------------------------------------------------------------------------- */
 /* How a row reaches its operation; NULL when the program has no operations. */
@@ -113,7 +125,7 @@ void hosts_free(Hosts *hosts);
 /* Opens what a URI means ("" is the configured default), or finds it open. Owned reference; NULL and
  * VIR_ERR_NO_CONNECT when no driver wants it. May block: workers and the main thread only. */
 Host *host_open(Hosts *hosts, const char *uri, bool read_only, Error *error);
-/* The server stops: what waits for a domain of a shared host is refused, what runs is asked to end. */
+/* The server stops: what waits for a domain is refused, what runs is asked to end. */
 void hosts_interrupt(Hosts *hosts);
 void host_unref(Host *host);
 Host *host_ref(Host *host);

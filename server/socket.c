@@ -74,11 +74,39 @@ static int bind_aside(int fd, const char *aside, unsigned mode, const char *grou
     return 0;
 }
 
-int socket_listen(const char *path, unsigned mode, const char *group, int backlog, Error *error)
+struct SocketFile {
+    char *path;
+    dev_t device;
+    ino_t inode;
+};
+
+static SocketFile *remember(const char *path, const struct stat *made)
+{
+    SocketFile *file = g_new0(SocketFile, 1);
+
+    file->path = g_strdup(path);
+    file->device = made->st_dev;
+    file->inode = made->st_ino;
+    return file;
+}
+
+void socket_unlink(void *data)
+{
+    SocketFile *file = data;
+    struct stat there;
+
+    if (lstat(file->path, &there) == 0 && there.st_dev == file->device && there.st_ino == file->inode)
+        unlink(file->path);
+    g_free(file->path);
+    g_free(file);
+}
+
+int socket_listen(const char *path, unsigned mode, const char *group, int backlog, SocketFile **file, Error *error)
 {
     g_autofree char *aside = g_strdup_printf("%s.new", path);
     AUTO_FD fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     struct sockaddr_un address;
+    struct stat made;
     int result;
 
     if (fd < 0)
@@ -92,11 +120,12 @@ int socket_listen(const char *path, unsigned mode, const char *group, int backlo
         unlink(aside);
         return -1;
     }
-    if (rename(aside, path) < 0) {
+    if (lstat(aside, &made) < 0 || rename(aside, path) < 0) {
         error_set_errno(error, VIR_FROM_RPC, errno, _("cannot put the socket '%s' into its place"), path);
         unlink(aside);
         return -1;
     }
+    *file = remember(path, &made);
     result = fd;
     fd = -1;
     return result;

@@ -51,7 +51,7 @@ class Name:
     def __init__(self, name):
         self.name = name
         self.acknowledged = ABSENT  # the last state that the server said it has
-        self.wanted = None  # [state] while a call is under way
+        self.wanted = None  # while a call is under way: what it makes, and what it may leave half way
         self.version = 0
 
     def handle(self):
@@ -68,7 +68,8 @@ class Name:
         if choice < 0.6:
             self.wanted = [State(state.version, not state.autostart)]
             return wire.DOMAIN_SET_AUTOSTART, self.handle().encode() + u32(not state.autostart)
-        self.wanted = [ABSENT]
+        # Its link goes before its document: what is broken off between the two no longer starts by itself.
+        self.wanted = [ABSENT, State(state.version)]
         return wire.DOMAIN_UNDEFINE, self.handle().encode()
 
     def answered(self):

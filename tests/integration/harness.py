@@ -155,6 +155,7 @@ class Server:
         }
         self.config.update(config or {})
         self.process = None
+        self.ending = False  # the test wants it to end
         self.holder = None
         self.clients = []
         self.baseline = None
@@ -191,11 +192,14 @@ class Server:
             env["LIBVIRT_DRIVER_DIR"] = os.path.join(
                 self.directory, "empty"
             )  # no module: the test driver only
+        if sanitizer_of(self.program) == "thread":
+            env["G_SLICE"] = "always-malloc"  # GLib's own allocator hides from it who freed what
         return env
 
     def launch(self, **popen):
         """Starts the process without waiting for it to answer."""
         self.write_config()
+        self.ending = False
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
                 self.command(),
@@ -241,10 +245,12 @@ class Server:
         return self.process.poll() is None
 
     def terminate(self):
+        self.ending = True
         self.process.send_signal(signal.SIGTERM)
 
     def ended(self, seconds=10):
         """Waits for the end of the process and returns its exit status."""
+        self.ending = True
         return self.process.wait(seconds * self.slow)
 
     def stop(self):
@@ -256,6 +262,7 @@ class Server:
         self.check_log()
 
     def kill(self):
+        self.ending = True
         self.process.kill()
         self.process.wait()
         self.release()
@@ -277,10 +284,12 @@ class Server:
             if self.process is None or self.process.poll() is not None:
                 self.release()
                 self.check_log()
+                assert self.process is None or self.ending, f"the server died: {self.process.returncode}"
                 return
             holder, self.holder = self.holder, None
             self.release()
             self.holder = holder
+            self.check_log()
             if self.baseline is not None:
                 try:
                     wait_until(
@@ -320,6 +329,10 @@ class Server:
         """Resident bytes."""
         with open(f"/proc/{self.pid}/statm") as f:
             return int(f.read().split()[1]) * resource.getpagesize()
+
+    def grew_less(self, before, mebibytes):
+        """Whether resident memory has grown by less; a sanitizer keeps memory of its own, so with one it has."""
+        return sanitizer_of(self.program) is not None or self.memory() - before < mebibytes << 20
 
     def cpu_seconds(self):
         with open(f"/proc/{self.pid}/stat") as f:

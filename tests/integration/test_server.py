@@ -10,6 +10,7 @@ import signal
 import socket
 import stat
 import subprocess
+import time
 
 import pytest
 
@@ -292,6 +293,19 @@ def test_sigterm_ends_in_order_and_takes_the_sockets_away(make_server):
         assert not os.path.exists(path)
 
 
+@pytest.mark.drover("libvirtd takes whatever is there")
+def test_what_has_taken_the_place_of_a_socket_stays(make_server):
+    server = make_server()
+    os.rename(server.rw, server.rw + ".moved")
+    with open(server.rw, "w") as f:
+        f.write("mine")
+    server.release()
+    server.terminate()
+    assert server.ended() == 0
+    assert open(server.rw).read() == "mine"
+    assert not os.path.exists(server.ro)
+
+
 def test_sigint_ends_in_order_too(make_server):
     server = make_server()
     server.process.send_signal(signal.SIGINT)
@@ -530,21 +544,13 @@ def test_virt_admin_lists_servers(server):
     assert main_server(server)
 
 
-def offered(result):
-    """What virt-admin showed; the test is skipped when the server does not offer it."""
-    if result.code and "not supported" in result.err:
-        pytest.skip(result.err.strip().splitlines()[-1])
-    assert result.code == 0, result
-    return result
-
-
 def numbers(result):
     return {k: int(v) for k, v in result.fields().items() if v.isdigit()}
 
 
 def test_virt_admin_shows_and_sets_workers(server):
     name = main_server(server)
-    shown = numbers(offered(server.virt_admin("srv-threadpool-info", name, ok=None)))
+    shown = numbers(server.virt_admin("srv-threadpool-info", name))
     assert shown["minWorkers"] == 5 and shown["maxWorkers"] == 20 and shown["prioWorkers"] == 5
     server.virt_admin("srv-threadpool-set", name, "--max-workers", "30", "--priority-workers", "6")
     shown = numbers(server.virt_admin("srv-threadpool-info", name))
@@ -555,7 +561,7 @@ def test_virt_admin_shows_and_sets_workers(server):
 
 def test_virt_admin_shows_and_sets_limits_of_clients(server):
     name = main_server(server)
-    shown = numbers(offered(server.virt_admin("srv-clients-info", name, ok=None)))
+    shown = numbers(server.virt_admin("srv-clients-info", name))
     assert shown["nclients_max"] == 5000
     assert shown["nclients"] == 1  # the one that the harness holds
     server.virt_admin("srv-clients-set", name, "--max-clients", "200", "--max-unauth-clients", "10")
@@ -566,7 +572,7 @@ def test_virt_admin_shows_and_sets_limits_of_clients(server):
 def test_virt_admin_lists_shows_and_disconnects_clients(server):
     name = main_server(server)
     c = server.open(path=server.ro)
-    rows = offered(server.virt_admin("client-list", name, ok=None)).rows()
+    rows = server.virt_admin("client-list", name).rows()
     assert len(rows) == 2 and all(r[1] == "unix" for r in rows)
     shown = {r[0]: server.virt_admin("client-info", name, r[0]).fields() for r in rows}
     last = max(shown, key=int)
@@ -576,6 +582,202 @@ def test_virt_admin_lists_shows_and_disconnects_clients(server):
     server.virt_admin("client-disconnect", name, last)
     assert c.closed_by_server(10)
     server.virt_admin("client-info", name, "4711", ok=False)
+
+
+def set_and_show(server, kind, name, **values):
+    """Sets limits ("threadpool" or "clients") and gives what is shown then."""
+    options = [word for k, v in values.items() for word in (f"--{k.replace('_', '-')}", str(v))]
+    server.virt_admin(f"srv-{kind}-set", name, *options)
+    return numbers(server.virt_admin(f"srv-{kind}-info", name))
+
+
+def test_virt_admin_takes_the_number_of_workers_up_and_down(server):
+    name = main_server(server)
+    c = server.open()
+    shown = set_and_show(server, "threadpool", name, min_workers=12, max_workers=40, priority_workers=9)
+    assert (shown["minWorkers"], shown["maxWorkers"], shown["prioWorkers"]) == (12, 40, 9)
+
+    def workers(n):
+        def state():
+            shown = numbers(server.virt_admin("srv-threadpool-info", name))
+            return shown["nWorkers"] == n and shown["freeWorkers"] == n and shown["jobQueueDepth"] == 0
+
+        return state
+
+    wait_until(workers(12), "all workers of the minimum are there")
+    set_and_show(server, "threadpool", name, min_workers=1, max_workers=2, priority_workers=0)
+    wait_until(workers(2), "those that are too many have ended")
+    assert c.define(wire.domain_xml("one")).name == "one"
+    set_and_show(server, "threadpool", name, max_workers=20, priority_workers=5)
+    assert server.open().define(wire.domain_xml("two")).name == "two"
+
+
+def test_workers_that_contradict_each_other_change_nothing(server):
+    name = main_server(server)
+    before = numbers(server.virt_admin("srv-threadpool-info", name))
+    for options in (
+        ("--min-workers", "50"),
+        ("--max-workers", "2"),
+        ("--max-workers", "0"),
+        ("--min-workers", "0", "--max-workers", "0"),
+    ):
+        server.virt_admin("srv-threadpool-set", name, *options, ok=False)
+    assert numbers(server.virt_admin("srv-threadpool-info", name)) == before
+
+
+@pytest.mark.drover("its calls are held up by a wrapper of the driver")
+def test_more_workers_serve_what_is_queued_and_fewer_finish_what_they_do(make_server):
+    server = make_server(
+        {
+            "driver_wrap": ["delay ms=600000 procedure=domain.suspend"],
+            "min_workers": 1,
+            "max_workers": 1,
+            "prio_workers": 2,
+        }
+    )
+    name = main_server(server)
+    c = server.open()
+    domains = [c.define(wire.domain_xml(f"vm{i}")) for i in range(3)]
+    for d in domains:
+        c.on_domain(wire.DOMAIN_CREATE, d)
+    calls = [(server.open(), d) for d in domains]
+    serials = [one.request(wire.DOMAIN_SUSPEND, d.encode()) for one, d in calls]
+
+    def workers(n, free, queued):
+        def state():
+            shown = numbers(server.virt_admin("srv-threadpool-info", name))
+            return (shown["nWorkers"], shown["freeWorkers"], shown["jobQueueDepth"]) == (n, free, queued)
+
+        return state
+
+    wait_until(workers(1, 0, 2), "one suspend runs and two are queued")
+    set_and_show(server, "threadpool", name, max_workers=3)
+    wait_until(workers(3, 0, 0), "all three run")
+    set_and_show(server, "threadpool", name, max_workers=1)
+    assert workers(3, 0, 0)()  # what runs is not taken away from anybody
+    for (one, d), serial in zip(calls, serials):
+        c.on_domain(wire.DOMAIN_DESTROY, d)
+        assert one.reply(serial).status != wire.OK
+    wait_until(workers(1, 1, 0), "one worker is left")
+
+
+def test_limits_of_clients_go_up_and_down_with_clients_connected(server):
+    name = main_server(server)
+    clients = [server.open() for _ in range(3)]  # and the one that the harness holds
+    shown = set_and_show(server, "clients", name, max_clients=2, max_unauth_clients=1)
+    assert (shown["nclients_max"], shown["nclients"]) == (2, 4)
+    late = server.connect()
+    serial = late.request(wire.AUTH_LIST)
+    assert all(c.version() > 0 for c in clients)
+    with pytest.raises(wire.Timeout):
+        late.reply(serial, timeout=0.5)
+    set_and_show(server, "clients", name, max_clients=10)
+    assert late.reply(serial).status == wire.OK
+    assert all(c.version() > 0 for c in clients)
+
+
+def test_limits_of_clients_that_contradict_each_other_change_nothing(server):
+    name = main_server(server)
+    before = numbers(server.virt_admin("srv-clients-info", name))
+    for options in (("--max-clients", "5"), ("--max-clients", "0"), ("--max-unauth-clients", "5001")):
+        server.virt_admin("srv-clients-set", name, *options, ok=False)
+    assert numbers(server.virt_admin("srv-clients-info", name)) == before
+
+
+def test_the_administration_is_a_server_too(server):
+    shown = numbers(server.virt_admin("srv-threadpool-info", "admin"))
+    assert (shown["minWorkers"], shown["maxWorkers"], shown["prioWorkers"]) == (5, 20, 0)
+    assert set_and_show(server, "threadpool", "admin", max_workers=7)["maxWorkers"] == 7
+    shown = numbers(server.virt_admin("srv-clients-info", "admin"))
+    assert (shown["nclients_max"], shown["nclients"], shown["nclients_unauth_max"]) == (5000, 1, 0)
+    assert set_and_show(server, "clients", "admin", max_clients=50)["nclients_max"] == 50
+    assert len(server.virt_admin("client-list", "admin").rows()) == 1
+
+
+def test_a_client_that_asks_for_it_is_shown_as_read_only(server):
+    name = main_server(server)
+    server.open(flags=1)
+    rows = server.virt_admin("client-list", name).rows()
+    shown = [server.virt_admin("client-info", name, r[0]).fields() for r in rows]
+    assert sorted(one["readonly"] for one in shown) == ["no", "yes"]
+    user, group = pwd.getpwuid(os.getuid()).pw_name, grp.getgrgid(os.getgid()).gr_name
+    assert all((one["unix_user_name"], one["unix_group_name"]) == (user, group) for one in shown)
+
+
+def test_the_log_is_turned_elsewhere(server):
+    path = os.path.join(server.directory, "other-log")
+    server.virt_admin("daemon-log-outputs", "--outputs", f"3:stderr 1:file:{path}")
+    assert path in server.virt_admin("daemon-log-outputs").out
+    assert os.path.exists(path)
+    server.virt_admin("daemon-log-outputs", "--outputs", "9:stderr", ok=False)
+    assert path in server.virt_admin("daemon-log-outputs").out
+    server.virt_admin("daemon-log-outputs", "--outputs", "3:stderr")
+    assert path not in server.descriptor_names()
+
+
+def test_tls_files_need_a_socket_for_tls(server):
+    result = server.virt_admin("srv-update-tls", main_server(server), ok=False)
+    assert "internal error" in result.err
+
+
+def admin_handle(server, number=4711, of=None):
+    return string(of or main_server(server)) + wire.u64(number) + wire.u64(0) + u32(0)
+
+
+def test_errors_of_administration_have_their_codes(server):
+    c = server.connect(server.admin)
+    c.call(1, u32(0), prog=wire.ADMIN)
+    name = string(main_server(server))
+
+    def code(proc, body):
+        return c.error_of(proc, body, prog=wire.ADMIN).code
+
+    def param(field, value, kind=2):
+        return u32(1) + string(field) + u32(kind) + u32(value)
+
+    for proc in (5, 6, 12, 18):
+        assert code(proc, string("nonesuch") + u32(0)) == 95
+    for proc in (9, 10, 11):
+        body = name + wire.u64(4711) if proc == 9 else admin_handle(server)
+        assert code(proc, body + u32(0)) == 96
+    assert code(11, admin_handle(server, of="nonesuch") + u32(0)) == 95
+    assert code(4, u32(1) + u32(1)) == 8
+    assert code(8, name + u32(1) + u32(1)) == 8
+    for proc, args in ((6, b""), (7, u32(0)), (12, b""), (13, u32(0)), (18, b"")):
+        assert code(proc, name + args + u32(1)) == 8
+    assert code(19, u32(5) + u32(1)) == 8
+    for field in ("nWorkers", "freeWorkers", "jobQueueDepth", "nonesuch"):
+        assert code(7, name + param(field, 3) + u32(0)) == 74
+    for field in ("nclients", "nclients_unauth", "nonesuch"):
+        assert code(13, name + param(field, 3) + u32(0)) == 74
+    assert code(7, name + param("maxWorkers", 30, kind=1) + u32(0)) == 8
+    assert code(7, name + param("minWorkers", 21) + u32(0)) == 8
+    assert code(13, name + param("nclients_max", 3) + u32(0)) == 8
+    assert code(18, name + u32(0)) == 1
+
+
+def test_it_ends_after_the_time_without_clients_that_was_set(make_server):
+    server = make_server()
+    c = server.open()
+    server.virt_admin("daemon-timeout", "--timeout", "1")
+    begin = time.monotonic()
+    while time.monotonic() < begin + 2.5:
+        assert c.version() > 0  # it stays as long as there is one
+    server.release()
+    left = time.monotonic()
+    assert server.ended() == 0
+    assert time.monotonic() - left > 0.9
+    assert not os.path.exists(server.rw)
+
+
+def test_a_time_of_zero_lets_it_stay(make_server):
+    server = make_server()
+    server.virt_admin("daemon-timeout", "--timeout", "1")
+    server.virt_admin("daemon-timeout", "--timeout", "0")
+    server.release()
+    with pytest.raises(subprocess.TimeoutExpired):
+        server.process.wait(2.5)
+    assert server.open().version() > 0
 
 
 def test_virt_admin_shows_and_sets_the_log(server):

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The table of a service's clients: who is connected, oldest first.
+ * A client comes in when its I/O thread adopts it and goes out when it leaves, so that every entry is
+ * a client with a session and a reference; both cost the same however many there are. Any thread may look
+ * something up; nothing here is on the way of a call. Takes LOCK_CLIENTS and no other lock inside it. */
+#include "rpc/client-private.h"
+
+void clients_add(Client *client)
+{
+    Service *service = client->service;
+
+    LOCK_SCOPE(&service->clients_lock);
+    client->peer_prev = service->clients_last;
+    client->peer_next = NULL;
+    if (service->clients_last)
+        service->clients_last->peer_next = client;
+    else
+        service->clients_first = client;
+    service->clients_last = client;
+    service->n_connected++;
+}
+
+void clients_remove(Client *client)
+{
+    Service *service = client->service;
+
+    LOCK_SCOPE(&service->clients_lock);
+    if (client->peer_prev)
+        client->peer_prev->peer_next = client->peer_next;
+    else
+        service->clients_first = client->peer_next;
+    if (client->peer_next)
+        client->peer_next->peer_prev = client->peer_prev;
+    else
+        service->clients_last = client->peer_prev;
+    service->n_connected--;
+}
+
+unsigned service_n_connected(Service *service)
+{
+    LOCK_SCOPE(&service->clients_lock);
+    return service->n_connected;
+}
+
+unsigned service_list_clients(Service *service, ClientIdentity *identities, unsigned room)
+{
+    unsigned n = 0;
+
+    LOCK_SCOPE(&service->clients_lock);
+    for (const Client *client = service->clients_first; client && n < room; client = client->peer_next)
+        identities[n++] = client->identity;
+    return n;
+}
+
+Client *service_find_client(Service *service, uint64_t id)
+{
+    LOCK_SCOPE(&service->clients_lock);
+    for (Client *client = service->clients_first; client; client = client->peer_next)
+        if (client->identity.id == id)
+            return client_ref(client);
+    return NULL;
+}

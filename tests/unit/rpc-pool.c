@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The workers: whose call is next, who may take it, how many threads there are. */
+#include "rpc-fixture.h"
+
+static FixtureSettings with_workers(unsigned min, unsigned max, unsigned prio)
+{
+    FixtureSettings settings = fixture_default;
+
+    settings.threads.min_workers = min;
+    settings.threads.max_workers = max;
+    settings.threads.prio_workers = prio;
+    settings.limits.max_client_requests = 16;
+    return settings;
+}
+
+/* Until the I/O thread has taken everything that was sent before. */
+static void sync_with(Fixture *f, int fd)
+{
+    fixture_call(f, fd, DO_ECHO, 12345);
+    fixture_expect_empty(f, fd, FRAME_REPLY, 12345, FRAME_OK);
+}
+
+/* `n` slow calls that stand at the gate. */
+static int occupy(Fixture *f, unsigned n)
+{
+    int fd = fixture_dial(f);
+
+    for (uint32_t serial = 1; serial <= n; serial++)
+        fixture_call(f, fd, DO_SLOW, 1000 + serial);
+    WAIT_UNTIL(f, LOCKED(f, f->running) == n);
+    return fd;
+}
+
+static Served served(Fixture *f, unsigned i)
+{
+    g_assert_cmpuint(i, <, f->served->len);
+    return g_array_index(f->served, Served, i);
+}
+
+static void clients_take_turns(Fixture *f, gconstpointer data)
+{
+    int busy = occupy(f, 1), loud = fixture_dial(f), quiet;
+
+    for (uint32_t serial = 1; serial <= 6; serial++)
+        fixture_call(f, loud, DO_NOTE, serial);
+    sync_with(f, loud);
+    quiet = fixture_dial(f);
+    for (uint32_t serial = 21; serial <= 22; serial++)
+        fixture_call(f, quiet, DO_NOTE, serial);
+    sync_with(f, quiet);
+    fixture_open_gate(f);
+    fixture_expect_answers(f, loud, 6);
+    fixture_expect_answers(f, quiet, 2);
+    g_assert_cmpuint(served(f, 1).serial, ==, 1);
+    g_assert_cmpuint(served(f, 2).serial, ==, 21);
+    g_assert_cmpuint(served(f, 3).serial, ==, 2);
+    g_assert_cmpuint(served(f, 4).serial, ==, 22);
+    g_assert_cmpuint(served(f, 5).serial, ==, 3);
+    close(busy);
+    close(loud);
+    close(quiet);
+}
+
+static void high_calls_go_before_ordinary_ones_but_not_for_ever(Fixture *f, gconstpointer data)
+{
+    int busy = occupy(f, 1), fd = fixture_dial(f);
+    unsigned high = 0;
+
+    for (uint32_t serial = 1; serial <= 8; serial++)
+        fixture_call(f, fd, DO_NOTE, serial);
+    for (uint32_t serial = 21; serial <= 28; serial++)
+        fixture_call(f, fd, DO_HIGH, serial);
+    sync_with(f, fd);
+    fixture_open_gate(f);
+    fixture_expect_answers(f, fd, 16);
+    for (unsigned i = 1; i <= 8; i++)
+        high += served(f, i).serial > 20;
+    g_assert_cmpuint(high, >=, 5);
+    g_assert_cmpuint(high, <, 8);
+    close(busy);
+    close(fd);
+}
+
+static void a_resumed_call_goes_before_all_others(Fixture *f, gconstpointer data)
+{
+    int fd = fixture_dial(f), busy;
+
+    fixture_call(f, fd, DO_PARK, 50);
+    WAIT_UNTIL(f, LOCKED(f, f->n_parked) == 1);
+    busy = occupy(f, 1);
+    for (uint32_t serial = 1; serial <= 4; serial++)
+        fixture_call(f, fd, DO_NOTE, serial);
+    sync_with(f, fd);
+    g_assert_true(fixture_resume(f, 50));
+    fixture_open_gate(f);
+    fixture_expect_answers(f, fd, 5);
+    g_assert_cmpuint(served(f, 0).serial, ==, 50);
+    g_assert_cmpuint(served(f, 2).serial, ==, 50);    /* again, right after the one at the gate */
+    close(busy);
+    close(fd);
+}
+
+static void high_calls_get_through_when_all_ordinary_workers_are_busy(Fixture *f, gconstpointer data)
+{
+    int busy = occupy(f, 4), fd = fixture_dial(f);
+
+    for (uint32_t serial = 1; serial <= 10; serial++) {
+        fixture_call(f, fd, DO_HIGH, serial);
+        fixture_expect_empty(f, fd, FRAME_REPLY, serial, FRAME_OK);
+    }
+    close(busy);
+    close(fd);
+}
+
+static void a_resumed_high_call_gets_through_behind_a_resumed_ordinary_one(Fixture *f, gconstpointer data)
+{
+    int fd = fixture_dial(f), busy;
+
+    fixture_call(f, fd, DO_PARK, 1);
+    fixture_call(f, fd, DO_PARK_HIGH, 2);
+    WAIT_UNTIL(f, LOCKED(f, f->n_parked) == 2);
+    busy = occupy(f, 4);
+    g_assert_true(fixture_resume(f, 1));
+    g_assert_true(fixture_resume(f, 2));
+    fixture_expect_empty(f, fd, FRAME_REPLY, 2, FRAME_OK);
+    fixture_open_gate(f);
+    fixture_expect_empty(f, fd, FRAME_REPLY, 1, FRAME_OK);
+    close(busy);
+    close(fd);
+}
+
+static void an_ordinary_call_is_not_for_priority_workers(Fixture *f, gconstpointer data)
+{
+    int busy = occupy(f, 4), fd = fixture_dial(f);
+
+    fixture_call(f, fd, DO_NOTE, 1);
+    sync_with(f, fd);
+    fixture_call(f, fd, DO_HIGH, 2);    /* the one priority worker has looked by then */
+    fixture_expect_empty(f, fd, FRAME_REPLY, 2, FRAME_OK);
+    g_assert_cmpuint(LOCKED(f, f->served->len), ==, 5);
+    fixture_open_gate(f);
+    fixture_expect_empty(f, fd, FRAME_REPLY, 1, FRAME_OK);
+    close(busy);
+    close(fd);
+}
+
+static void threads_are_started_when_they_are_needed_and_no_more_than_allowed(Fixture *f, gconstpointer data)
+{
+    int fd = fixture_dial(f);
+
+    for (uint32_t serial = 1; serial <= 10; serial++)
+        fixture_call(f, fd, DO_SLOW, serial);
+    WAIT_UNTIL(f, LOCKED(f, f->running) == 3);
+    sync_with(f, fd);
+    g_assert_cmpuint(LOCKED(f, f->running), ==, 3);
+    fixture_open_gate(f);
+    fixture_expect_answers(f, fd, 10);
+    g_assert_cmpuint(f->most, ==, 3);
+    close(fd);
+}
+
+static void few_bulk_calls_run_at_once_and_ordinary_ones_beside_them(Fixture *f, gconstpointer data)
+{
+    unsigned most = MAX(1, g_get_num_processors() - 1);
+    int fd = fixture_dial(f);
+
+    if (most > 3) {
+        g_test_skip("too many processors to have more bulk calls than may run");
+        close(fd);
+        return;
+    }
+    for (uint32_t serial = 1; serial <= 6; serial++)
+        fixture_call_with(f, fd, DO_BULK, serial, 100);
+    WAIT_UNTIL(f, LOCKED(f, f->running) == most);
+    for (uint32_t serial = 11; serial <= 15; serial++) {
+        fixture_call(f, fd, DO_NOTE, serial);
+        fixture_expect_empty(f, fd, FRAME_REPLY, serial, FRAME_OK);
+    }
+    fixture_open_gate(f);
+    fixture_expect_answers(f, fd, 6);
+    g_assert_cmpuint(f->most, ==, most);
+    close(fd);
+}
+
+static void bulk_calls_wait_for_a_client_to_read_its_answers(Fixture *f, gconstpointer data)
+{
+    int fd = fixture_dial_accepted(f), other;
+    Client *client = f->newest;
+
+    fixture_open_gate(f);
+    for (uint32_t serial = 1; serial <= 5; serial++)
+        fixture_call_with(f, fd, DO_BULK, serial, 1000000);
+    WAIT_UNTIL(f, outbox_size(client) > 0);
+    other = fixture_dial(f);
+    for (uint32_t serial = 1; serial <= 5; serial++)
+        fixture_call_with(f, other, DO_BULK, serial, 10);
+    fixture_expect_answers(f, other, 5);
+    g_assert_cmpuint(outbox_size(client), <=, 1000128);
+    fixture_expect_answers(f, fd, 5);
+    close(fd);
+    close(other);
+}
+
+static void bulk_calls_of_a_client_that_did_not_read_end_with_it(Fixture *f, gconstpointer data)
+{
+    int fd = fixture_dial_accepted(f);
+
+    fixture_open_gate(f);
+    for (uint32_t serial = 1; serial <= 5; serial++)
+        fixture_call_with(f, fd, DO_BULK, serial, 1000000);
+    WAIT_UNTIL(f, outbox_size(f->newest) > 0);
+    close(fd);
+    WAIT_UNTIL(f, LOCKED(f, f->clients_freed) == 1);
+    g_assert_cmpuint(f->served->len, <, 5);
+}
+
+static void calls_of_a_client_that_has_left_are_not_begun(Fixture *f, gconstpointer data)
+{
+    int busy = occupy(f, 4), fd = fixture_dial(f);
+
+    for (uint32_t serial = 1; serial <= 5; serial++)
+        fixture_call(f, fd, DO_NOTE, serial);
+    sync_with(f, fd);
+    close(fd);
+    WAIT_UNTIL(f, LOCKED(f, f->clients_left) == 1);
+    fixture_open_gate(f);
+    fixture_expect_answers(f, busy, 4);
+    WAIT_UNTIL(f, LOCKED(f, f->clients_freed) == 1);
+    g_assert_cmpuint(f->served->len, ==, 4);
+    close(busy);
+}
+
+/* --- everything at once -------------------------------------------------------------------------- */
+
+typedef struct Mill {
+    Fixture *fixture;
+    uint32_t seed;
+} Mill;
+
+/* A client that calls this and that, reads some of the answers and leaves, over and over. */
+static void *grind(void *data)
+{
+    static const uint32_t procs[] = {
+        DO_ECHO, DO_NOTE, DO_HIGH, DO_PARK, DO_BEGIN, DO_PARK_HIGH, DO_BULK, DO_TAP, DO_SUBSCRIBE, DO_BIG, DO_DOWNLOAD,
+    };
+    Mill *mill = data;
+    GRand *dice = g_rand_new_with_seed(mill->seed);
+
+    for (int round = 0; round < 40; round++) {
+        int fd = fixture_dial(mill->fixture);
+        int calls = g_rand_int_range(dice, 1, 30);
+        char space[4096];
+
+        for (int i = 0; i < calls; i++)
+            fixture_call_with(mill->fixture, fd, procs[g_rand_int_range(dice, 0, G_N_ELEMENTS(procs))], (uint32_t)i,
+                              (uint32_t)g_rand_int_range(dice, 0, 4));
+        for (int reads = g_rand_int_range(dice, 0, 3); reads > 0; reads--)
+            if (read(fd, space, sizeof space) <= 0)
+                break;
+        close(fd);
+    }
+    g_rand_free(dice);
+    return NULL;
+}
+
+static void *stir(void *data)
+{
+    Fixture *f = data;
+
+    for (uint32_t i = 0; i < 300; i++) {
+        fixture_resume(f, 0);
+        fixture_pour(f, 1);
+        fixture_announce(f, i, 100);
+    }
+    return NULL;
+}
+
+static void nothing_is_lost_or_left_whatever_clients_do(Fixture *f, gconstpointer data)
+{
+    Mill mills[4];
+    GThread *threads[5];
+
+    fixture_open_gate(f);
+    for (uint32_t i = 0; i < 4; i++) {
+        mills[i] = (Mill){ f, i };
+        threads[i] = g_thread_new("mill", grind, &mills[i]);
+    }
+    threads[4] = g_thread_new("stir", stir, f);
+    for (int i = 0; i < 5; i++)
+        g_thread_join(threads[i]);
+    WAIT_UNTIL(f, service_n_clients(f->service) == 0);
+    g_assert_cmpuint(f->clients_freed, ==, 160);
+    g_assert_cmpuint(f->parked->len, ==, 0);
+    g_assert_true(rpc_drain(f->rpc, clock_now()));
+}
+
+static void the_engine_may_end_in_the_midst_of_everything(Fixture *f, gconstpointer data)
+{
+    int fds[8];
+
+    fixture_open_gate(f);
+    for (uint32_t i = 0; i < G_N_ELEMENTS(fds); i++) {
+        fds[i] = fixture_dial(f);
+        for (uint32_t serial = 1; serial <= 30; serial++) {
+            static const uint32_t procs[] = { DO_NOTE, DO_PARK, DO_BEGIN, DO_BULK, DO_TAP, DO_HIGH };
+
+            fixture_call_with(f, fds[i], procs[serial % G_N_ELEMENTS(procs)], serial, serial % 3);
+        }
+    }
+    fixture_stop(f);
+    for (unsigned i = 0; i < G_N_ELEMENTS(fds); i++)
+        close(fds[i]);
+}
+
+int main(int argc, char **argv)
+{
+    FixtureSettings one = with_workers(1, 1, 0), none = with_workers(0, 3, 0), four = with_workers(2, 4, 1);
+
+    g_test_init(&argc, &argv, NULL);
+#define ADD(settings, claim) FIXTURE_ADD("/rpc/pool/", &settings, claim)
+    ADD(one, clients_take_turns);
+    ADD(one, high_calls_go_before_ordinary_ones_but_not_for_ever);
+    ADD(one, a_resumed_call_goes_before_all_others);
+    ADD(four, high_calls_get_through_when_all_ordinary_workers_are_busy);
+    ADD(four, a_resumed_high_call_gets_through_behind_a_resumed_ordinary_one);
+    ADD(four, an_ordinary_call_is_not_for_priority_workers);
+    ADD(none, threads_are_started_when_they_are_needed_and_no_more_than_allowed);
+    ADD(four, few_bulk_calls_run_at_once_and_ordinary_ones_beside_them);
+    ADD(four, bulk_calls_wait_for_a_client_to_read_its_answers);
+    ADD(four, bulk_calls_of_a_client_that_did_not_read_end_with_it);
+    ADD(four, calls_of_a_client_that_has_left_are_not_begun);
+    ADD(four, nothing_is_lost_or_left_whatever_clients_do);
+    ADD(four, the_engine_may_end_in_the_midst_of_everything);
+    return g_test_run();
+}
