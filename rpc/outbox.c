@@ -220,7 +220,7 @@ static void send_locked(Client *client, XdrOut *out, size_t from, OutKind kind, 
             watch_reader(client);
         return;
     }
-    queue_item(client, item_new(out, from, (size_t)sent, kind, fds + fd_done, n_fds - fd_done));
+    queue_item(client, item_new(out, from, (size_t)sent, kind, n_fds ? fds + fd_done : NULL, n_fds - fd_done));
     if (kind == OUT_EVENT && too_many_events(client)) {
         *flooded = client->deaf = true;
         forget_all(client);
