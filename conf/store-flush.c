@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* One flush of a directory for many changes, and the files that take the documents before that.
+/* One flush of a directory for many changes that are not journaled, and the files that take the documents of all changes.
  * Any thread that may wait for a disk. One of the waiting threads leads: it flushes for all whose changes were made
  * before it began, the others wait for it, and of those that came meanwhile one leads the next.
  * Takes LOCK_STORE, and never holds it while the disk works. */
@@ -129,7 +129,7 @@ bool store_spare_name(Store *store, Spare *spare)
 {
     LOCK_SCOPE(&store->lock);
 
-    if (store->idle->len == STORE_SPARES)
+    if (store->idle->len + store->cooling->len >= STORE_SPARES)
         return false;
     name_spare(spare, store->next_spare++);
     return true;
@@ -154,7 +154,7 @@ static int write_all(int fd, struct iovec *part, int n)
     return 0;
 }
 
-int store_spare_write(Spare *spare, const char *head, const void *data, size_t size)
+int store_spare_write(Spare *spare, const char *head, const void *data, size_t size, bool flush)
 {
     struct iovec parts[] = { { (void *)head, strlen(head) }, { (void *)data, size } };
     off_t total = (off_t)(strlen(head) + size);
@@ -164,7 +164,7 @@ int store_spare_write(Spare *spare, const char *head, const void *data, size_t s
     /* fdatasync brings the size along, and all that is needed to find the data. */
     if (rc == 0)
         rc = ftruncate(spare->fd, total);
-    if (rc == 0)
+    if (rc == 0 && flush)
         rc = fdatasync(spare->fd);
     errnum = errno;
     if (close(spare->fd) < 0 && rc == 0) {
@@ -176,20 +176,29 @@ int store_spare_write(Spare *spare, const char *head, const void *data, size_t s
     return rc;
 }
 
-static bool keep_number(Store *store, uint64_t number)
+static bool keep_number(Store *store, GArray *where, uint64_t number)
 {
     LOCK_SCOPE(&store->lock);
 
-    if (store->idle->len == STORE_SPARES)
+    if (store->idle->len + store->cooling->len >= STORE_SPARES)
         return false;
-    g_array_append_val(store->idle, number);
+    g_array_append_val(where, number);
     return true;
 }
 
-void store_spare_keep(Store *store, Spare *spare)
+void store_spare_keep(Store *store, Spare *spare, bool flushed)
 {
-    if (!keep_number(store, spare->number))
+    if (!keep_number(store, flushed ? store->idle : store->cooling, spare->number))
         store_spare_drop(store, spare);
+}
+
+void store_spares_cool_locked(Store *store, unsigned n)
+{
+    lock_assert_held(&store->lock);
+    if (n == 0)
+        return;
+    g_array_append_vals(store->idle, store->cooling->data, n);
+    g_array_remove_range(store->cooling, 0, n);
 }
 
 void store_spare_drop(Store *store, Spare *spare)
@@ -201,6 +210,6 @@ void store_spare_drop(Store *store, Spare *spare)
     spare->fd = -1;
     /* On a disk that became read-only it stays, to be used when that is over. */
     if (unlinkat(store->documents.fd, spare->name, 0) < 0 && errno == EROFS)
-        keep_number(store, spare->number);
+        keep_number(store, store->idle, spare->number);
     errno = errnum;
 }

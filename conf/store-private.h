@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What conf/store*.c share. In the store's directory:
+/* What conf/store*.c share; the journal's part is in conf/store-journal.h. In the store's directory:
  *   NAME.xml         a document; autostart/NAME.xml -> ../NAME.xml when it is to be started
  *   .spare-N         written aside before it becomes a document, or a former one to be written over; never loaded
  *   .rename-N        a rename that is decided: old name, new name; its document is in .spare-N
+ *   .journal-0, -1   changes that may not be on the disk elsewhere: conf/store-journal.h
  *   .lock            flock()ed as long as the store is open */
 #pragma once
 
 #include <stdint.h>
 
 #include "base/lock.h"
+#include "conf/store-journal.h"
 #include "conf/store.h"
 
 #define STORE_SUFFIX ".xml"
@@ -51,7 +53,9 @@ struct Store {
     Lock lock;
     /* under lock: LOCK_STORE */
     uint64_t next_spare;
-    GArray *idle;    /* uint64_t: numbers of the spares that may be written over */
+    GArray *idle;       /* uint64_t: numbers of the spares that may be written over */
+    GArray *cooling;    /* and of those that may be after a checkpoint */
+    Journal journal;
 };
 
 /* Returns when all changes made in the folder before the call are on the disk; shares flushes with other callers.
@@ -69,11 +73,13 @@ typedef struct Spare {
 int store_spare_take(Store *store, Spare *spare);
 /* A name for a file that is to become a spare; false when there are enough. */
 bool store_spare_name(Store *store, Spare *spare);
-/* Makes `head` and `data` the whole content, on the disk. -1 and errno. */
-int store_spare_write(Spare *spare, const char *head, const void *data, size_t size);
-/* What is under the spare's name may be written over. Only after a flush of the directory: until then the name
- * of a document may still lead to it after a power cut. */
-void store_spare_keep(Store *store, Spare *spare);
+/* Makes `head` and `data` the whole content, when `flush` on the disk, and closes it. -1 and errno. */
+int store_spare_write(Spare *spare, const char *head, const void *data, size_t size, bool flush);
+/* What is under the spare's name may be written over: now, when the directory was flushed since a document had it,
+ * otherwise after the next checkpoint. Until then a power cut may give the document's name back to it. */
+void store_spare_keep(Store *store, Spare *spare, bool flushed);
+/* The first `n` that were kept for a checkpoint have had it. */
+void store_spares_cool_locked(Store *store, unsigned n);
 /* Removes it. */
 void store_spare_drop(Store *store, Spare *spare);
 
@@ -83,6 +89,9 @@ int store_recover(Store *store, Error *error);
 /* store_rename's decided part: the document in `spare` becomes NEW.xml, OLD.xml and its link go. Can be done again
  * after a crash. -1 and errno: nothing has changed. */
 int store_rename_finish(Store *store, const char *spare, const char *old_file, const char *new_file);
+
+/* What stands before this document in its file. */
+const char *store_head_of(const char *document, size_t size);
 
 /* A descriptor of its own for reading the directory from the start; -1 and errno. */
 int store_reopen(const StoreFolder *folder);

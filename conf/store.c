@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The changes of a store: save, remove, rename, autostart.
  * Any thread that may wait for a disk, with no lock held; changes of one name come one after another.
- * A document is written aside and flushed, then takes the place of the old one in one step, then the directory is
- * flushed together with others' changes. A step that fails is taken back; only when the last flush fails nobody
- * knows what a power cut would leave, and the error says so.
- * Takes LOCK_STORE, never across a system call that may wait. */
+ * A document is written aside. Then the change is recorded in the journal (conf/store-journal.c), and only then made in
+ * the directory, where the next checkpoint flushes it. Without a journal (no room for one, a huge document) the
+ * document is flushed first, and the directory after the change, together with others' changes.
+ * A step that fails is taken back; only when the last flush fails nobody knows what a power cut would leave, and the
+ * error says so. Takes LOCK_STORE, never across a system call that may wait. */
 #include "conf/store.h"
 
 #include <errno.h>
@@ -84,34 +85,44 @@ Store *store_open(const char *directory, Error *error)
 
     lock_assert_none();
     lock_init(&store->lock, LOCK_STORE);
+    store_journal_init(&store->journal);
     store->lock_fd = store->documents.fd = store->links.fd = -1;
     store->documents.path = g_strdup(directory);
     store->links.path = g_build_filename(directory, STORE_LINKS, NULL);
     store->can_exchange = true;
     store->idle = g_array_new(FALSE, FALSE, sizeof(uint64_t));
+    store->cooling = g_array_new(FALSE, FALSE, sizeof(uint64_t));
     if (make_parents(directory, error) < 0 || open_folder(directory, &store->documents.fd, error) < 0
         || lock_directory(store, error) < 0 || open_folder(store->links.path, &store->links.fd, error) < 0
-        || store_recover(store, error) < 0) {
+        || store_recover(store, error) < 0 || store_replay(store, error) < 0) {
         store_close(store);
         return NULL;
     }
     return store;
 }
 
-void store_close(Store *store)
+static void drop_spares(Store *store, GArray *numbers)
 {
-    if (!store)
-        return;
-    for (guint i = 0; i < store->idle->len; i++) {
-        Spare spare = { .number = g_array_index(store->idle, uint64_t, i), .fd = -1 };
+    for (guint i = 0; i < numbers->len; i++) {
+        Spare spare = { .number = g_array_index(numbers, uint64_t, i), .fd = -1 };
 
         snprintf(spare.name, sizeof spare.name, STORE_SPARE "%" G_GUINT64_FORMAT, spare.number);
         store_spare_drop(store, &spare);
     }
+}
+
+void store_close(Store *store)
+{
+    if (!store)
+        return;
+    store_journal_close(store);
+    drop_spares(store, store->idle);
+    drop_spares(store, store->cooling);
     auto_close(&store->links.fd);
     auto_close(&store->documents.fd);
     auto_close(&store->lock_fd);
     g_array_unref(store->idle);
+    g_array_unref(store->cooling);
     g_free(store->links.path);
     g_free(store->documents.path);
     lock_deinit(&store->lock);
@@ -145,17 +156,27 @@ static int file_of(const char *name, char file[256], Error *error)
     return 0;
 }
 
-/* An open spare with the document on the disk. */
-static int write_aside(Store *store, Spare *spare, const char *file, const char *document, size_t size, Error *error)
+static int check_size(const char *file, size_t size, Error *error)
 {
-    bool declared = size >= 5 && memcmp(document, "<?xml", 5) == 0;
-
     if (size > STORE_DOCUMENT_MAX - sizeof STORE_HEAD)
         return error_set(error, VIR_FROM_NONE, VIR_ERR_XML_ERROR,
                          _("The document for '%s' has %zu bytes, more than can be stored"), file, size);
-    if (store_spare_take(store, spare) == 0 && store_spare_write(spare, declared ? "" : STORE_HEAD, document, size) == 0)
+    return 0;
+}
+
+const char *store_head_of(const char *document, size_t size)
+{
+    return size >= 5 && memcmp(document, "<?xml", 5) == 0 ? "" : STORE_HEAD;
+}
+
+/* A spare with the document; on the disk unless the journal will have it. */
+static int write_aside(Store *store, Spare *spare, const StoreChange *change, Error *error)
+{
+    if (store_spare_take(store, spare) == 0
+        && store_spare_write(spare, store_head_of(change->document, change->size), change->document, change->size,
+                             !change->journaled) == 0)
         return 0;
-    fail(error, store, file, N_("The file '%s' cannot be written"));
+    fail(error, store, change->file, N_("The file '%s' cannot be written"));
     store_spare_drop(store, spare);
     return -1;
 }
@@ -181,25 +202,38 @@ static int publish(Store *store, const Spare *spare, const char *file, bool *lef
     return renameat(fd, spare->name, fd, file);
 }
 
-int store_save(Store *store, const char *name, const char *document, size_t size, Error *error)
+static int save(Store *store, StoreChange *change, Error *error)
 {
-    char file[256];
     Spare spare;
     bool left;
 
-    lock_assert_none();
-    if (file_of(name, file, error) < 0 || write_aside(store, &spare, file, document, size, error) < 0)
+    if (write_aside(store, &spare, change, error) < 0)
         return -1;
-    if (publish(store, &spare, file, &left) < 0) {
-        fail(error, store, file, N_("The file '%s' cannot be replaced"));
+    if (store_change_record(store, change, error) < 0) {
         store_spare_drop(store, &spare);
         return -1;
     }
-    if (store_flush(store, &store->documents, error) < 0)
+    if (publish(store, &spare, change->file, &left) < 0) {
+        fail(error, store, change->file, N_("The file '%s' cannot be replaced"));
+        store_spare_drop(store, &spare);
+        return -1;
+    }
+    if (!change->journaled && store_flush(store, &store->documents, error) < 0)
         return -1;
     if (left)
-        store_spare_keep(store, &spare);
+        store_spare_keep(store, &spare, !change->journaled);
     return 0;
+}
+
+int store_save(Store *store, const char *name, const char *document, size_t size, Error *error)
+{
+    char file[256];
+    StoreChange change = { .op = JOURNAL_SAVE, .file = file, .document = document, .size = size };
+
+    if (file_of(name, file, error) < 0 || check_size(file, size, error) < 0
+        || store_change_begin(store, &change, error) < 0)
+        return -1;
+    return store_change_end(store, &change, save(store, &change, error));
 }
 
 /* --- autostart ------------------------------------------------------------------------------ */
@@ -214,21 +248,28 @@ static int set_link(Store *store, const char *file, bool autostart)
     return symlinkat(target, store->links.fd, file) == 0 ? 1 : errno == EEXIST ? 0 : -1;
 }
 
-int store_set_autostart(Store *store, const char *name, bool autostart, Error *error)
+static int change_link(Store *store, StoreChange *change, bool autostart, Error *error)
 {
-    char file[256];
-
-    lock_assert_none();
-    if (file_of(name, file, error) < 0)
+    if (store_change_record(store, change, error) < 0)
         return -1;
-    if (set_link(store, file, autostart) < 0) {
-        g_autofree char *path = g_build_filename(STORE_LINKS, file, NULL);
+    if (set_link(store, change->file, autostart) < 0) {
+        g_autofree char *path = g_build_filename(STORE_LINKS, change->file, NULL);
 
         return fail(error, store, path,
                     autostart ? N_("The link '%s' cannot be made") : N_("The link '%s' cannot be removed"));
     }
     /* Also when it was so before: that change's own flush may have failed. */
-    return store_flush(store, &store->links, error);
+    return change->journaled ? 0 : store_flush(store, &store->links, error);
+}
+
+int store_set_autostart(Store *store, const char *name, bool autostart, Error *error)
+{
+    char file[256];
+    StoreChange change = { .op = autostart ? JOURNAL_LINK : JOURNAL_UNLINK, .file = file };
+
+    if (file_of(name, file, error) < 0 || store_change_begin(store, &change, error) < 0)
+        return -1;
+    return store_change_end(store, &change, change_link(store, &change, autostart, error));
 }
 
 /* --- remove --------------------------------------------------------------------------------- */
@@ -245,30 +286,38 @@ static int withdraw(Store *store, const char *file, Spare *spare, bool *left)
     return unlinkat(fd, file, 0) == 0 || errno == ENOENT ? 0 : -1;
 }
 
-int store_remove(Store *store, const char *name, Error *error)
+static int remove_document(Store *store, StoreChange *change, Error *error)
 {
-    char file[256];
     Spare spare;
     bool left;
     int link;
 
-    lock_assert_none();
-    if (file_of(name, file, error) < 0)
+    if (store_change_record(store, change, error) < 0)
         return -1;
     /* The link first: one that outlived its document would start the next one of that name. */
-    link = set_link(store, file, false);
-    if (link < 0 || withdraw(store, file, &spare, &left) < 0) {
-        fail(error, store, file, N_("The file '%s' cannot be removed"));
+    link = set_link(store, change->file, false);
+    if (link < 0 || withdraw(store, change->file, &spare, &left) < 0) {
+        fail(error, store, change->file, N_("The file '%s' cannot be removed"));
         if (link > 0)
-            set_link(store, file, true);
+            set_link(store, change->file, true);
         return -1;
     }
-    if ((link > 0 && store_flush(store, &store->links, error) < 0)
-        || store_flush(store, &store->documents, error) < 0)
+    if (!change->journaled && ((link > 0 && store_flush(store, &store->links, error) < 0)
+                               || store_flush(store, &store->documents, error) < 0))
         return -1;
     if (left)
-        store_spare_keep(store, &spare);
+        store_spare_keep(store, &spare, !change->journaled);
     return 0;
+}
+
+int store_remove(Store *store, const char *name, Error *error)
+{
+    char file[256];
+    StoreChange change = { .op = JOURNAL_REMOVE, .file = file };
+
+    if (file_of(name, file, error) < 0 || store_change_begin(store, &change, error) < 0)
+        return -1;
+    return store_change_end(store, &change, remove_document(store, &change, error));
 }
 
 /* --- rename --------------------------------------------------------------------------------- */
@@ -292,7 +341,7 @@ static int decide_rename(Store *store, Spare *spare, const char *intent, const c
 
     g_strlcpy(note.name, intent, sizeof note.name);
     note.fd = openat(store->documents.fd, intent, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-    if (note.fd < 0 || store_spare_write(&note, "", text, strlen(text)) < 0) {
+    if (note.fd < 0 || store_spare_write(&note, "", text, strlen(text), true) < 0) {
         fail(error, store, new_file, N_("The file '%s' cannot be written"));
         forget_rename(store, intent, spare);
         return -1;
@@ -304,26 +353,36 @@ static int decide_rename(Store *store, Spare *spare, const char *intent, const c
     return 0;
 }
 
-int store_rename(Store *store, const char *old, const char *name, const char *document, size_t size, Error *error)
+static int rename_with_journal(Store *store, StoreChange *change, Error *error)
 {
-    char old_file[256], new_file[256], intent[32];
+    Spare spare;
+    int rc;
+
+    if (write_aside(store, &spare, change, error) < 0)
+        return -1;
+    change->autostart = faccessat(store->links.fd, change->old, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+    rc = store_change_record(store, change, error);
+    if (rc == 0 && store_rename_finish(store, spare.name, change->old, change->file) < 0)
+        rc = fail(error, store, change->file, N_("The file '%s' cannot take its place"));
+    store_spare_drop(store, &spare);
+    return rc;
+}
+
+static int rename_with_flushes(Store *store, StoreChange *change, Error *error)
+{
+    char intent[32];
     Spare spare;
 
-    lock_assert_none();
-    if (strcmp(old, name) == 0)
-        return store_save(store, name, document, size, error);
-    if (file_of(old, old_file, error) < 0 || file_of(name, new_file, error) < 0)
-        return -1;
-    if (strchr(old, '\n') || strchr(name, '\n'))
+    if (strchr(change->old, '\n') || strchr(change->file, '\n'))
         return error_set(error, VIR_FROM_NONE, VIR_ERR_XML_ERROR,
-                         _("The name '%s' cannot be the name of a file"), name);
-    if (write_aside(store, &spare, new_file, document, size, error) < 0)
+                         _("The name '%s' cannot be the name of a file"), change->file);
+    if (write_aside(store, &spare, change, error) < 0)
         return -1;
     snprintf(intent, sizeof intent, STORE_RENAME "%" G_GUINT64_FORMAT, spare.number);
-    if (decide_rename(store, &spare, intent, old_file, new_file, error) < 0)
+    if (decide_rename(store, &spare, intent, change->old, change->file, error) < 0)
         return -1;
-    if (store_rename_finish(store, spare.name, old_file, new_file) < 0) {
-        fail(error, store, new_file, N_("The file '%s' cannot take its place"));
+    if (store_rename_finish(store, spare.name, change->old, change->file) < 0) {
+        fail(error, store, change->file, N_("The file '%s' cannot take its place"));
         forget_rename(store, intent, &spare);
         return -1;
     }
@@ -332,4 +391,18 @@ int store_rename(Store *store, const char *old, const char *name, const char *do
     /* The next flush takes these along; until then doing it once more after a crash changes nothing. */
     forget_rename(store, intent, &spare);
     return 0;
+}
+
+int store_rename(Store *store, const char *old, const char *name, const char *document, size_t size, Error *error)
+{
+    char old_file[256], new_file[256];
+    StoreChange change = { .op = JOURNAL_RENAME, .old = old_file, .file = new_file, .document = document, .size = size };
+
+    if (strcmp(old, name) == 0)
+        return store_save(store, name, document, size, error);
+    if (file_of(old, old_file, error) < 0 || file_of(name, new_file, error) < 0
+        || check_size(new_file, size, error) < 0 || store_change_begin(store, &change, error) < 0)
+        return -1;
+    return store_change_end(store, &change, change.journaled ? rename_with_journal(store, &change, error)
+                                                             : rename_with_flushes(store, &change, error));
 }

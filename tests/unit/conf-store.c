@@ -209,7 +209,7 @@ static void documents_are_readable_files_for_their_owner_alone(Place *place, gco
     g_assert_cmpint(st.st_mode & 07777, ==, 0700);
 }
 
-static void a_closed_store_leaves_documents_and_nothing_else(Place *place, gconstpointer unused)
+static void a_closed_store_leaves_documents_and_its_journal_and_nothing_else(Place *place, gconstpointer unused)
 {
     for (int i = 0; i < 10; i++) {
         save(place, "a", "<a/>");
@@ -217,7 +217,7 @@ static void a_closed_store_leaves_documents_and_nothing_else(Place *place, gcons
         g_assert_cmpint(store_remove(place->store, "b", NULL), ==, 0);
     }
     g_clear_pointer(&place->store, store_close);
-    g_assert_cmpuint(count_entries(place->path), ==, 3);    /* a.xml, autostart, .lock */
+    g_assert_cmpuint(count_entries(place->path), ==, 5);    /* a.xml, autostart, .lock, .journal-0, .journal-1 */
 }
 
 static void a_second_store_on_the_directory_is_refused(Place *place, gconstpointer unused)
@@ -718,7 +718,7 @@ int main(int argc, char **argv)
     ADD(what_was_saved_is_loaded);
     ADD(what_was_saved_last_is_loaded);
     ADD(documents_are_readable_files_for_their_owner_alone);
-    ADD(a_closed_store_leaves_documents_and_nothing_else);
+    ADD(a_closed_store_leaves_documents_and_its_journal_and_nothing_else);
     ADD(a_second_store_on_the_directory_is_refused);
     ADD(a_directory_that_cannot_be_made_is_named);
     ADD(names_that_no_file_can_have_are_refused);
