@@ -201,7 +201,7 @@ static void the_end_waits_for_what_runs_and_drops_what_waits(Fixture *f, gconstp
         fixture_call(f, fd, DO_SLOW, serial);
     for (uint32_t serial = 1; serial <= 5; serial++)
         fixture_call(f, other, DO_BEGIN, serial);
-    WAIT_UNTIL(f, LOCKED(f, f->running) == 2 && f->n_parked == 5);
+    WAIT_UNTIL(f, LOCKED(f, f->running == 2 && f->n_parked == 5));
     opener = g_thread_new("opener", open_gate_later, f);
     fixture_stop(f);
     g_thread_join(opener);

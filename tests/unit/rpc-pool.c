@@ -187,7 +187,7 @@ static void few_bulk_calls_run_at_once_and_ordinary_ones_beside_them(Fixture *f,
 static void bulk_calls_wait_for_a_client_to_read_its_answers(Fixture *f, gconstpointer data)
 {
     int fd = fixture_dial_accepted(f), other;
-    Client *client = f->newest;
+    Client *client = client_ref(f->newest);
 
     fixture_open_gate(f);
     for (uint32_t serial = 1; serial <= 5; serial++)
@@ -199,6 +199,7 @@ static void bulk_calls_wait_for_a_client_to_read_its_answers(Fixture *f, gconstp
     fixture_expect_answers(f, other, 5);
     g_assert_cmpuint(outbox_size(client), <=, 1000128);
     fixture_expect_answers(f, fd, 5);
+    client_unref(client);
     close(fd);
     close(other);
 }
@@ -206,11 +207,13 @@ static void bulk_calls_wait_for_a_client_to_read_its_answers(Fixture *f, gconstp
 static void bulk_calls_of_a_client_that_did_not_read_end_with_it(Fixture *f, gconstpointer data)
 {
     int fd = fixture_dial_accepted(f);
+    Client *client = client_ref(f->newest);
 
     fixture_open_gate(f);
     for (uint32_t serial = 1; serial <= 5; serial++)
         fixture_call_with(f, fd, DO_BULK, serial, 1000000);
-    WAIT_UNTIL(f, outbox_size(f->newest) > 0);
+    WAIT_UNTIL(f, outbox_size(client) > 0);
+    client_unref(client);
     close(fd);
     WAIT_UNTIL(f, LOCKED(f, f->clients_freed) == 1);
     g_assert_cmpuint(f->served->len, <, 5);
