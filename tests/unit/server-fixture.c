@@ -3,6 +3,7 @@
  * fixture's lock; all else belongs to the test's thread. */
 #include "server-fixture.h"
 
+#include <fcntl.h>
 #include <libvirt/virterror.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -46,15 +47,48 @@ static void fake_close(Host *host)
     f->closed++;
 }
 
+/* Waits at the gate, inside the domain's job. */
+static int fake_suspend(Op *op, const RemoteDomainSuspendArgs *args)
+{
+    Fixture *f = fixture_of(op->host);
+
+    LOCK_SCOPE(&f->lock);
+    f->suspending++;
+    cond_broadcast(&f->wake);
+    while (!f->open)
+        cond_wait(&f->wake, &f->lock);
+    return 0;
+}
+
+static int fake_define(Op *op, const DomainConfig *config)
+{
+    const DomainFacts facts = { .id = -1, .persistent = config };
+
+    domain_config_unref(op->domain->persistent);
+    op->domain->persistent = domain_config_ref(config);
+    domain_publish(op->domain, domain_view_new(&facts));
+    return 0;
+}
+
+/* Has a descriptor to give, and then fails. */
+static int fake_open_graphics_fd(Op *op, const RemoteDomainOpenGraphicsFdArgs *args)
+{
+    op->reply_fds[op->n_reply_fds++] = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    return error_set(op->error, VIR_FROM_TEST, VIR_ERR_OPERATION_FAILED, "no graphics after all");
+}
+
 static const Driver fake_driver = {
     .scheme = "fake", .type = "Fake", .error_domain = VIR_FROM_TEST,
     .claims = fake_claims, .open = fake_open, .close = fake_close,
+    .domain_define = fake_define,
+    .domain_suspend = fake_suspend,
+    .domain_open_graphics_fd = fake_open_graphics_fd,
 };
 static const Driver *const drivers[] = { &fake_driver, NULL };
 
 void fixture_set_up(Fixture *f, gconstpointer data)
 {
-    const RpcSettings settings = { .io_threads = 1, .min_workers = 0, .max_workers = 1, .prio_workers = 0 };
+    const RpcSettings settings = { .io_threads = 1, .min_workers = 0, .max_workers = 2, .prio_workers = 0 };
     const ServiceLimits limits = {
         .max_clients = 64, .max_client_requests = 64, .max_client_queue = 64, .max_client_parked = 64,
         .max_client_streams = 4, .max_client_output = 524288, .max_client_events = 1048576,
@@ -74,9 +108,11 @@ void fixture_set_up(Fixture *f, gconstpointer data)
 
 void fixture_tear_down(Fixture *f, gconstpointer data)
 {
+    fixture_open_gate(f);
     rpc_free(f->server.rpc);
     hosts_free(f->server.hosts);
     timers_free(f->server.timers);
+    wrap_free(f->server.wrap);
     g_assert_cmpuint(f->opened, ==, f->closed);
     cond_deinit(&f->wake);
     lock_deinit(&f->lock);

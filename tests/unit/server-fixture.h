@@ -13,15 +13,16 @@ typedef struct Fixture {
     Config config;            /* only default_uri is set */
     uint8_t *payload;         /* of the frame that was read last */
     size_t payload_size;
-    /* what fake:///bad* and fake:///slow* do; under lock */
+    /* what the driver does and has done; under lock */
     Lock lock;
     Cond wake;
     bool fail;                /* opening fails */
-    bool open;                /* the gate */
-    unsigned opening, opened, closed;
+    bool open;                /* the gate, for opening fake:///slow* and for suspending */
+    unsigned opening, opened, closed, suspending;
 } Fixture;
 
-/* The driver serves fake:///…: shared by the whole URI, fake:///own by nobody. It has no operations. */
+/* The driver serves fake:///…: shared by the whole URI, fake:///own by nobody. It can define, suspend (which waits
+ * at the gate) and open graphics (which fails). */
 void fixture_set_up(Fixture *f, gconstpointer data);
 void fixture_tear_down(Fixture *f, gconstpointer data);
 #define FIXTURE_ADD(path, claim) g_test_add(path #claim, Fixture, NULL, fixture_set_up, claim, fixture_tear_down)
