@@ -49,7 +49,6 @@ struct Session {
     /* owned by the I/O thread */
     Subscription *subscriptions;
     int next_callback;
-    bool close_callback;
 };
 
 /* The open host of a session, NULL before connect.open has ended. Any thread. */
