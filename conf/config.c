@@ -1,84 +1,49 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The config as an object: one allocation with all its texts, shared by counting references.
- * Any thread; what is shared is never changed. A text that was replaced before has an allocation of its own.
- * Takes no lock. */
+/* The config as an object: one allocation with all that the document says, shared by counting references.
+ * Any thread; what is shared is never changed. What is put into a copy before it is shared lives in an arena of
+ * the copy's own. Takes no lock. */
 #include "conf/config.h"
 
 #include <string.h>
 
 #include "conf/config-private.h"
 
-/* Every text of a config: what is not named here is neither copied nor freed. */
-static const size_t texts[] = {
-#define TEXT(member) offsetof(DomainConfig, member)
-    TEXT(name), TEXT(type), TEXT(title), TEXT(description), TEXT(cpuset), TEXT(dump_core), TEXT(os_type),
-    TEXT(os_arch), TEXT(os_machine), TEXT(os_firmware), TEXT(on_poweroff), TEXT(on_reboot), TEXT(on_crash),
-    TEXT(metadata), TEXT(rest_os), TEXT(devices), TEXT(rest[DOMAIN_AFTER_UUID]), TEXT(rest[DOMAIN_BEFORE_MEMORY]),
-    TEXT(rest[DOMAIN_AFTER_MEMORY]), TEXT(rest[DOMAIN_AFTER_VCPU]), TEXT(rest[DOMAIN_AFTER_OS]),
-    TEXT(rest[DOMAIN_AFTER_ACTIONS]), TEXT(rest[DOMAIN_AFTER_DEVICES]),
-#undef TEXT
-};
-G_STATIC_ASSERT(DOMAIN_PLACES == 7);
-
-static char **text_at(const DomainConfig *config, size_t i)
+DomainConfig *domain_config_pack(const DomainConfig *draft, size_t *size)
 {
-    return (char **)((char *)config + texts[i]);
-}
+    DomainConfig *config = element_pack(&domain_config_type, draft, size);
 
-static bool is_inside(const DomainConfig *config, const char *text)
-{
-    return text >= (const char *)config && text < (const char *)config + config->block;
-}
-
-DomainConfig *domain_config_pack(const DomainConfig *draft)
-{
-    size_t sizes[G_N_ELEMENTS(texts)];
-    size_t total = sizeof *draft;
-    DomainConfig *config;
-    char *at;
-
-    for (size_t i = 0; i < G_N_ELEMENTS(texts); i++) {
-        const char *text = *text_at(draft, i);
-
-        sizes[i] = text ? strlen(text) + 1 : 0;
-        total += sizes[i];
-    }
-    g_assert(total <= UINT32_MAX);
-    config = g_malloc(total);
-    *config = *draft;
-    config->refs = 1;
-    config->block = (uint32_t)total;
-    at = (char *)(config + 1);
-    for (size_t i = 0; i < G_N_ELEMENTS(texts); i++) {
-        if (sizes[i] == 0)
-            continue;
-        memcpy(at, *text_at(draft, i), sizes[i]);
-        *text_at(config, i) = at;
-        at += sizes[i];
-    }
+    config->head.refs = 1;
+    config->head.edits = NULL;
     return config;
 }
 
 DomainConfig *domain_config_copy(const DomainConfig *config)
 {
-    return domain_config_pack(config);
+    size_t size;
+
+    return domain_config_pack(config, &size);
 }
 
-void domain_config_set_text(DomainConfig *config, char **member, const char *text)
+Arena *domain_config_arena(DomainConfig *config)
 {
-    char *old = *member;
+    g_assert(config->head.refs == 1);
+    if (!config->head.edits) {
+        config->head.edits = g_new(Arena, 1);
+        arena_init(config->head.edits, NULL, 0);
+    }
+    return config->head.edits;
+}
 
-    g_assert(config->refs == 1);
-    *member = g_strdup(text);
-    if (!is_inside(config, old))
-        g_free(old);
+void domain_config_set_text(DomainConfig *config, const char **member, const char *text)
+{
+    *member = text ? arena_strdup(domain_config_arena(config), text) : NULL;
 }
 
 DomainConfig *domain_config_ref(const DomainConfig *config)
 {
     DomainConfig *shared = (DomainConfig *)config;
 
-    g_atomic_int_inc(&shared->refs);
+    g_atomic_int_inc(&shared->head.refs);
     return shared;
 }
 
@@ -86,10 +51,54 @@ void domain_config_unref(const DomainConfig *config)
 {
     DomainConfig *shared = (DomainConfig *)config;
 
-    if (!shared || !g_atomic_int_dec_and_test(&shared->refs))
+    if (!shared || !g_atomic_int_dec_and_test(&shared->head.refs))
         return;
-    for (size_t i = 0; i < G_N_ELEMENTS(texts); i++)
-        if (!is_inside(shared, *text_at(shared, i)))
-            g_free(*text_at(shared, i));
+    if (shared->head.edits) {
+        arena_reset(shared->head.edits);
+        g_free(shared->head.edits);
+    }
     g_free(shared);
+}
+
+void domain_config_set_vcpus(DomainConfig *config, unsigned n)
+{
+    config->vcpu.current = n;
+    config->vcpu.has_current = true;
+    for (unsigned i = 0; config->vcpus && i < config->vcpus->n_entries; i++) {
+        VcpuEntry *entry = config->vcpus->entries[i];
+
+        entry->enabled = entry->id < n ? TRISTATE_YES : TRISTATE_NO;
+        if (entry->enabled == TRISTATE_NO)
+            entry->hotpluggable = TRISTATE_YES;
+    }
+}
+
+void domain_config_set_max_vcpus(DomainConfig *config, unsigned n)
+{
+    unsigned current = domain_config_vcpus(config);
+
+    config->vcpu.value = n;
+    config->vcpu.has_value = config->has_vcpu = true;
+    for (unsigned i = config->vcpus ? config->vcpus->n_entries : 0; i-- > 0;)
+        if (config->vcpus->entries[i]->id >= n)
+            element_list_remove((void **)config->vcpus->entries, &config->vcpus->n_entries, i);
+    domain_config_set_vcpus(config, MIN(current, n));
+}
+
+void domain_config_set_memory(DomainConfig *config, uint64_t kib)
+{
+    config->current_memory = kib;
+    config->has_current_memory = true;
+}
+
+void domain_config_set_max_memory(DomainConfig *config, uint64_t kib)
+{
+    config->memory.value = kib;
+    config->memory.has_value = config->has_memory = true;
+    domain_config_set_memory(config, MIN(config->current_memory, kib));
+}
+
+int domain_config_check_abi(const DomainConfig *from, const DomainConfig *to, Error *error)
+{
+    return element_check_abi(&domain_config_type, from, to, "domain", error);
 }

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The domain document as a typed object. Immutable once made: shared by reference counting,
- * readable by any thread without a lock. A change is a new one (domain_config_copy, edit before
- * it is shared, then publish).
- * This is the simple form: what drover itself needs is typed, the rest is kept as it was given. */
+/* The domain document as a typed object: the structs that follow from conf/elements, with struct DomainConfig as
+ * their root. Immutable once made: shared by reference counting, readable by any thread without a lock. A change
+ * is a new one (domain_config_copy, edit before it is shared, then publish). */
 #pragma once
 
 #include <stdbool.h>
@@ -11,58 +10,27 @@
 
 #include "base/error.h"
 #include "base/uuid.h"
+#include "conf/elements.h"
 
-/* Where in the document a kept element stands: libvirt's order. */
-typedef enum DomainPlace {
-    DOMAIN_AFTER_UUID,        /* genid */
-    DOMAIN_BEFORE_MEMORY,     /* maxMemory */
-    DOMAIN_AFTER_MEMORY,      /* blkiotune, memtune, memoryBacking */
-    DOMAIN_AFTER_VCPU,        /* iothreads, cputune, numatune, resource, sysinfo, bootloader, ... */
-    DOMAIN_AFTER_OS,          /* idmap, features, cpu, clock */
-    DOMAIN_AFTER_ACTIONS,     /* on_lockfailure, pm, perf */
-    DOMAIN_AFTER_DEVICES,     /* seclabel, keywrap, launchSecurity */
-    DOMAIN_PLACES,
-} DomainPlace;
-
-typedef struct DomainConfig {
-    int refs;                 /* atomic */
-    Uuid uuid;
-    char *name;
-    char *type;               /* <domain type=…>: "test", "kvm", "xen" */
-    char *title, *description;    /* NULL when absent */
-    uint64_t max_memory;      /* KiB */
-    uint64_t memory;          /* KiB; <currentMemory>, else max_memory */
-    unsigned max_vcpus;
-    unsigned vcpus;           /* <vcpu current=…>, else max_vcpus */
-    char *cpuset;             /* <vcpu cpuset=…> as ranges in order; NULL when absent */
-    char *dump_core;          /* <memory dumpCore=…>: "on", "off", NULL when absent */
-    char *os_type;            /* "hvm", "linux", "xen", "exe" */
-    char *os_arch, *os_machine;    /* NULL when absent; a driver fills in what its host has */
-    char *os_firmware;        /* <os firmware=…>; NULL when absent */
-    char *on_poweroff, *on_reboot, *on_crash;    /* as given or the defaults */
-    char *metadata;           /* the <metadata> element as XML text, NULL when absent */
-    char *rest_os;            /* children of <os> beyond <type>, as XML text; NULL when none */
-    char *rest[DOMAIN_PLACES];    /* other top elements but <devices>, as lines of XML text; NULL when none */
-    char *devices;            /* children of <devices> as lines of XML text; NULL when none */
-    bool uuid_generated;      /* the document had none */
-    bool vcpu_auto;           /* <vcpu placement='auto'> */
-    bool has_secrets;         /* `devices` holds passwords: shown with DOMAIN_FORMAT_SECURE only */
-    uint32_t block;           /* private: the texts inside this many bytes from here on belong to the struct */
-} DomainConfig;
+struct DomainRules;
 
 typedef enum DomainParseFlags {
     DOMAIN_PARSE_VALIDATE = 1 << 0,    /* against the schema that libvirt installs */
     DOMAIN_PARSE_STORED = 1 << 1,      /* from our own store: never refused for a rule that is newer than the file */
+    DOMAIN_PARSE_LIVE = 1 << 2,        /* of a running domain: what only such a one has is read as well */
+    DOMAIN_PARSE_UNJUDGED = 1 << 3,    /* inside of another document, whose domain was accepted before: no rule refuses it */
 } DomainParseFlags;
 
 /* `document`: UTF-8 text of `size` bytes, at most 4 MiB as given and as formatted (STORED: 16 MiB), at most
- * 256 levels deep; a document type declaration is refused, so there are no entities to expand.
+ * 256 levels deep; a document type declaration is refused, so there are no entities to expand. `rules`: what the
+ * driver wants, NULL for nothing.
  * Returns an owned reference, or NULL and: VIR_ERR_XML_ERROR (27; what is there is wrong),
  * VIR_ERR_XML_DETAIL (35; not well-formed, or too long), VIR_ERR_NO_NAME (21), VIR_ERR_XML_INVALID_SCHEMA (92),
- * VIR_ERR_CONFIG_UNSUPPORTED (67; a value that isn't known), VIR_ERR_OVERFLOW (82; too much memory),
- * VIR_ERR_INVALID_ARG (8; a bad unit or set of CPUs), VIR_ERR_INTERNAL_ERROR (1; no type, a bad uuid, no vCPU:
- * what libvirt's clients get for it). DOMAIN_PARSE_VALIDATE may wait for a disk. */
-DomainConfig *domain_config_parse(const char *document, size_t size, unsigned flags, Error *error);
+ * VIR_ERR_CONFIG_UNSUPPORTED (67; a value that isn't known, or things that don't go together), VIR_ERR_OVERFLOW
+ * (82; too much memory), VIR_ERR_INVALID_ARG (8; a bad unit or set of CPUs), VIR_ERR_INTERNAL_ERROR (1; what
+ * libvirt's clients get for it). DOMAIN_PARSE_VALIDATE may wait for a disk. */
+DomainConfig *domain_config_parse(const char *document, size_t size, const struct DomainRules *rules, unsigned flags,
+                                  Error *error);
 
 typedef enum DomainFormatFlags {
     DOMAIN_FORMAT_SECURE = 1 << 0,
@@ -78,9 +46,36 @@ DomainConfig *domain_config_ref(const DomainConfig *config);
 void domain_config_unref(const DomainConfig *config);    /* NULL is fine */
 /* A private copy with one reference, to be edited before it is shared. */
 DomainConfig *domain_config_copy(const DomainConfig *config);
+/* Where what is put into a config that isn't shared yet has to live: it goes with the config. */
+Arena *domain_config_arena(DomainConfig *config);
 /* Replaces one of the texts of a config that isn't shared yet; `text` is copied and may be NULL.
  *   domain_config_set_text(config, &config->title, "…"); */
-void domain_config_set_text(DomainConfig *config, char **member, const char *text);
+void domain_config_set_text(DomainConfig *config, const char **member, const char *text);
+/* The numbers that every question asks for; KiB. */
+static inline unsigned domain_config_max_vcpus(const DomainConfig *config)
+{
+    return config->vcpu.value;
+}
+static inline unsigned domain_config_vcpus(const DomainConfig *config)
+{
+    return config->vcpu.has_current ? config->vcpu.current : config->vcpu.value;
+}
+static inline uint64_t domain_config_max_memory(const DomainConfig *config)
+{
+    return config->memory.value;
+}
+static inline uint64_t domain_config_memory(const DomainConfig *config)
+{
+    return config->current_memory;
+}
+/* Changes them in a config that isn't shared yet. `n` is at most domain_config_max_vcpus, and at least 1. */
+void domain_config_set_vcpus(DomainConfig *config, unsigned n);
+/* Fewer than there are now take the current ones with them. */
+void domain_config_set_max_vcpus(DomainConfig *config, unsigned n);
+void domain_config_set_memory(DomainConfig *config, uint64_t kib);
+void domain_config_set_max_memory(DomainConfig *config, uint64_t kib);
+/* May a running guest go on with `to` in the place of `from`? 0, or -1 and VIR_ERR_CONFIG_UNSUPPORTED. */
+int domain_config_check_abi(const DomainConfig *from, const DomainConfig *to, Error *error);
 
 static inline void domain_config_unref_auto(DomainConfig *config)
 {

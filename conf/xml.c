@@ -152,6 +152,11 @@ const char *xml_attribute(const xmlNode *node, const char *name, Arena *arena)
     return NULL;
 }
 
+const char *xml_attribute_text(const xmlAttr *attribute, Arena *arena)
+{
+    return text_of(attribute->children, arena);
+}
+
 /* --- write ---------------------------------------------------------------------------------- */
 
 /* g_string_append_len without its checks and calls: a document is some hundred small pieces. */
@@ -222,6 +227,11 @@ void xml_put_escaped(GString *out, const char *text)
     put_escaped(out, text, ANYWHERE);
 }
 
+void xml_put_attribute_text(GString *out, const char *value)
+{
+    put_escaped(out, value, IN_ATTRIBUTE);
+}
+
 void xml_put_attribute(GString *out, const char *name, const char *value)
 {
     if (!value)
@@ -233,7 +243,7 @@ void xml_put_attribute(GString *out, const char *name, const char *value)
     put(out, "'", 1);
 }
 
-static void put_indent(GString *out, unsigned depth)
+void xml_put_indent(GString *out, unsigned depth)
 {
     static const char spaces[] = "                                ";
 
@@ -245,77 +255,61 @@ static void put_indent(GString *out, unsigned depth)
     }
 }
 
-static void put_attributes(GString *out, const xmlNode *node)
+/* --- what belongs to others -------------------------------------------------------------------- */
+
+/* Only children with a namespace, and of each namespace the first, as clients store them. */
+static void strip_metadata(xmlNode *metadata)
 {
-    Arena arena;
+    xmlNode *next;
 
-    arena_init(&arena, NULL, 0);
-    for (const xmlAttr *at = node->properties; at; at = at->next)
-        if (!at->ns)
-            xml_put_attribute(out, (const char *)at->name, text_of(at->children, &arena));
-    arena_reset(&arena);
-}
+    for (xmlNode *child = metadata->children; child; child = next) {
+        bool kept = child->type == XML_ELEMENT_NODE && child->ns;
 
-/* The text of an element that has no element in it; true when there was some. */
-static bool put_text(GString *out, const xmlNode *node)
-{
-    bool some = false;
-
-    for (const xmlNode *part = node->children; part; part = part->next)
-        if (is_text(part) && part->content && part->content[0] != '\0') {
-            if (!some)
-                put(out, ">", 1);
-            some = true;
-            xml_put_escaped(out, (const char *)part->content);
+        next = child->next;
+        for (xmlNode *before = child->prev; kept && before; before = before->prev)
+            kept = !xmlStrEqual(before->ns->href, child->ns->href);
+        if (!kept) {
+            xmlUnlinkNode(child);
+            xmlFreeNode(child);
         }
-    return some;
-}
-
-void xml_put_element(GString *out, const xmlNode *node, unsigned depth)
-{
-    const char *name = (const char *)node->name;
-
-    if (out->len > XML_PUT_LIMIT)
-        return;
-    put_indent(out, depth);
-    put(out, "<", 1);
-    put_string(out, name);
-    put_attributes(out, node);
-    if (xml_element(node->children)) {
-        put_string(out, ">\n");
-        xml_put_children(out, node, depth + 1);
-        put_indent(out, depth);
-    } else if (!put_text(out, node)) {
-        put_string(out, "/>\n");
-        return;
     }
-    put_string(out, "</");
-    put_string(out, name);
-    put_string(out, ">\n");
 }
 
-bool xml_put_children(GString *out, const xmlNode *node, unsigned depth)
+/* libxml2 writes the names of namespaces as they are, which is no XML when there is an '&' in one: they are
+ * escaped beforehand, in a tree that is only written. */
+static void escape_namespaces(xmlNode *node)
 {
-    xmlNode *child = xml_element(node->children);
-    bool some = child != NULL;
+    for (; node; node = node->next) {
+        if (node->type != XML_ELEMENT_NODE)
+            continue;
+        for (xmlNs *ns = node->nsDef; ns; ns = ns->next) {
+            g_autoptr(GString) escaped = NULL;
 
-    for (; child; child = xml_element(child->next))
-        xml_put_element(out, child, depth);
-    return some;
-}
-
-bool xml_put_ordered(GString *out, const xmlNode *node, unsigned depth, const XmlOrder *order)
-{
-    bool some = false;
-
-    for (; order->name; order++)
-        for (xmlNode *child = xml_element(node->children); child; child = xml_element(child->next)) {
-            if (!xml_is(child, order->name))
+            if (!ns->href || !strpbrk((const char *)ns->href, "&<\r\n\t"))
                 continue;
-            xml_put_element(out, child, depth);
-            some = true;
-            if (!order->repeated)
-                break;
+            escaped = g_string_new(NULL);
+            xml_put_attribute(escaped, "", (const char *)ns->href);
+            /* Without the " ='" before it and the "'" behind it. */
+            xmlFree((xmlChar *)ns->href);
+            ns->href = xmlStrndup((const xmlChar *)escaped->str + 3, (int)escaped->len - 4);
         }
-    return some;
+        escape_namespaces(node->children);
+    }
+}
+
+const char *xml_foreign_text(const xmlNode *node, Arena *arena)
+{
+    g_autoptr(xmlBuffer) text = xmlBufferCreate();
+    /* A copy declares the namespaces that it uses from further up. */
+    xmlNode *copy = xmlDocCopyNode((xmlNode *)node, node->doc, 1);
+    const char *kept;
+
+    if (!copy || !text)
+        g_error("out of memory for the elements of an application");
+    strip_metadata(copy);
+    escape_namespaces(copy);
+    xmlNodeDump(text, node->doc, copy, 1, 1);
+    xmlFreeNode(copy);
+    kept = arena_strdup(arena, (const char *)xmlBufferContent(text));
+    return kept;
 }

@@ -37,24 +37,18 @@ const char *xml_text(const xmlNode *node, Arena *arena);
 /* The attribute without a namespace; NULL when it isn't there. Valid as long as tree and arena. */
 const char *xml_attribute(const xmlNode *node, const char *name, Arena *arena);
 
+/* The value of one attribute. */
+const char *xml_attribute_text(const xmlAttr *attribute, Arena *arena);
+
 /* Text with & < > ' and " replaced; a carriage return becomes a character reference. */
 void xml_put_escaped(GString *out, const char *text);
 /* " name='value'", nothing when `value` is NULL. */
 void xml_put_attribute(GString *out, const char *name, const char *value);
-/* Nothing is put once `out` holds more than this: whoever writes what a stranger nested deeply looks at the length. */
-#define XML_PUT_LIMIT (16u << 20)
+/* The value of an attribute, escaped, without its quotes. */
+void xml_put_attribute_text(GString *out, const char *value);
+/* Two spaces a level. */
+void xml_put_indent(GString *out, unsigned depth);
 
-/* The element on lines of its own, `depth` levels deep: two spaces a level, attributes in single quotes and in
- * the given order; text only where an element has no element in it; comments and what has a namespace left out. */
-void xml_put_element(GString *out, const xmlNode *node, unsigned depth);
-/* As xml_put_element for the element's children alone. True when there was one. */
-bool xml_put_children(GString *out, const xmlNode *node, unsigned depth);
-
-/* The order in which libvirt writes the children of an element; ends with a NULL name. */
-typedef struct XmlOrder {
-    const char *name;
-    bool repeated;    /* may be there several times; of others the first counts */
-} XmlOrder;
-
-/* The children of `node` that stand in `order`, in that order. True when there was one. */
-bool xml_put_ordered(GString *out, const xmlNode *node, unsigned depth, const XmlOrder *order);
+/* The element as text, one level deep, with those of its children that have a namespace, and of each namespace the
+ * first: what clients keep in <metadata>. Lives in the arena. */
+const char *xml_foreign_text(const xmlNode *node, Arena *arena);

@@ -113,10 +113,10 @@ struct Driver {
     int (*open)(Host *host, const char *uri, bool read_only, Error *error);
     void (*close)(Host *host);    /* the last user has gone; no job runs */
 
+    /* What this driver wants of the documents that clients give it; NULL: what every driver wants. */
+    const struct DomainRules *domain_rules;
+
     /* Operations that are more than one procedure; see server/ops/domain.c. */
-    /* Checks and completes a parsed document that nobody else has, before its name and UUID are claimed and without a
-     * job; may replace *config. */
-    int (*domain_check)(Op *op, DomainConfig **config);
     /* In a job of op->domain, whose op->view is NULL when it was only claimed: makes `config` (referenced by the
      * callee when kept) the persistent one and publishes. */
     int (*domain_define)(Op *op, const DomainConfig *config);

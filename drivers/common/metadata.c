@@ -206,7 +206,7 @@ static int check_new_text(Op *op, const RemoteDomainSetMetadataArgs *args)
 }
 
 /* An empty text is none. */
-static void set_text(DomainConfig *config, char **member, const char *text)
+static void set_text(DomainConfig *config, const char **member, const char *text)
 {
     domain_config_set_text(config, member, text && *text ? text : NULL);
 }

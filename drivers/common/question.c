@@ -75,8 +75,7 @@ int common_domain_get_state(Op *op, const RemoteDomainGetStateArgs *args, Remote
 
 int common_domain_get_os_type(Op *op, const RemoteDomainGetOsTypeArgs *args, RemoteDomainGetOsTypeResult *result)
 {
-    result->type = domain_view_config(op->view)->os_type;
-    op_keep_view(op, domain_view_ref(op->view));
+    result->type = element_word(&os_type_name_words, domain_view_config(op->view)->os.type.name);
     return 0;
 }
 
@@ -160,9 +159,9 @@ int common_domain_get_vcpus_flags(Op *op, const RemoteDomainGetVcpusFlagsArgs *a
         return -1;
     live = config == op->view->active;
     if (args->flags & VIR_DOMAIN_VCPU_MAXIMUM)
-        result->num = (int32_t)(live ? op->view->max_vcpus : config->max_vcpus);
+        result->num = (int32_t)(live ? op->view->max_vcpus : domain_config_max_vcpus(config));
     else
-        result->num = (int32_t)(live ? op->view->vcpus : config->vcpus);
+        result->num = (int32_t)(live ? op->view->vcpus : domain_config_vcpus(config));
     return 0;
 }
 

@@ -12,7 +12,7 @@
 
 enum { BUFFER_SIZE = 16384 };
 
-typedef struct Console {
+typedef struct ConsoleStream {
     DriverStream stream;
     /* fixed */
     Domain *domain;           /* owned reference */
@@ -22,11 +22,11 @@ typedef struct Console {
     /* under the domain's LOCK_TEST_HOST */
     bool read_from;           /* the server has it and may be woken */
     bool ended;               /* it has lost the line */
-} Console;
+} ConsoleStream;
 
-static Console *console_of(DriverStream *stream)
+static ConsoleStream *console_of(DriverStream *stream)
 {
-    return (Console *)(void *)((char *)stream - offsetof(Console, stream));
+    return (ConsoleStream *)(void *)((char *)stream - offsetof(ConsoleStream, stream));
 }
 
 static TestDomain *test_domain(Domain *domain)
@@ -37,7 +37,7 @@ static TestDomain *test_domain(Domain *domain)
 /* Whoever has the line loses it. The stream can't go meanwhile: console_free wants the lock first. */
 static void hang_up_locked(TestDomain *test)
 {
-    Console *console = g_steal_pointer(&test->console);
+    ConsoleStream *console = g_steal_pointer(&test->console);
 
     lock_assert_held(&test->lock);
     if (!console)
@@ -56,7 +56,7 @@ void test_console_hang_up(Domain *domain)
 }
 
 /* True when nothing will be added to what is there. */
-static bool is_ended(Console *console, bool reading)
+static bool is_ended(ConsoleStream *console, bool reading)
 {
     LOCK_SCOPE(&test_domain(console->domain)->lock);
     console->read_from |= reading;
@@ -64,20 +64,20 @@ static bool is_ended(Console *console, bool reading)
 }
 
 /* What doesn't fit is lost, as on a line whose other end reads too slowly. */
-static void put(Console *console, const uint8_t *data, size_t size)
+static void put(ConsoleStream *console, const uint8_t *data, size_t size)
 {
     for (size_t i = 0; i < size && console->used < BUFFER_SIZE; i++)
         console->buffer[(console->first + console->used++) % BUFFER_SIZE] = data[i];
 }
 
-static void put_text(Console *console, const char *text)
+static void put_text(ConsoleStream *console, const char *text)
 {
     put(console, (const uint8_t *)text, strlen(text));
 }
 
 static int console_write(DriverStream *stream, const uint8_t *data, size_t size, Error *error)
 {
-    Console *console = console_of(stream);
+    ConsoleStream *console = console_of(stream);
 
     if (is_ended(console, false))
         return 0;
@@ -92,7 +92,7 @@ static int console_write(DriverStream *stream, const uint8_t *data, size_t size,
 
 static int64_t console_read(DriverStream *stream, uint8_t *data, size_t size, uint64_t *hole, Error *error)
 {
-    Console *console = console_of(stream);
+    ConsoleStream *console = console_of(stream);
     bool ended = is_ended(console, true);
     size_t n = MIN(MIN(size, console->used), BUFFER_SIZE - console->first);
 
@@ -106,7 +106,7 @@ static int64_t console_read(DriverStream *stream, uint8_t *data, size_t size, ui
 
 static void console_free(DriverStream *stream)
 {
-    Console *console = console_of(stream);
+    ConsoleStream *console = console_of(stream);
     TestDomain *test = test_domain(console->domain);
 
     lock_acquire(&test->lock);
@@ -123,14 +123,23 @@ static const DriverStreamOps console_ops = {
     .free = console_free,
 };
 
+static bool is_called(const DeviceInfo *info, const char *alias)
+{
+    return !alias || (info->alias && g_strcmp0(info->alias->name, alias) == 0);
+}
+
 /* Whether the document has a line to talk over, of that alias when one is given. */
 static bool has_device(const DomainConfig *config, const char *alias)
 {
-    g_autofree char *quoted = alias ? g_strdup_printf("<alias name='%s'/>", alias) : NULL;
+    const Devices *devices = &config->devices;
 
-    if (!config->devices || !(strstr(config->devices, "<console") || strstr(config->devices, "<serial")))
-        return false;
-    return !alias || strstr(config->devices, quoted);
+    for (unsigned i = 0; i < devices->n_consoles; i++)
+        if (is_called(&devices->consoles[i]->info, alias))
+            return true;
+    for (unsigned i = 0; i < devices->n_serials; i++)
+        if (is_called(&devices->serials[i]->info, alias))
+            return true;
+    return false;
 }
 
 static int check_console(Op *op, const RemoteDomainOpenConsoleArgs *args)
@@ -146,10 +155,10 @@ static int check_console(Op *op, const RemoteDomainOpenConsoleArgs *args)
     return op_fail(op, VIR_ERR_INTERNAL_ERROR, _("domain '%s' has no console"), op->view->name);
 }
 
-static Console *console_new(Domain *domain, const char *name)
+static ConsoleStream *console_new(Domain *domain, const char *name)
 {
     g_autofree char *greeting = g_strdup_printf("This is %s. What you type comes back.\r\n", name);
-    Console *console = g_new0(Console, 1);
+    ConsoleStream *console = g_new0(ConsoleStream, 1);
 
     console->stream.ops = &console_ops;
     console->domain = domain_ref(domain);
@@ -158,7 +167,7 @@ static Console *console_new(Domain *domain, const char *name)
 }
 
 /* False when somebody has the line and may keep it. */
-static bool take_line(TestDomain *test, Console *console, bool force)
+static bool take_line(TestDomain *test, ConsoleStream *console, bool force)
 {
     LOCK_SCOPE(&test->lock);
     if (test->console && !force)
@@ -170,7 +179,7 @@ static bool take_line(TestDomain *test, Console *console, bool force)
 
 int test_domain_open_console(Op *op, const RemoteDomainOpenConsoleArgs *args)
 {
-    Console *console;
+    ConsoleStream *console;
 
     if (check_console(op, args) < 0)
         return -1;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The persistent side of a domain: define, undefine, rename, autostart. Each function but test_domain_check
+/* The persistent side of a domain: define, undefine, rename, autostart. Each function
  * runs inside a job of its domain and may wait for the store's disk; what it changes is stored,
  * published and announced by drivers/common/change.c. Takes no lock of its own. */
 #include "drivers/test/test.h"
@@ -11,13 +11,8 @@
 #include "drivers/common/op.h"
 
 /* Any type of domain is accepted, so that documents of other hypervisors can be tried; what a document
- * leaves open about the machine is this host's. Runs before the claim, on a document nobody else has. */
-int test_domain_check(Op *op, DomainConfig **config)
-{
-    if (!(*config)->os_arch)
-        domain_config_set_text(*config, &(*config)->os_arch, TEST_ARCH);
-    return 0;
-}
+ * leaves open about the machine is this host's. */
+const DomainRules test_domain_rules = { .default_arch = TEST_ARCH, .namespaces = NAMESPACE_TEST };
 
 int test_domain_define(Op *op, const DomainConfig *config)
 {
@@ -134,7 +129,7 @@ static DomainConfig *renamed(Op *op, const DomainConfig *config, const char *nam
 
     domain_config_set_text(copy, &copy->name, name);
     document = domain_config_format(copy, -1, DOMAIN_FORMAT_INACTIVE | DOMAIN_FORMAT_SECURE);
-    again = domain_config_parse(document, strlen(document), DOMAIN_PARSE_STORED, op->error);
+    again = domain_config_parse(document, strlen(document), &test_domain_rules, DOMAIN_PARSE_STORED, op->error);
     if (!again)
         return NULL;
     if (strcmp(again->name, name) != 0) {

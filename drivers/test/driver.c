@@ -56,11 +56,17 @@ const Driver test_driver = {
     .domain_is_updated = common_domain_is_updated,
 
     /* define.c */
-    .domain_check = test_domain_check,
+    .domain_rules = &test_domain_rules,
     .domain_define = test_domain_define,
     .domain_undefine_flags = test_domain_undefine_flags,
     .domain_set_autostart = test_domain_set_autostart,
     .domain_rename = test_domain_rename,
+
+    /* device.c */
+    .domain_attach_device_flags = test_domain_attach_device_flags,
+    .domain_detach_device_flags = test_domain_detach_device_flags,
+    .domain_update_device_flags = test_domain_update_device_flags,
+    .domain_detach_device_alias = test_domain_detach_device_alias,
     .domain_set_metadata = common_domain_set_metadata,
 
     /* life.c */

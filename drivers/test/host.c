@@ -147,7 +147,8 @@ void test_domain_attach(Domain *domain)
 
 static int add_first_domain(Host *host, Error *error)
 {
-    g_autoptr(DomainConfig) config = domain_config_parse(first_document, sizeof first_document - 1, 0, error);
+    g_autoptr(DomainConfig) config = domain_config_parse(first_document, sizeof first_document - 1,
+                                                         &test_domain_rules, 0, error);
     g_autoptr(Domain) domain = NULL;
     DomainFacts facts;
     bool fresh;
@@ -167,7 +168,7 @@ static bool take_stored(void *data, const StoredDocument *document, Error *error
 {
     Host *host = data;
     g_autoptr(DomainConfig) config =
-        domain_config_parse(document->document, document->size, DOMAIN_PARSE_STORED, error);
+        domain_config_parse(document->document, document->size, &test_domain_rules, DOMAIN_PARSE_STORED, error);
     g_autoptr(Domain) domain = NULL;
     DomainFacts facts;
     bool fresh;

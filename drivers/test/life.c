@@ -154,8 +154,8 @@ static void announce_reboot(Op *op)
 /* What the document wants when the guest restarts by itself. */
 static bool restarts(const DomainConfig *config)
 {
-    return !config->on_reboot || strcmp(config->on_reboot, "restart") == 0 ||
-           strcmp(config->on_reboot, "rename-restart") == 0;
+    return config->on_reboot == STOP_ACTION_ABSENT || config->on_reboot == STOP_ACTION_RESTART ||
+           config->on_reboot == STOP_ACTION_RENAME_RESTART;
 }
 
 int test_domain_reboot(Op *op, const RemoteDomainRebootArgs *args)

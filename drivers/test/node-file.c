@@ -168,10 +168,8 @@ static DomainConfig *read_config(const char *path, xmlNode *node, Error *error)
         }
     }
     xmlDocDumpMemoryEnc(doc, &text, &size, "UTF-8");
-    config = domain_config_parse((const char *)text, (size_t)size, 0, error);
+    config = domain_config_parse((const char *)text, (size_t)size, &test_domain_rules, 0, error);
     xmlFree(text);
-    if (config && !config->os_arch)
-        domain_config_set_text(config, &config->os_arch, TEST_ARCH);
     return g_steal_pointer(&config);
 }
 

@@ -89,7 +89,7 @@ static void put_host(GString *xml, const TestNode *node)
         "\n", security_model);
 }
 
-static void put_guest(GString *xml, const char *os_type)
+static void put_guest(GString *xml, const char *kind)
 {
     g_string_append_printf(xml,
         "  <guest>\n"
@@ -104,7 +104,7 @@ static void put_guest(GString *xml, const char *os_type)
         "      <nonpae/>\n"
         "    </features>\n"
         "  </guest>\n"
-        "\n", os_type);
+        "\n", kind);
 }
 
 char *test_capabilities(const TestNode *node)

@@ -59,9 +59,9 @@ static int put_vcpus(Op *op, DomainConfig *config, uint32_t n)
 {
     if (!config)
         return 0;
-    if (n > config->max_vcpus)
-        return too_many_vcpus(op, n, config->max_vcpus);
-    config->vcpus = n;
+    if (n > domain_config_max_vcpus(config))
+        return too_many_vcpus(op, n, domain_config_max_vcpus(config));
+    domain_config_set_vcpus(config, n);
     return 0;
 }
 
@@ -69,8 +69,7 @@ static int put_max_vcpus(Op *op, DomainConfig *config, uint32_t n)
 {
     if (n > TEST_MAX_VCPUS)
         return too_many_vcpus(op, n, TEST_MAX_VCPUS);
-    config->max_vcpus = n;
-    config->vcpus = MIN(config->vcpus, n);
+    domain_config_set_max_vcpus(config, n);
     return 0;
 }
 
@@ -147,11 +146,12 @@ static int put_memory(Op *op, DomainConfig *config, uint64_t memory)
 {
     if (!config)
         return 0;
-    if (memory > config->max_memory)
+    if (memory > domain_config_max_memory(config))
         return op_fail(op, VIR_ERR_INVALID_ARG,
                        _("%" G_GUINT64_FORMAT " KiB are more than the %" G_GUINT64_FORMAT
-                         " that domain '%s' can have"), memory, config->max_memory, config->name);
-    config->memory = memory;
+                         " that domain '%s' can have"), memory, domain_config_max_memory(config),
+                       config->name);
+    domain_config_set_memory(config, memory);
     return 0;
 }
 
@@ -160,8 +160,7 @@ static int put_max_memory(Op *op, const Copies *copies, uint64_t memory)
     if (copies->active)
         return op_fail(op, VIR_ERR_OPERATION_INVALID,
                        _("the most memory of domain '%s' can't be changed while it is running"), op->view->name);
-    copies->persistent->max_memory = memory;
-    copies->persistent->memory = MIN(copies->persistent->memory, memory);
+    domain_config_set_max_memory(copies->persistent, memory);
     return 0;
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/lock.h"
+#include "conf/rules/rules.h"
 #include "drivers/driver.h"
 
 /* What the pretended machine has. */
@@ -26,7 +27,7 @@ typedef struct TestHost {
 typedef struct TestDomain {
     /* under LOCK_TEST_HOST, this one's own */
     Lock lock;
-    struct Console *console;  /* the session that has the line, NULL: nobody */
+    struct ConsoleStream *console;  /* the session that has the line, NULL: nobody */
 } TestDomain;
 
 static inline TestHost *test_host(const Host *host)
@@ -77,7 +78,7 @@ int test_domain_destroy_flags(Op *op, const RemoteDomainDestroyFlagsArgs *args);
 uint64_t test_domain_cpu_time(const DomainView *view);
 
 /* --- define.c: in a job of the domain ---------------------------------------------------------- */
-int test_domain_check(Op *op, DomainConfig **config);
+extern const DomainRules test_domain_rules;
 int test_domain_define(Op *op, const DomainConfig *config);
 int test_domain_undefine_flags(Op *op, const RemoteDomainUndefineFlagsArgs *args);
 int test_domain_set_autostart(Op *op, const RemoteDomainSetAutostartArgs *args);
@@ -87,6 +88,12 @@ int test_domain_rename(Op *op, const RemoteDomainRenameArgs *args, RemoteDomainR
 int test_domain_get_vcpus(Op *op, const RemoteDomainGetVcpusArgs *args, RemoteDomainGetVcpusResult *result);
 int test_domain_set_vcpus_flags(Op *op, const RemoteDomainSetVcpusFlagsArgs *args);
 int test_domain_set_memory_flags(Op *op, const RemoteDomainSetMemoryFlagsArgs *args);
+
+/* --- device.c: in a job of the domain ---------------------------------------------------------- */
+int test_domain_attach_device_flags(Op *op, const RemoteDomainAttachDeviceFlagsArgs *args);
+int test_domain_detach_device_flags(Op *op, const RemoteDomainDetachDeviceFlagsArgs *args);
+int test_domain_update_device_flags(Op *op, const RemoteDomainUpdateDeviceFlagsArgs *args);
+int test_domain_detach_device_alias(Op *op, const RemoteDomainDetachDeviceAliasArgs *args);
 
 /* --- console.c, screenshot.c: in a job of the domain; the stream outlives it ------------------- */
 /* The machine is off: whoever has its console reads to the end. */

@@ -15,11 +15,9 @@ static int claim(Serve *serve, const char *document, bool validate)
     bool fresh;
 
     if (!serve->document) {
-        serve->document = domain_config_parse(document, strlen(document), validate ? DOMAIN_PARSE_VALIDATE : 0,
-                                              op->error);
+        serve->document = domain_config_parse(document, strlen(document), op->host->driver->domain_rules,
+                                              validate ? DOMAIN_PARSE_VALIDATE : 0, op->error);
         if (!serve->document)
-            return -1;
-        if (op->host->driver->domain_check && op->host->driver->domain_check(op, &serve->document) < 0)
             return -1;
     }
     op->domain = domain_list_claim(op->host->domains, &serve->document->uuid, serve->document->name, &fresh, op->error);

@@ -25,15 +25,13 @@ static inline Uuid uuid_of(unsigned n)
 
 static inline DomainConfig *config_make(const char *name, Uuid uuid)
 {
-    DomainConfig *config = g_new0(DomainConfig, 1);
+    DomainConfig draft = { .name = name, .uuid = uuid, .has_uuid = true };
+    DomainConfig *config = domain_config_copy(&draft);
 
-    config->refs = 1;
-    config->name = g_strdup(name);
-    config->uuid = uuid;
-    config->memory = 1024;
-    config->max_memory = 2048;
-    config->vcpus = 1;
-    config->max_vcpus = 2;
+    domain_config_set_max_memory(config, 2048);
+    domain_config_set_memory(config, 1024);
+    domain_config_set_max_vcpus(config, 2);
+    domain_config_set_vcpus(config, 1);
     return config;
 }
 

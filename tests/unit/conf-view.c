@@ -141,7 +141,7 @@ static void active_config_speaks_for_a_running_domain(void)
     g_autoptr(DomainConfig) active = config_make("vm", uuid_of(1));
     DomainFacts facts = { .id = 1, .active = active, .persistent = persistent };
 
-    active->max_memory = 4096;
+    domain_config_set_max_memory(active, 4096);
     g_autoptr(DomainView) view = domain_view_new(&facts);
 
     g_assert_cmpuint(view->max_memory, ==, 4096);
@@ -178,9 +178,9 @@ static void view_keeps_its_configs_alive(void)
         g_autoptr(DomainConfig) config = config_make("vm", uuid_of(1));
 
         view = domain_view_new(&(DomainFacts){ .id = -1, .persistent = config });
-        g_assert_cmpint(config->refs, ==, 2);
+        g_assert_cmpint(config->head.refs, ==, 2);
     }
-    g_assert_cmpint(view->persistent_config->refs, ==, 1);
+    g_assert_cmpint(view->persistent_config->head.refs, ==, 1);
     g_assert_cmpstr(view->persistent_config->name, ==, "vm");
 }
 

@@ -151,8 +151,8 @@ static DomainConfig *begin_document(Fixture *fixture, FixtureCall *call, const c
     bool fresh;
 
     begin(fixture, call, procedure);
-    config = domain_config_parse(document, strlen(document), 0, &call->error);
-    if (!config || fixture->host.driver->domain_check(&call->op, &config) < 0)
+    config = domain_config_parse(document, strlen(document), fixture->host.driver->domain_rules, 0, &call->error);
+    if (!config)
         return NULL;
     call->op.domain = domain_list_claim(fixture->host.domains, &config->uuid, config->name, &fresh, &call->error);
     if (!call->op.domain)

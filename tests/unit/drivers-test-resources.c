@@ -33,8 +33,8 @@ static int set_memory(Fixture *fixture, uint64_t memory, uint32_t flags)
 static const char *vcpus(Fixture *fixture)
 {
     g_autoptr(DomainView) view = domain_list_view_by_name(fixture->host.domains, "vm");
-    g_autofree char *text = g_strdup_printf("%u/%u of %u/%u", view->vcpus, view->persistent_config->vcpus,
-                                            view->max_vcpus, view->persistent_config->max_vcpus);
+    g_autofree char *text = g_strdup_printf("%u/%u of %u/%u", view->vcpus, domain_config_vcpus(view->persistent_config),
+                                            view->max_vcpus, domain_config_max_vcpus(view->persistent_config));
 
     return g_intern_string(text);
 }

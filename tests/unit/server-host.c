@@ -202,7 +202,7 @@ static Domain *add_domain(Host *host)
 {
     static const char document[] =
         "<domain type='test'><name>vm</name><memory>1024</memory><os><type>hvm</type></os></domain>";
-    g_autoptr(DomainConfig) config = domain_config_parse(document, sizeof document - 1, 0, NULL);
+    g_autoptr(DomainConfig) config = domain_config_parse(document, sizeof document - 1, NULL, 0, NULL);
     DomainFacts facts = { .id = -1, .state = VIR_DOMAIN_SHUTOFF, .persistent = config };
     Domain *domain;
     bool fresh;

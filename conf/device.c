@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Devices one at a time: attach, detach, update. The device's document goes through the same table and hooks as in a
+ * whole one, and then the rules judge the whole config. By what a device is known is in device-match.c.
+ * Any thread, no lock; the config is the caller's alone. */
+#include "conf/device.h"
+
+#include <string.h>
+
+#include "base/auto.h"
+#include "base/i18n.h"
+#include "conf/config-private.h"
+#include "conf/device-private.h"
+#include "conf/element-private.h"
+#include "conf/xml.h"
+
+/* --- places of devices ----------------------------------------------------------------------- */
+
+/* Where devices of one name are: one row of the table Devices. */
+typedef struct Shelf {
+    const ElementRow *row;
+    void *devices;
+} Shelf;
+
+static unsigned shelf_count(const Shelf *shelf)
+{
+    if (shelf->row->place == ROW_LIST)
+        return ROW_AT(shelf->devices, shelf->row->more, unsigned);
+    return ROW_AT(shelf->devices, shelf->row->offset, void *) != NULL;
+}
+
+/* Where the pointer to device `i` is. */
+static void **shelf_slot(const Shelf *shelf, unsigned i)
+{
+    if (shelf->row->place == ROW_LIST)
+        return &ROW_AT(shelf->devices, shelf->row->offset, void **)[i];
+    return &ROW_AT(shelf->devices, shelf->row->offset, void *);
+}
+
+static void shelf_remove(const Shelf *shelf, unsigned i)
+{
+    if (shelf->row->place == ROW_LIST)
+        element_list_remove(ROW_AT(shelf->devices, shelf->row->offset, void **),
+                            &ROW_AT(shelf->devices, shelf->row->more, unsigned), i);
+    else
+        *shelf_slot(shelf, 0) = NULL;
+}
+
+static void shelf_add(const Shelf *shelf, void *device, Arena *arena)
+{
+    if (shelf->row->place == ROW_LIST)
+        element_list_add(arena, &ROW_AT(shelf->devices, shelf->row->offset, void **),
+                         &ROW_AT(shelf->devices, shelf->row->more, unsigned), device);
+    else
+        *shelf_slot(shelf, 0) = device;
+}
+
+static bool find_shelf(DomainConfig *config, const char *name, Shelf *shelf)
+{
+    const ElementType *type = &devices_type;
+
+    for (const ElementRow *row = type->rows; row < type->rows + type->n_rows; row++)
+        if ((row->place == ROW_LIST || row->place == ROW_CHILD) && strcmp(row->name, name) == 0) {
+            *shelf = (Shelf){ .row = row, .devices = &config->devices };
+            return true;
+        }
+    return false;
+}
+
+/* --- the device's document ------------------------------------------------------------------- */
+
+typedef struct Change {
+    DomainConfig *config;
+    ElementParse parse;
+    Shelf shelf;
+    void *device;            /* in the config's arena */
+    const void *old;         /* what an update replaced */
+    Error *error;
+} Change;
+
+/* A copy of the device goes into the arena, because the document's tree is gone when this returns. */
+static int read_device(Change *change, const char *document, size_t size)
+{
+    g_autoptr(xmlDoc) doc = xml_parse(document, size, DOMAIN_TEXT_LIMIT, "device_definition", VIR_FROM_DOMAIN,
+                                      change->error);
+    const xmlNode *root = doc ? xmlDocGetRootElement(doc) : NULL;
+    void *device;
+    int rc;
+
+    if (!root)
+        return -1;
+    if (root->ns || !find_shelf(change->config, (const char *)root->name, &change->shelf))
+        return error_set(change->error, VIR_FROM_XML, VIR_ERR_XML_ERROR, _("'%s' is no kind of device"),
+                         (const char *)root->name);
+    device = arena_zalloc(change->parse.arena, change->shelf.row->type->size);
+    rc = element_parse(change->shelf.row->type, device, root, 0, &change->parse);
+    if (rc < 0)
+        return -1;
+    if (rc == 1)
+        return error_set(change->error, VIR_FROM_XML, VIR_ERR_XML_ERROR, _("The device '%s' says nothing"),
+                         (const char *)root->name);
+    change->device = element_copy(change->shelf.row->type, device, change->parse.arena);
+    return 0;
+}
+
+/* --- the three changes ----------------------------------------------------------------------- */
+
+static int attach(Change *change)
+{
+    const Shelf *shelf = &change->shelf;
+    unsigned n = shelf_count(shelf);
+
+    if (shelf->row->place == ROW_CHILD && n)
+        return error_set(change->error, VIR_FROM_DOMAIN, VIR_ERR_OPERATION_INVALID,
+                         _("domain '%s' has a device '%s' already, and can't have two"), change->config->name,
+                         shelf->row->name);
+    for (unsigned i = 0; i < n; i++)
+        if (device_conflicts(shelf->row->type, change->device, *shelf_slot(shelf, i)))
+            return error_set(change->error, VIR_FROM_DOMAIN, VIR_ERR_OPERATION_INVALID,
+                             _("domain '%s' has this device '%s' already"), change->config->name, shelf->row->name);
+    shelf_add(shelf, change->device, change->parse.arena);
+    return 0;
+}
+
+/* The one device that the document means. */
+static int find_device(Change *change, unsigned *at)
+{
+    const Shelf *shelf = &change->shelf;
+    unsigned found = 0;
+
+    for (unsigned i = 0; i < shelf_count(shelf); i++) {
+        if (!device_matches(shelf->row->type, change->device, *shelf_slot(shelf, i)))
+            continue;
+        if (found++ == 0)
+            *at = i;
+    }
+    if (found == 1)
+        return 0;
+    if (found == 0)
+        return error_set(change->error, VIR_FROM_DOMAIN, VIR_ERR_DEVICE_MISSING,
+                         _("domain '%s' has no such device '%s'"), change->config->name, shelf->row->name);
+    return error_set(change->error, VIR_FROM_DOMAIN, VIR_ERR_OPERATION_FAILED,
+                     _("several devices '%s' of domain '%s' match; say more about the one that is meant"),
+                     shelf->row->name, change->config->name);
+}
+
+static int detach(Change *change)
+{
+    unsigned at;
+
+    if (find_device(change, &at) < 0)
+        return -1;
+    shelf_remove(&change->shelf, at);
+    return 0;
+}
+
+/* Where the device is attached stays as it was unless the document says something else. */
+static void keep_place(const ElementType *type, void *fresh, const void *old)
+{
+    DeviceInfo *to = (DeviceInfo *)device_info(type, fresh);
+    const DeviceInfo *from = device_info(type, old);
+
+    if (!to)
+        return;
+    if (!to->address)
+        to->address = from->address;
+    if (!to->alias)
+        to->alias = from->alias;
+}
+
+static int update(Change *change)
+{
+    void **slot;
+    unsigned at;
+
+    if (find_device(change, &at) < 0)
+        return -1;
+    slot = shelf_slot(&change->shelf, at);
+    change->old = *slot;
+    *slot = change->device;
+    keep_place(change->shelf.row->type, change->device, change->old);
+    return 0;
+}
+
+/* What a running guest sees of an updated device must be what it saw; asked when the rules have completed it. */
+static int check_update(const Change *change)
+{
+    const ElementRow *row = change->shelf.row;
+    Error found = ERROR_INIT;
+    int rc = 0;
+
+    if (!change->old || change->parse.flags & ELEMENT_INACTIVE)
+        return 0;
+    if (element_check_abi(row->type, change->old, change->device, row->name, &found) < 0)
+        rc = error_set(change->error, VIR_FROM_DOMAIN, VIR_ERR_OPERATION_UNSUPPORTED, "%s", found.detail);
+    error_clear(&found);
+    return rc;
+}
+
+int domain_config_change_device(DomainConfig *config, DeviceChange kind, const char *document, size_t size,
+                                const DomainRules *rules, unsigned flags, Error *error)
+{
+    static const DomainRules none;
+    static int (*const changes[])(Change *change) = {
+        [DEVICE_ATTACH] = attach, [DEVICE_DETACH] = detach, [DEVICE_UPDATE] = update,
+    };
+    Arena *arena = domain_config_arena(config);
+    unsigned element_flags = flags & DOMAIN_PARSE_LIVE ? 0 : ELEMENT_INACTIVE;
+    Change change = {
+        .config = config, .error = error,
+        .parse = { .arena = arena, .error = error, .flags = element_flags },
+    };
+    DomainCheck check = { .arena = arena, .error = error, .flags = element_flags, .rules = rules ? rules : &none };
+
+    if (read_device(&change, document, size) < 0 || changes[kind](&change) < 0)
+        return -1;
+    if (domain_rules_run(config, &check) < 0 || check_update(&change) < 0)
+        return -1;
+    /* Some lists are in an order that needs what the first run has filled in. */
+    return kind == DEVICE_DETACH ? 0 : domain_rules_run(config, &check);
+}
+
+int domain_config_detach_alias(DomainConfig *config, const char *alias, Error *error)
+{
+    const ElementType *type = &devices_type;
+
+    for (const ElementRow *row = type->rows; row < type->rows + type->n_rows; row++) {
+        Shelf shelf = { .row = row, .devices = &config->devices };
+        unsigned n = row->place == ROW_LIST || row->place == ROW_CHILD ? shelf_count(&shelf) : 0;
+
+        for (unsigned i = 0; i < n; i++) {
+            const DeviceInfo *info = device_info(row->type, *shelf_slot(&shelf, i));
+
+            if (info && info->alias && g_strcmp0(info->alias->name, alias) == 0) {
+                shelf_remove(&shelf, i);
+                return 0;
+            }
+        }
+    }
+    return error_set(error, VIR_FROM_DOMAIN, VIR_ERR_DEVICE_MISSING, _("domain '%s' has no device with the alias '%s'"),
+                     config->name, alias);
+}
