@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "conf/config-private.h"
+#include "conf/xml.h"
 
 static unsigned element_flags(unsigned flags)
 {
@@ -23,12 +24,18 @@ void domain_config_put(const DomainConfig *config, const char *name, int id, uns
 {
     g_autoptr(GString) extra = g_string_new(NULL);
     ElementFormat format = { .out = out, .flags = element_flags(flags) };
+    DomainConfig placed = *config;
+    Arena arena;
 
     if (id >= 0)
         g_string_append_printf(extra, " id='%d'", id);
     element_put_namespaces(extra, element_namespaces_used(&domain_config_type, config));
     format.root_extra = extra->str;
-    element_format(&domain_config_type, config, name, 0, depth, &format);
+    arena_init(&arena, NULL, 0);
+    if (depth > 0 && config->metadata)
+        placed.metadata = xml_foreign_deeper(config->metadata, depth + 1, &arena);
+    element_format(&domain_config_type, &placed, name, 0, depth, &format);
+    arena_reset(&arena);
 }
 
 char *domain_config_format(const DomainConfig *config, int id, unsigned flags)

@@ -11,23 +11,30 @@
 
 static bool is_written(const ElementRow *row, const void *self, unsigned key, const ElementFormat *format)
 {
+    if (!element_row_is_set(row, self))
+        return false;
     if (row->flags & ROW_IS_UNWRITTEN || (row->flags & ROW_IS_LIVE && format->flags & ELEMENT_INACTIVE)
         || (row->flags & ROW_IS_SECRET && !(format->flags & ELEMENT_SECURE)))
         return false;
-    if (!element_row_is_set(row, self) || (row->n_conditions && !element_row_holds(row, self, key)))
+    if (row->n_conditions && !element_row_holds(row, self, key))
         return false;
     if (row->place <= ROW_LEAF && element_value_is_omitted(row, self))
         return false;
     return !row->shown || row->shown(self, format);
 }
 
+static void put_string(GString *out, const char *text)
+{
+    xml_put(out, text, strlen(text));
+}
+
 static void put_name(GString *out, const ElementRow *row)
 {
     if (row->namespace) {
-        g_string_append(out, element_namespaces[row->namespace - 1].prefix);
-        g_string_append_c(out, ':');
+        put_string(out, element_namespaces[row->namespace - 1].prefix);
+        xml_put(out, ":", 1);
     }
-    g_string_append(out, row->name);
+    xml_put(out, row->name, row->name_size);
 }
 
 /* An amount is followed by the attribute that tells its unit. */
@@ -54,11 +61,11 @@ static void put_attributes(const ElementType *type, const void *self, unsigned k
             format->above = above;
             continue;
         }
-        g_string_append_c(out, ' ');
+        xml_put(out, " ", 1);
         put_name(out, row);
-        g_string_append_len(out, "='", 2);
+        xml_put(out, "='", 2);
         element_value_format(row, self, out, true);
-        g_string_append_c(out, '\'');
+        xml_put(out, "'", 1);
         put_unit(row, out);
     }
 }
@@ -67,14 +74,14 @@ static void put_attributes(const ElementType *type, const void *self, unsigned k
 static void put_leaf(const ElementRow *row, const void *self, unsigned depth, GString *out)
 {
     xml_put_indent(out, depth);
-    g_string_append_c(out, '<');
+    xml_put(out, "<", 1);
     put_name(out, row);
     put_unit(row, out);
-    g_string_append_c(out, '>');
+    xml_put(out, ">", 1);
     element_value_format(row, self, out, false);
-    g_string_append_len(out, "</", 2);
+    xml_put(out, "</", 2);
     put_name(out, row);
-    g_string_append_len(out, ">\n", 2);
+    xml_put(out, ">\n", 2);
 }
 
 static void put_element(const ElementRow *row, const ElementType *type, const void *self, unsigned key,
@@ -86,10 +93,13 @@ static void put_list(const ElementRow *row, const void *self, unsigned key, unsi
     unsigned n = ROW_AT(self, row->more, const unsigned);
 
     for (unsigned i = 0; i < n; i++) {
-        ElementRow named = *row;
+        ElementRow named;
 
-        if (row->words)
+        if (row->words) {
+            named = *row;
             named.name = element_word(row->words, ROW_AT(items[i], row->name_offset, const uint8_t));
+            named.name_size = (uint8_t)strlen(named.name);
+        }
         put_element(row->words ? &named : row, row->type, items[i], key, depth, format);
     }
 }
@@ -100,10 +110,11 @@ static void put_children(const ElementType *type, const void *self, unsigned key
     const void *above = format->above;
 
     for (const ElementRow *row = type->rows; row < type->rows + type->n_rows; row++) {
-        unsigned its_key = element_row_key(row, self, key);
+        unsigned its_key;
 
         if (row->place < ROW_LEAF || !is_written(row, self, key, format))
             continue;
+        its_key = element_row_key(row, self, key);
         format->above = self;
         switch ((RowPlace)row->place) {
         case ROW_LEAF:
@@ -160,9 +171,9 @@ static const ElementRow *text_row(const ElementType *type, const void **self, un
 
 static void put_end(const ElementRow *row, GString *out)
 {
-    g_string_append_len(out, "</", 2);
+    xml_put(out, "</", 2);
     put_name(out, row);
-    g_string_append_len(out, ">\n", 2);
+    xml_put(out, ">\n", 2);
 }
 
 /* `row` gives the name and whether an empty element is kept. */
@@ -172,10 +183,10 @@ static void put_element(const ElementRow *row, const ElementType *type, const vo
     GString *out = format->out;
     size_t start = out->len, named, opened;
     const void *holder = self;
-    const ElementRow *text = text_row(type, &holder, key, format);
+    const ElementRow *text = type->phases & PHASE_TEXT ? text_row(type, &holder, key, format) : NULL;
 
     xml_put_indent(out, depth);
-    g_string_append_c(out, '<');
+    xml_put(out, "<", 1);
     put_name(out, row);
     named = out->len;
     put_attributes(type, self, key, format);
@@ -184,20 +195,21 @@ static void put_element(const ElementRow *row, const ElementType *type, const vo
     format->root_extra = NULL;    /* of the outermost element alone */
     if (text) {
         put_unit(text, out);
-        g_string_append_c(out, '>');
+        xml_put(out, ">", 1);
         element_value_format(text, holder, out, false);
         put_end(row, out);
         return;
     }
     opened = out->len;
-    g_string_append_len(out, ">\n", 2);
-    put_children(type, self, key, depth + 1, format);
+    xml_put(out, ">\n", 2);
+    if (type->phases & (PHASE_CHILDREN | PHASE_CHILDREN_WHEN))
+        put_children(type, self, key, depth + 1, format);
     if (out->len > opened + 2 || (type->open && (opened > named || row->flags & ROW_IS_KEEP))) {
         xml_put_indent(out, depth);
         put_end(row, out);
     } else if (opened > named || row->flags & ROW_IS_KEEP || row->place == ROW_LIST) {
         g_string_truncate(out, opened);
-        g_string_append_len(out, "/>\n", 3);
+        xml_put(out, "/>\n", 3);
     } else {
         g_string_truncate(out, start);
     }
@@ -206,7 +218,8 @@ static void put_element(const ElementRow *row, const ElementType *type, const vo
 void element_format(const ElementType *type, const void *self, const char *name, unsigned key, unsigned depth,
                     ElementFormat *format)
 {
-    const ElementRow row = { .name = name, .place = ROW_CHILD, .flags = ROW_IS_KEEP, .type = type };
+    const ElementRow row = { .name = name, .name_size = (uint8_t)strlen(name), .place = ROW_CHILD, .flags = ROW_IS_KEEP,
+                             .type = type };
 
     put_element(&row, type, self, key, depth, format);
 }

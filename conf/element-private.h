@@ -53,12 +53,16 @@ typedef struct ElementCondition {
     uint64_t mask;        /* bit of each word that will do; 0: any value but "absent" */
 } ElementCondition;
 
+typedef enum ElementPresence { PRESENT_ALWAYS, PRESENT_BYTE, PRESENT_POINTER, PRESENT_COUNT } ElementPresence;
+
 typedef enum RowKey { KEY_NONE, KEY_SAME, KEY_MEMBER } RowKey;
 
 struct ElementRow {
     const char *name;
     uint64_t prefix;      /* of the name: see element_prefix */
+    uint8_t name_size;
     uint8_t place, kind;
+    uint8_t presence;     /* ElementPresence: how one sees whether the member has a value */
     uint8_t namespace;    /* 0: none, else 1 + the index in element_namespaces */
     uint8_t base, show;   /* of numbers; show: hexadecimal digits, 16 + octal digits, 0: decimal */
     uint8_t bad, missing; /* VIR_ERR_*, 0: the usual one */
@@ -67,6 +71,7 @@ struct ElementRow {
     uint32_t flags;       /* RowFlags */
     uint16_t offset;      /* of the member */
     uint16_t more;        /* of has_… or n_… */
+    uint16_t seen;        /* where presence looks */
     uint16_t key_offset;
     uint16_t name_offset; /* of a list with words: the member of an item that says its name */
     int64_t initial, omit, min, max;
@@ -94,6 +99,7 @@ typedef enum ElementPhases {
     PHASE_ATTRIBUTES_WHEN = 1 << 1,        /* those with conditions */
     PHASE_CHILDREN = 1 << 2,
     PHASE_CHILDREN_WHEN = 1 << 3,
+    PHASE_TEXT = 1 << 4,                   /* not a pass: the element, or a splice of it, may have a text */
 } ElementPhases;
 
 typedef struct ElementNamespace {
@@ -127,8 +133,23 @@ static inline bool row_has_member(const ElementRow *row)
 /* Does the row exist for this element? */
 bool element_row_holds(const ElementRow *row, const void *self, unsigned key);
 unsigned element_row_key(const ElementRow *row, const void *self, unsigned key);
-/* Has the member a value? For rows with a value, flags, raw, children and parts. */
-bool element_row_is_set(const ElementRow *row, const void *self);
+/* Has the member a value? A splice always has. */
+static inline bool element_row_is_set(const ElementRow *row, const void *self)
+{
+    const void *at = row_at(self, row->seen);
+
+    switch ((ElementPresence)row->presence) {
+    case PRESENT_BYTE:
+        return *(const uint8_t *)at != 0;
+    case PRESENT_POINTER:
+        return *(void *const *)at != NULL;
+    case PRESENT_COUNT:
+        return *(const unsigned *)at != 0;
+    case PRESENT_ALWAYS:
+        break;
+    }
+    return true;
+}
 /* How many items an array of n has room for: element_list_add counts on it. */
 unsigned element_list_room(unsigned n);
 

@@ -255,6 +255,11 @@ static const char *decimal(uint64_t value, char digits[24])
     return at;
 }
 
+static void put_string(GString *out, const char *text)
+{
+    xml_put(out, text, strlen(text));
+}
+
 static void put_number(const ElementRow *row, const void *self, GString *out)
 {
     int64_t value = number_of(row, self);
@@ -265,10 +270,10 @@ static void put_number(const ElementRow *row, const void *self, GString *out)
     } else if (row->show) {
         g_string_append_printf(out, "0x%0*" PRIx64, row->show, (uint64_t)value);
     } else if ((row->kind == KIND_INT || row->kind == KIND_LONG) && value < 0) {
-        g_string_append_c(out, '-');
-        g_string_append(out, decimal(0 - (uint64_t)value, digits));
+        xml_put(out, "-", 1);
+        put_string(out, decimal(0 - (uint64_t)value, digits));
     } else {
-        g_string_append(out, decimal((uint64_t)value, digits));
+        put_string(out, decimal((uint64_t)value, digits));
     }
 }
 
@@ -293,18 +298,18 @@ void element_value_format(const ElementRow *row, const void *self, GString *out,
             xml_put_escaped(out, ROW_AT(self, row->offset, const char *const));
         break;
     case KIND_ENUM:
-        g_string_append(out, element_word(row->words, ROW_AT(self, row->offset, const uint8_t)));
+        put_string(out, element_word(row->words, ROW_AT(self, row->offset, const uint8_t)));
         break;
     case KIND_YESNO:
     case KIND_ONOFF:
         value = ROW_AT(self, row->offset, const uint8_t);
         if (row->kind == KIND_YESNO)
-            g_string_append(out, value == TRISTATE_YES ? "yes" : "no");
+            put_string(out, value == TRISTATE_YES ? "yes" : "no");
         else
-            g_string_append(out, value == TRISTATE_YES ? "on" : "off");
+            put_string(out, value == TRISTATE_YES ? "on" : "off");
         break;
     case KIND_UUID:
-        g_string_append(out, uuid_format(row_at(self, row->offset), uuid));
+        put_string(out, uuid_format(row_at(self, row->offset), uuid));
         break;
     case KIND_MAC:
         put_mac(row_at(self, row->offset), out);

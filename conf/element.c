@@ -62,30 +62,6 @@ unsigned element_row_key(const ElementRow *row, const void *self, unsigned key)
     return 0;
 }
 
-bool element_row_is_set(const ElementRow *row, const void *self)
-{
-    switch ((RowPlace)row->place) {
-    case ROW_FLAG:
-        return ROW_AT(self, row->offset, const bool);
-    case ROW_CHILD:
-    case ROW_RAW:
-        return ROW_AT(self, row->offset, void *const) != NULL;
-    case ROW_LIST:
-        return ROW_AT(self, row->more, const unsigned) != 0;
-    case ROW_PART:
-        return ROW_AT(self, row->more, const bool);
-    case ROW_SPLICE:
-        return true;
-    default:
-        break;
-    }
-    if (row->kind == KIND_STRING || row->kind == KIND_CPUSET)
-        return ROW_AT(self, row->offset, const char *const) != NULL;
-    if (row_has_member(row))
-        return ROW_AT(self, row->more, const bool);
-    return ROW_AT(self, row->offset, const uint8_t) != 0;
-}
-
 const char *element_word(const ElementWords *words, unsigned value)
 {
     return value <= words->n ? words->words[value] : NULL;

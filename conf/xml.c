@@ -159,21 +159,9 @@ const char *xml_attribute_text(const xmlAttr *attribute, Arena *arena)
 
 /* --- write ---------------------------------------------------------------------------------- */
 
-/* g_string_append_len without its checks and calls: a document is some hundred small pieces. */
-static inline void put(GString *out, const char *text, size_t size)
-{
-    if (G_UNLIKELY(out->len + size >= out->allocated_len)) {
-        g_string_append_len(out, text, (gssize)size);
-        return;
-    }
-    memcpy(out->str + out->len, text, size);
-    out->len += size;
-    out->str[out->len] = '\0';
-}
-
 static inline void put_string(GString *out, const char *text)
 {
-    put(out, text, strlen(text));
+    xml_put(out, text, strlen(text));
 }
 
 enum { ANYWHERE = 1, IN_ATTRIBUTE };
@@ -215,7 +203,7 @@ static void put_escaped(GString *out, const char *text, uint8_t where)
 
         while (special[(uint8_t)*text] == 0 || special[(uint8_t)*text] > where)
             text++;
-        put(out, start, (size_t)(text - start));
+        xml_put(out, start, (size_t)(text - start));
         if (*text == '\0')
             return;
         put_string(out, reference_of(*text++));
@@ -236,11 +224,11 @@ void xml_put_attribute(GString *out, const char *name, const char *value)
 {
     if (!value)
         return;
-    put(out, " ", 1);
+    xml_put(out, " ", 1);
     put_string(out, name);
     put_string(out, "='");
     put_escaped(out, value, IN_ATTRIBUTE);
-    put(out, "'", 1);
+    xml_put(out, "'", 1);
 }
 
 void xml_put_indent(GString *out, unsigned depth)
@@ -250,7 +238,7 @@ void xml_put_indent(GString *out, unsigned depth)
     for (size_t n = 2 * (size_t)depth; n > 0;) {
         size_t some = MIN(n, sizeof spaces - 1);
 
-        put(out, spaces, some);
+        xml_put(out, spaces, some);
         n -= some;
     }
 }
@@ -297,19 +285,37 @@ static void escape_namespaces(xmlNode *node)
     }
 }
 
-const char *xml_foreign_text(const xmlNode *node, Arena *arena)
+static const char *dump(xmlNode *node, unsigned depth, Arena *arena)
 {
     g_autoptr(xmlBuffer) text = xmlBufferCreate();
+
+    if (!text)
+        g_error("out of memory for the elements of an application");
+    escape_namespaces(node);
+    xmlNodeDump(text, node->doc, node, (int)depth, 1);
+    return arena_strdup(arena, (const char *)xmlBufferContent(text));
+}
+
+const char *xml_foreign_text(const xmlNode *node, Arena *arena)
+{
     /* A copy declares the namespaces that it uses from further up. */
     xmlNode *copy = xmlDocCopyNode((xmlNode *)node, node->doc, 1);
     const char *kept;
 
-    if (!copy || !text)
+    if (!copy)
         g_error("out of memory for the elements of an application");
     strip_metadata(copy);
-    escape_namespaces(copy);
-    xmlNodeDump(text, node->doc, copy, 1, 1);
+    kept = dump(copy, 1, arena);
     xmlFreeNode(copy);
-    kept = arena_strdup(arena, (const char *)xmlBufferContent(text));
     return kept;
+}
+
+const char *xml_foreign_deeper(const char *text, unsigned depth, Arena *arena)
+{
+    Error error = ERROR_INIT;
+    g_autoptr(xmlDoc) doc = xml_parse(text, strlen(text), UINT32_C(1) << 29, "metadata", VIR_FROM_XML, &error);
+
+    g_assert(doc);    /* we wrote it */
+    g_clear_pointer((xmlChar **)&doc->encoding, xmlFree);
+    return dump(xmlDocGetRootElement(doc), depth, arena);
 }

@@ -40,6 +40,18 @@ const char *xml_attribute(const xmlNode *node, const char *name, Arena *arena);
 /* The value of one attribute. */
 const char *xml_attribute_text(const xmlAttr *attribute, Arena *arena);
 
+/* Puts text as it is: g_string_append_len without its checks and calls, since a document is some hundred small pieces. */
+static inline void xml_put(GString *out, const char *text, size_t size)
+{
+    if (G_UNLIKELY(out->len + size >= out->allocated_len)) {
+        g_string_append_len(out, text, (gssize)size);
+        return;
+    }
+    memcpy(out->str + out->len, text, size);
+    out->len += size;
+    out->str[out->len] = '\0';
+}
+
 /* Text with & < > ' and " replaced; a carriage return becomes a character reference. */
 void xml_put_escaped(GString *out, const char *text);
 /* " name='value'", nothing when `value` is NULL. */
@@ -52,3 +64,5 @@ void xml_put_indent(GString *out, unsigned depth);
 /* The element as text, one level deep, with those of its children that have a namespace, and of each namespace the
  * first: what clients keep in <metadata>. Lives in the arena. */
 const char *xml_foreign_text(const xmlNode *node, Arena *arena);
+/* Such a text for an element `depth` levels deep; lives in the arena. */
+const char *xml_foreign_deeper(const char *text, unsigned depth, Arena *arena);

@@ -25,6 +25,10 @@ def is_deep(row, seen=()):
     return row.type in ('string', 'cpuset')
 
 
+def has_text(element):
+    return any(row.kind == 'text' or (row.kind == 'splice' and has_text(row.element)) for row in element.rows)
+
+
 def phases(element):
     """The parser's passes that find a row, as in conf/element-private.h."""
     found = set()
@@ -34,6 +38,8 @@ def phases(element):
             found.add(f'PHASE_ATTRIBUTES{when}')
         if row.kind not in ('attr', 'text'):
             found.add(f'PHASE_CHILDREN{when}')
+    if has_text(element):
+        found.add('PHASE_TEXT')
     return ' | '.join(sorted(found)) or '0'
 
 
@@ -86,6 +92,7 @@ def kind_of(row):
 def row_members(tables, element, row):
     options = row.options
     yield 'name', quote(row.name)
+    yield 'name_size', str(len(row.name.encode()))
     yield 'prefix', f'UINT64_C({prefix(row.name):#x})'
     yield 'place', f'ROW_{row.kind.upper()}'
     if row.kind in VALUE_ROWS:
@@ -94,6 +101,7 @@ def row_members(tables, element, row):
     flags += [f'ROW_HAS_{name.upper()}' for name in ('default', 'omit', 'min', 'max') if row.has(name)]
     if flags:
         yield 'flags', ' | '.join(flags)
+    yield from row_presence(element, row)
     yield 'offset', f'offsetof({element.name}, {row.member})'
     if row.kind == 'list':
         yield 'more', f'offsetof({element.name}, n_{row.member})'
@@ -124,6 +132,22 @@ def row_members(tables, element, row):
     if row.conditions:
         yield 'conditions', conditions_name(element, row)
         yield 'n_conditions', str(len(row.conditions))
+
+
+def row_presence(element, row):
+    """How one sees whether the member has a value."""
+    if row.kind == 'splice':
+        yield 'presence', 'PRESENT_ALWAYS'
+        return
+    if row.kind == 'list':
+        how, member = 'COUNT', f'n_{row.member}'
+    elif row.needs_has:
+        how, member = 'BYTE', f'has_{row.member}'
+    else:
+        pointer = row.kind in ('child', 'raw') or row.type in ('string', 'cpuset')
+        how, member = 'POINTER' if pointer else 'BYTE', row.member
+    yield 'presence', f'PRESENT_{how}'
+    yield 'seen', f'offsetof({element.name}, {member})'
 
 
 def row_constants(tables, row):

@@ -62,6 +62,11 @@ const Driver test_driver = {
     .domain_set_autostart = test_domain_set_autostart,
     .domain_rename = test_domain_rename,
 
+    /* cpu.c */
+    .may_block = test_may_block,
+    .connect_baseline_cpu = test_connect_baseline_cpu,
+    .connect_get_cpu_model_names = test_connect_get_cpu_model_names,
+
     /* device.c */
     .domain_attach_device_flags = test_domain_attach_device_flags,
     .domain_detach_device_flags = test_domain_detach_device_flags,

@@ -11,6 +11,7 @@
 
 #include "base/i18n.h"
 #include "base/log.h"
+#include "conf/cpu/cpu.h"
 #include "drivers/common/change.h"
 #include "drivers/test/test.h"
 
@@ -276,6 +277,7 @@ void test_close(Host *host)
 
     host->data = NULL;
     lock_deinit(&test->lock);
+    cpu_map_free(test->cpu_map);
     g_free(test->capabilities);
     g_free(test);
 }
