@@ -18,7 +18,7 @@ bool uuid_parse(const char *text, Uuid *uuid)
     for (size_t i = 0; i < sizeof parsed.bytes; i++) {
         int high, low;
 
-        while (*text == '-' && i > 0)
+        while (*text == '-' || *text == ' ')
             text++;
         high = g_ascii_xdigit_value(text[0]);
         low = high < 0 ? -1 : g_ascii_xdigit_value(text[1]);

@@ -12,7 +12,7 @@ typedef struct Uuid {
     uint8_t bytes[16];
 } Uuid;
 
-/* Accepts 32 hex digits with '-' anywhere between bytes and white space around, as libvirt's
+/* Accepts 32 hex digits with '-' and ' ' anywhere before a byte and white space around, as libvirt's
  * clients send it; false leaves *uuid alone. */
 bool uuid_parse(const char *text, Uuid *uuid);
 /* Lower case with dashes; returns `text`. */

@@ -14,11 +14,13 @@
 
 static const DomainRules no_rules;
 
-static int validate(xmlDoc *doc, Error *error)
+/* In a tree of its own, because the schema's checker wants it whole. */
+static int validate(const char *document, size_t size, size_t limit, Error *error)
 {
     static void *schema;    /* shared by all documents, read once; see xml_validate */
+    g_autoptr(xmlDoc) doc = xml_parse(document, size, limit, "domain_definition", VIR_FROM_DOMAIN, error);
 
-    return xml_validate(doc, SCHEMA, &schema, error);
+    return doc ? xml_validate(doc, SCHEMA, &schema, error) : -1;
 }
 
 /* What every document has, whatever the driver. */
@@ -86,23 +88,26 @@ DomainConfig *domain_config_parse(const char *document, size_t size, const Domai
                                   Error *error)
 {
     size_t limit = flags & DOMAIN_PARSE_STORED ? DOMAIN_STORED_TEXT_LIMIT : DOMAIN_TEXT_LIMIT;
+    uint8_t first[65536] __attribute__((aligned(16)));
+    Arena arena;    /* the tree */
     g_autoptr(DomainConfig) config = NULL;
     g_autoptr(xmlDoc) doc = NULL;
-    const xmlNode *root;
     size_t packed = 0;
+    xmlNode *root;
 
-    doc = xml_parse(document, size, limit, "domain_definition", VIR_FROM_DOMAIN, error);
-    if (!doc || (flags & DOMAIN_PARSE_VALIDATE && validate(doc, error) < 0))
+    if (flags & DOMAIN_PARSE_VALIDATE && validate(document, size, limit, error) < 0)
         return NULL;
-    /* The texts that we keep are UTF-8, whatever the document was in. */
-    g_clear_pointer((xmlChar **)&doc->encoding, xmlFree);
-    root = xmlDocGetRootElement(doc);
-    if (!xml_is(root, "domain")) {
+    arena_init(&arena, first, sizeof first);
+    root = xml_parse_in(&arena, &doc, document, size, limit, "domain_definition", VIR_FROM_DOMAIN, error);
+    if (root && !xml_is(root, "domain")) {
         error_set(error, VIR_FROM_XML, VIR_ERR_XML_ERROR, _("Expected the root element 'domain', not '%s'"),
                   (const char *)root->name);
-        return NULL;
+    } else if (root) {
+        /* The texts that we keep are UTF-8, whatever the document was in. */
+        g_clear_pointer((xmlChar **)&doc->encoding, xmlFree);
+        config = domain_config_parse_node(root, rules, flags, &packed, error);
     }
-    config = domain_config_parse_node(root, rules, flags, &packed, error);
+    arena_reset(&arena);
     if (config && check_length(config, packed, limit, error) < 0)
         return NULL;
     return g_steal_pointer(&config);

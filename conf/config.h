@@ -22,7 +22,7 @@ typedef enum DomainParseFlags {
 } DomainParseFlags;
 
 /* `document`: UTF-8 text of `size` bytes, at most 4 MiB as given and as formatted (STORED: 16 MiB), at most
- * 256 levels deep; a document type declaration is refused, so there are no entities to expand. `rules`: what the
+ * 256 levels deep; no entity is declared, expanded or fetched. `rules`: what the
  * driver wants, NULL for nothing.
  * Returns an owned reference, or NULL and: VIR_ERR_XML_ERROR (27; what is there is wrong),
  * VIR_ERR_XML_DETAIL (35; not well-formed, or too long), VIR_ERR_NO_NAME (21), VIR_ERR_XML_INVALID_SCHEMA (92),

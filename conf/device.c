@@ -239,3 +239,14 @@ int domain_config_detach_alias(DomainConfig *config, const char *alias, Error *e
     return error_set(error, VIR_FROM_DOMAIN, VIR_ERR_DEVICE_MISSING, _("domain '%s' has no device with the alias '%s'"),
                      config->name, alias);
 }
+
+unsigned domain_config_count_devices(const DomainConfig *config)
+{
+    const ElementType *type = &devices_type;
+    unsigned n = 0;
+
+    for (const ElementRow *row = type->rows; row < type->rows + type->n_rows; row++)
+        if (row->place == ROW_LIST || row->place == ROW_CHILD)
+            n += shelf_count(&(Shelf){ .row = row, .devices = (void *)&config->devices });
+    return n;
+}

@@ -17,5 +17,7 @@ typedef enum DeviceChange { DEVICE_ATTACH, DEVICE_DETACH, DEVICE_UPDATE } Device
  * guest would see the update. */
 int domain_config_change_device(DomainConfig *config, DeviceChange change, const char *document, size_t size,
                                 const DomainRules *rules, unsigned flags, Error *error);
+/* How many devices of any kind there are. */
+unsigned domain_config_count_devices(const DomainConfig *config);
 /* Takes out the device with that alias. 0, or -1 and VIR_ERR_DEVICE_MISSING. */
 int domain_config_detach_alias(DomainConfig *config, const char *alias, Error *error);

@@ -1,94 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* libxml2 as drover uses it: parse, look, write.
- * Any thread; errors are collected per parser and never through libxml2's global handlers. The parser stops
- * at a document type declaration, so that a document can't be larger in memory than its text allows.
- * Takes no lock. Nothing here knows what the elements mean. */
+/* libxml2's trees as drover uses them: look and write.
+ * Any thread, no lock. Nothing here knows what the elements mean. */
 #include "conf/xml.h"
 
-#include <pthread.h>
 #include <string.h>
 
-#include <libxml/parser.h>
-
 #include "base/auto.h"
-#include "base/i18n.h"
-
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(xmlParserCtxt, xmlFreeParserCtxt)
-
-/* --- parse ---------------------------------------------------------------------------------- */
-
-/* What a parser found wrong; reached through its _private member. */
-typedef struct Findings {
-    char *message;    /* of the first error */
-    int line;
-    bool doctype;
-} Findings;
-
-static void note_error(void *data, const xmlError *found)
-{
-    xmlParserCtxt *parser = data;
-    Findings *findings = parser->_private;
-
-    if (found->level < XML_ERR_ERROR || findings->message)
-        return;
-    findings->message = g_strchomp(g_strdup(found->message ? found->message : ""));
-    findings->line = found->line;
-}
-
-static void refuse_doctype(void *data, const xmlChar *name, const xmlChar *external, const xmlChar *system)
-{
-    xmlParserCtxt *parser = data;
-    Findings *findings = parser->_private;
-
-    findings->doctype = true;
-    xmlStopParser(parser);
-}
-
-static void start_libxml(void)
-{
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-
-    pthread_once(&once, xmlInitParser);
-}
-
-xmlDoc *xml_parse(const char *text, size_t size, size_t limit, const char *what, int domain, Error *error)
-{
-    g_autoptr(xmlParserCtxt) parser = NULL;
-    g_autoptr(xmlDoc) doc = NULL;
-    g_autofree char *message = NULL;
-    Findings findings = { 0 };
-
-    start_libxml();
-    if (size > limit) {
-        error_set(error, domain, VIR_ERR_XML_DETAIL, _("(%s): the document has %zu bytes, more than %zu"),
-                  what, size, limit);
-        return NULL;
-    }
-    if (memchr(text, '\0', size)) {
-        error_set(error, domain, VIR_ERR_XML_DETAIL, _("(%s): the document contains a NUL character"), what);
-        return NULL;
-    }
-    parser = xmlNewParserCtxt();
-    if (!parser)
-        g_error("out of memory for an XML parser");
-    parser->_private = &findings;
-    parser->sax->serror = (xmlStructuredErrorFunc)note_error;
-    parser->sax->internalSubset = refuse_doctype;
-    /* NOENT: an "&amp;" in an attribute becomes '&' at once. There are no other entities: see refuse_doctype. */
-    doc = xmlCtxtReadMemory(parser, text, (int)size, NULL, NULL,
-                            XML_PARSE_NONET | XML_PARSE_NOBLANKS | XML_PARSE_NOENT | XML_PARSE_COMPACT);
-    message = findings.message;
-    if (findings.doctype) {
-        error_set(error, domain, VIR_ERR_XML_DETAIL, _("(%s): a document type declaration is not allowed"), what);
-        return NULL;
-    }
-    if (!doc || !parser->wellFormed || !xmlDocGetRootElement(doc)) {
-        error_set(error, domain, VIR_ERR_XML_DETAIL, "(%s):%d: %s", what, findings.line,
-                  message ? message : _("the document is not well-formed"));
-        return NULL;
-    }
-    return g_steal_pointer(&doc);
-}
 
 /* --- look ----------------------------------------------------------------------------------- */
 
@@ -107,6 +24,15 @@ xmlNode *xml_child(const xmlNode *node, const char *name)
         if (xml_is(child, name))
             return child;
     return NULL;
+}
+
+unsigned xml_count(const xmlNode *node, const char *name)
+{
+    unsigned n = 0;
+
+    for (const xmlNode *child = xml_element(node->children); child; child = xml_element(child->next))
+        n += xml_is(child, name);
+    return n;
 }
 
 static bool is_text(const xmlNode *node)
@@ -147,7 +73,7 @@ const char *xml_attribute(const xmlNode *node, const char *name, Arena *arena)
     if (!node)
         return NULL;
     for (const xmlAttr *at = node->properties; at; at = at->next)
-        if (!at->ns && strcmp((const char *)at->name, name) == 0)
+        if (strcmp((const char *)at->name, name) == 0)
             return text_of(at->children, arena);
     return NULL;
 }

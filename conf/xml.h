@@ -14,9 +14,16 @@
 #include "base/error.h"
 
 /* A tree, or NULL and VIR_ERR_XML_DETAIL from `domain` (VIR_FROM_*) with the line. At most `limit` bytes (below
- * 1 GiB) and libxml2's own 256 levels. A document type declaration is refused where it begins: no entity is
- * declared, expanded or fetched. `what` names the document in messages. */
+ * 1 GiB), XML_NODES_MAX elements and attributes, and libxml2's own 256 levels. The declaration of an entity is refused where it begins: none is
+ * expanded or fetched. `what` names the document in messages. */
+#define XML_NODES_MAX 400000    /* some 80 MB while parsing; a guest of 65535 named virtual CPUs has 330,000 */
 xmlDoc *xml_parse(const char *text, size_t size, size_t limit, const char *what, int domain, Error *error);
+
+/* The same, with the tree in the arena: returns its root, which can be reached from *doc neither way. *doc (the caller's
+ * to free, also after an error; NULL is possible) holds the names and must live as long as the tree. Such a tree is
+ * for reading; xmlDocCopyNode makes one that can be changed. */
+xmlNode *xml_parse_in(Arena *arena, xmlDoc **doc, const char *text, size_t size, size_t limit, const char *what,
+                      int domain, Error *error);
 
 /* Checks the tree against the RelaxNG schema at `path`, which is loaded at the first call and kept in `*cache`
  * (atomic, NULL at first, never freed). 0; or -1 and VIR_ERR_INTERNAL_ERROR when the schema can't be read,
@@ -27,6 +34,8 @@ int xml_validate(xmlDoc *doc, const char *path, void **cache, Error *error);
 xmlNode *xml_element(xmlNode *node);
 /* The first child element of that name, without a namespace; NULL when `node` is NULL or has none. */
 xmlNode *xml_child(const xmlNode *node, const char *name);
+/* How many of them there are. */
+unsigned xml_count(const xmlNode *node, const char *name);
 static inline bool xml_is(const xmlNode *node, const char *name)
 {
     return node->name[0] == (xmlChar)name[0] && strcmp((const char *)node->name, name) == 0;
@@ -34,7 +43,7 @@ static inline bool xml_is(const xmlNode *node, const char *name)
 
 /* All text below `node`; "" when it has none, NULL when `node` is NULL. Valid as long as tree and arena. */
 const char *xml_text(const xmlNode *node, Arena *arena);
-/* The attribute without a namespace; NULL when it isn't there. Valid as long as tree and arena. */
+/* The attribute, whatever its namespace; NULL when it isn't there. Valid as long as tree and arena. */
 const char *xml_attribute(const xmlNode *node, const char *name, Arena *arena);
 
 /* The value of one attribute. */

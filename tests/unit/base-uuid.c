@@ -21,7 +21,7 @@ static void every_spelling_clients_use_is_understood(void)
 {
     static const char *const spellings[] = {
         "6695eb01f6a4830479aa97f2502e193f", "6695EB01-F6A4-8304-79AA-97F2502E193F", ("  " TEXT "\n"),
-        "66-95-eb-01f6a4830479aa97f250--2e193f", "\t6695eb01f6a4-8304-79aa97f2502e193f ",
+        "66-95-eb-01f6a4830479aa97f250--2e193f", "\t6695eb01f6a4-8304-79aa97f2502e193f ", ("-" TEXT), "6695eb01 f6a4 8304 79aa 97f2502e193f",
     };
     Uuid expected, uuid;
 
@@ -37,8 +37,7 @@ static void what_is_no_uuid_is_refused_and_changes_nothing(void)
 {
     static const char *const wrong[] = {
         "", " ", "zz", "6695eb01-f6a4-8304-79aa-97f2502e193", (TEXT "0"), (TEXT "-"), (TEXT " x"),
-        "6-695eb01f6a4830479aa97f2502e193f", "6695eb01-f6a4-8304-79aa-97f2502e193g", ("-" TEXT),
-        "6695eb01 f6a4 8304 79aa 97f2502e193f", "6",
+        "6-695eb01f6a4830479aa97f2502e193f", "6695eb01-f6a4-8304-79aa-97f2502e193g", "6",
     };
     Uuid uuid, before;
 

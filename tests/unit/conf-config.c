@@ -382,8 +382,10 @@ static void entities_are_never_expanded(void)
                                i - 1, i - 1, i - 1, i - 1, i - 1);
     g_string_append(bomb, "]>" WITH("<title>&a29;</title>"));
     assert_refused(bomb->str, VIR_ERR_XML_DETAIL);
-    assert_refused("<!DOCTYPE domain SYSTEM 'file:///etc/passwd'>" WITH(""), VIR_ERR_XML_DETAIL);
-    assert_refused("<!DOCTYPE d [<!ATTLIST a b CDATA 'c'>]>" WITH(""), VIR_ERR_XML_DETAIL);
+    assert_refused("<!DOCTYPE domain [<!ENTITY % p SYSTEM 'file:///etc/passwd'>%p;]>" WITH(""), VIR_ERR_XML_DETAIL);
+    assert_refused("<!DOCTYPE domain [<!ENTITY e SYSTEM 'file:///etc/passwd'>]>" WITH("<title>&e;</title>"),
+                   VIR_ERR_XML_DETAIL);
+    domain_config_unref(parse("<!DOCTYPE domain SYSTEM 'file:///etc/passwd'>" WITH("")));
     assert_refused(WITH("<title>&unknown;</title>"), VIR_ERR_XML_DETAIL);
     g_assert_cmpint(clock_now() - start, <, 5 * CLOCK_S);
 }

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* From text to a tree, with libxml2's parser: into its own tree, or into one that lies in an arena (xml-tree.c).
+ * Any thread; errors are collected per parser and never through libxml2's global handlers. The parser stops
+ * at the declaration of an entity and at too many nodes, so that a document can't be much larger in memory than its
+ * text. Takes no lock. */
+#include <pthread.h>
+#include <string.h>
+
+#include <libxml/SAX2.h>
+#include <libxml/parser.h>
+
+#include "base/auto.h"
+#include "base/i18n.h"
+#include "conf/xml-private.h"
+#include "conf/xml.h"
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(xmlParserCtxt, xmlFreeParserCtxt)
+
+/* What a parser found, and what it builds; reached through its _private member. */
+typedef struct Findings {
+    XmlTree *tree;    /* NULL: libxml2 builds its own */
+    char *message;    /* of the first error; owned */
+    int line;
+    bool entity, too_many;
+    size_t nodes;
+} Findings;
+
+static void note_error(void *data, const xmlError *found)
+{
+    xmlParserCtxt *parser = data;
+    Findings *findings = parser->_private;
+
+    if (found->level < XML_ERR_ERROR || findings->message)
+        return;
+    findings->message = g_strchomp(g_strdup(found->message ? found->message : ""));
+    findings->line = found->line;
+}
+
+/* A document type alone is harmless: nothing outside is read. With entities a short text could become a long one. */
+static void refuse_entity(void *data, const xmlChar *name, int type, const xmlChar *public, const xmlChar *system,
+                          xmlChar *content)
+{
+    xmlParserCtxt *parser = data;
+    Findings *findings = parser->_private;
+
+    findings->entity = true;
+    xmlStopParser(parser);
+}
+
+/* Counts elements and attributes, because a short text can make a tree of thirty times its size. */
+static void count_element(void *data, const xmlChar *name, const xmlChar *prefix, const xmlChar *uri, int n_namespaces,
+                          const xmlChar **namespaces, int n_attributes, int n_defaulted, const xmlChar **attributes)
+{
+    xmlParserCtxt *parser = data;
+    Findings *findings = parser->_private;
+
+    findings->nodes += 1 + (size_t)n_attributes;
+    if (findings->nodes > XML_NODES_MAX) {
+        findings->too_many = true;
+        xmlStopParser(parser);
+    } else if (findings->tree) {
+        xml_tree_start(findings->tree, parser, name, prefix, n_namespaces, namespaces, n_attributes, attributes);
+    } else {
+        xmlSAX2StartElementNs(data, name, prefix, uri, n_namespaces, namespaces, n_attributes, n_defaulted, attributes);
+    }
+}
+
+static void start_libxml(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+    pthread_once(&once, xmlInitParser);
+}
+
+static XmlTree *tree_of(void *data)
+{
+    xmlParserCtxt *parser = data;
+    Findings *findings = parser->_private;
+
+    return findings->tree;
+}
+
+static void end_element(void *data, const xmlChar *name, const xmlChar *prefix, const xmlChar *uri)
+{
+    xml_tree_end(tree_of(data), data);
+}
+
+static void add_text(void *data, const xmlChar *text, int size)
+{
+    xml_tree_text(tree_of(data), data, XML_TEXT_NODE, text, size);
+}
+
+/* White space between elements; its handler is another one than add_text's, or the parser would not tell them apart. */
+static void skip_space(void *data, const xmlChar *text, int size)
+{
+}
+
+static void add_cdata(void *data, const xmlChar *text, int size)
+{
+    xml_tree_text(tree_of(data), data, XML_CDATA_SECTION_NODE, text, size);
+}
+
+static void add_comment(void *data, const xmlChar *text)
+{
+    xml_tree_text(tree_of(data), data, XML_COMMENT_NODE, text, (int)strlen((const char *)text));
+}
+
+static void add_instruction(void *data, const xmlChar *target, const xmlChar *text)
+{
+    xml_tree_instruction(tree_of(data), data, target, text);
+}
+
+static void build_tree(xmlParserCtxt *parser)
+{
+    parser->sax->endElementNs = end_element;
+    parser->sax->characters = add_text;
+    parser->sax->ignorableWhitespace = skip_space;
+    parser->sax->cdataBlock = add_cdata;
+    parser->sax->comment = add_comment;
+    parser->sax->processingInstruction = add_instruction;
+}
+
+static int check_text(const char *text, size_t size, size_t limit, const char *what, int domain, Error *error)
+{
+    if (size > limit)
+        return error_set(error, domain, VIR_ERR_XML_DETAIL, _("(%s): the document has %zu bytes, more than %zu"), what, size,
+                         limit);
+    if (memchr(text, '\0', size))
+        return error_set(error, domain, VIR_ERR_XML_DETAIL, _("(%s): the document contains a NUL character"), what);
+    return 0;
+}
+
+static int check_findings(const Findings *findings, bool complete, const char *what, int domain, Error *error)
+{
+    if (findings->entity)
+        return error_set(error, domain, VIR_ERR_XML_DETAIL, _("(%s): the declaration of an entity is not allowed"), what);
+    if (findings->too_many)
+        return error_set(error, domain, VIR_ERR_XML_DETAIL, _("(%s): the document has more than %d elements and attributes"),
+                         what, XML_NODES_MAX);
+    if (!complete)
+        return error_set(error, domain, VIR_ERR_XML_DETAIL, "(%s):%d: %s", what, findings->line,
+                         findings->message ? findings->message : _("the document is not well-formed"));
+    return 0;
+}
+
+/* The document, NULL when it is none; *good says whether it is complete. */
+static xmlDoc *run(const char *text, size_t size, Findings *findings, bool *good)
+{
+    g_autoptr(xmlParserCtxt) parser = NULL;
+    xmlDoc *doc;
+
+    start_libxml();
+    parser = xmlNewParserCtxt();
+    if (!parser)
+        g_error("out of memory for an XML parser");
+    parser->_private = findings;
+    parser->sax->serror = (xmlStructuredErrorFunc)note_error;
+    parser->sax->entityDecl = refuse_entity;
+    parser->sax->startElementNs = count_element;
+    if (findings->tree)
+        build_tree(parser);
+    /* UTF-8 whatever the document says of itself, as libvirt has it, since it came as a string of the protocol.
+     * NOENT: an "&amp;" in an attribute becomes '&' at once. There are no other entities: see refuse_entity. */
+    doc = xmlCtxtReadMemory(parser, text, (int)size, NULL, "UTF-8",
+                            XML_PARSE_NONET | XML_PARSE_NOBLANKS | XML_PARSE_NOENT | XML_PARSE_COMPACT);
+    *good = doc && parser->wellFormed;
+    return doc;
+}
+
+xmlDoc *xml_parse(const char *text, size_t size, size_t limit, const char *what, int domain, Error *error)
+{
+    g_autoptr(xmlDoc) doc = NULL;
+    Findings findings = { 0 };
+    bool good;
+    int rc;
+
+    if (check_text(text, size, limit, what, domain, error) < 0)
+        return NULL;
+    doc = run(text, size, &findings, &good);
+    rc = check_findings(&findings, good && xmlDocGetRootElement(doc), what, domain, error);
+    g_free(findings.message);
+    return rc < 0 ? NULL : g_steal_pointer(&doc);
+}
+
+xmlNode *xml_parse_in(Arena *arena, xmlDoc **doc, const char *text, size_t size, size_t limit, const char *what,
+                      int domain, Error *error)
+{
+    XmlTree tree = { .arena = arena };
+    Findings findings = { .tree = &tree };
+    bool good;
+    int rc;
+
+    *doc = NULL;
+    if (check_text(text, size, limit, what, domain, error) < 0)
+        return NULL;
+    *doc = run(text, size, &findings, &good);
+    xml_tree_finish(&tree);
+    rc = check_findings(&findings, good && tree.root, what, domain, error);
+    g_free(findings.message);
+    return rc < 0 ? NULL : tree.root;
+}
