@@ -38,6 +38,7 @@ typedef enum RowFlags {
     ROW_IS_AGAIN = 1 << 14,
     ROW_IS_WRAPS = 1 << 15,
     ROW_IS_MERGE = 1 << 16,
+    ROW_IS_UNCOMPARED = 1 << 17,
 } RowFlags;
 
 typedef enum ConditionKind {

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* One value of a document: its text as the member of a struct, and back, by the kind of its row.
  * Pure functions, any thread, no lock. Numbers are taken as strtol takes them, because libvirt's clients rely
- * on it: white space and a sign before the digits, a base of the row's. */
-#include <errno.h>
+ * on it: see conf/scalar.h. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,27 +14,6 @@
 
 /* --- parse ----------------------------------------------------------------------------------- */
 
-static bool parse_unsigned(const char *text, int base, uint64_t most, bool wraps, uint64_t *value)
-{
-    char *end;
-
-    errno = 0;
-    *value = strtoull(text, &end, base);
-    if (wraps && most == UINT32_MAX && (int64_t)*value < 0 && (int64_t)*value >= -(int64_t)UINT32_MAX)
-        *value = (uint32_t)*value;
-    return errno == 0 && end != text && *end == '\0' && *value <= most
-           && (wraps || !memchr(text, '-', (size_t)(end - text)));
-}
-
-static bool parse_signed(const char *text, int base, int64_t least, int64_t most, int64_t *value)
-{
-    char *end;
-
-    errno = 0;
-    *value = strtoll(text, &end, base);
-    return errno == 0 && end != text && *end == '\0' && *value >= least && *value <= most;
-}
-
 bool mac_parse(const char *text, MacAddress *mac)
 {
     for (int i = 0; i < 6; i++) {
@@ -45,7 +23,7 @@ bool mac_parse(const char *text, MacAddress *mac)
         if (!g_ascii_isxdigit(*text))
             return false;
         value = strtoul(text, &end, 16);
-        if (end - text > 2 || *end != (i < 5 ? ':' : '\0'))
+        if (end - text > 2 || !(i < 5 ? *end == ':' : *end == '\0' || g_ascii_isspace(*end)))
             return false;
         mac->bytes[i] = (uint8_t)value;
         text = end + 1;
@@ -69,11 +47,12 @@ static bool parse_number(const ElementRow *row, void *self, const char *text)
     if (is_signed) {
         bool narrow = row->kind == KIND_INT;
 
-        if (!parse_signed(text, row->base, narrow ? INT32_MIN : INT64_MIN, narrow ? INT32_MAX : INT64_MAX, &value))
+        if (!scalar_parse_signed(text, row->base, narrow ? INT32_MIN : INT64_MIN, narrow ? INT32_MAX : INT64_MAX,
+                                 &value))
             return false;
     } else {
-        if (!parse_unsigned(text, row->base, row->kind == KIND_UINT ? UINT32_MAX : UINT64_MAX,
-                            row->flags & ROW_IS_WRAPS, &plain))
+        if (!scalar_parse_unsigned(text, row->base, row->kind == KIND_UINT ? UINT32_MAX : UINT64_MAX,
+                                   row->flags & ROW_IS_WRAPS, &plain))
             return false;
         value = (int64_t)plain;
     }
@@ -328,14 +307,20 @@ bool element_value_is_omitted(const ElementRow *row, const void *self)
     return number_of(row, self) == row->omit;
 }
 
+/* What is not written is as if it were absent: the document that says it and the one that we make of it are the same. */
+static bool leaves_trace(const ElementRow *row, const void *self)
+{
+    return element_row_is_set(row, self) && !element_value_is_omitted(row, self);
+}
+
 bool element_value_equal(const ElementRow *row, const void *a, const void *b)
 {
-    if (row->kind == KIND_STRING || row->kind == KIND_CPUSET)
-        return g_strcmp0(ROW_AT(a, row->offset, const char *const), ROW_AT(b, row->offset, const char *const)) == 0;
-    if (element_row_is_set(row, a) != element_row_is_set(row, b))
+    if (leaves_trace(row, a) != leaves_trace(row, b))
         return false;
-    if (!element_row_is_set(row, a))
+    if (!leaves_trace(row, a))
         return true;
+    if (row->kind == KIND_STRING || row->kind == KIND_CPUSET)
+        return strcmp(ROW_AT(a, row->offset, const char *const), ROW_AT(b, row->offset, const char *const)) == 0;
     if (row->kind == KIND_UUID)
         return uuid_equal(row_at(a, row->offset), row_at(b, row->offset));
     if (row->kind == KIND_MAC)

@@ -135,6 +135,13 @@ const xmlNode *element_node(const ElementParse *parse)
     return parse->place ? parse->place->node : NULL;
 }
 
+int element_refuse_several(ElementParse *parse, const char *name, int code)
+{
+    unsigned n = xml_count(element_node(parse), name);
+
+    return n > 1 ? element_fail(parse, code, _("There are %u elements '%s', there may be one"), n, name) : 0;
+}
+
 int element_scaled(ElementParse *parse, const char *value, const char *unit, uint64_t unit_bytes, uint64_t *bytes)
 {
     Error found = ERROR_INIT;
@@ -196,6 +203,7 @@ typedef struct Named {
 } Named;
 
 /* Attributes and child elements in document order, gathered once, so that a row finds its own by comparing numbers.
+ * Of attributes the namespace doesn't count, as libvirt has it.
  * A splice shares those of its element. */
 typedef struct ElementContent {
     Named *attributes, *children;
@@ -207,14 +215,13 @@ static void gather(const xmlNode *node, ElementContent *content, Arena *arena)
     unsigned n_attributes = 0, n_children = 0;
 
     for (const xmlAttr *at = node->properties; at; at = at->next)
-        n_attributes += at->ns == NULL;
+        n_attributes++;
     for (const xmlNode *child = node->children; child; child = child->next)
         n_children += child->type == XML_ELEMENT_NODE;
     *content = (ElementContent){ .attributes = arena_array(arena, n_attributes + n_children, sizeof(Named)) };
     content->children = content->attributes + n_attributes;
     for (const xmlAttr *at = node->properties; at; at = at->next)
-        if (!at->ns)
-            content->attributes[content->n_attributes++] = (Named){ element_prefix((const char *)at->name), { .attribute = at } };
+        content->attributes[content->n_attributes++] = (Named){ element_prefix((const char *)at->name), { .attribute = at } };
     for (xmlNode *child = node->children; child; child = child->next)
         if (child->type == XML_ELEMENT_NODE)
             content->children[content->n_children++] = (Named){ element_prefix((const char *)child->name), { .node = child } };

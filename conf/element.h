@@ -70,6 +70,9 @@ int element_fail(ElementParse *parse, int code, const char *format, ...) G_GNUC_
 void *element_above(const ElementParse *parse, unsigned levels);
 /* The XML node of the element whose hook is running. */
 const xmlNode *element_node(const ElementParse *parse);
+/* 0, or element_fail with that code when the element has more than one child of the name. Other elements than the
+ * ones that ask may be there twice: the first counts. */
+int element_refuse_several(ElementParse *parse, const char *name, int code);
 /* A zeroed struct of that type in the parse's arena: ELEMENT_NEW(parse->arena, DiskSource). */
 #define ELEMENT_NEW(arena, Type) ((Type *)arena_zalloc(arena, sizeof(Type)))
 /* Makes room for one more at the end of a list member and puts `item` there; the old array stays in the arena.
@@ -93,7 +96,8 @@ int element_value(const ElementWords *words, const char *word);
 /* A number and its unit (NULL or "": `unit_bytes`) as bytes. 0, or -1 and VIR_ERR_XML_ERROR for what is no number,
  * VIR_ERR_INVALID_ARG for an unknown unit, VIR_ERR_OVERFLOW. */
 int element_scaled(ElementParse *parse, const char *value, const char *unit, uint64_t unit_bytes, uint64_t *bytes);
-/* "52:54:00:12:34:56"; false leaves *mac in any state. */
+/* "52:54:00:12:34:56"; like libvirt it doesn't look at what stands behind a white space there. False leaves *mac in
+ * any state. */
 bool mac_parse(const char *text, MacAddress *mac);
 
 /* --- for whoever has a document ---------------------------------------------------------------- */

@@ -3,10 +3,52 @@
  * Pure functions, any thread. They take what libvirt takes and refuse what it refuses. */
 #include "conf/scalar.h"
 
-#include <stdio.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/i18n.h"
+
+bool scalar_parse_signed(const char *text, int base, int64_t least, int64_t most, int64_t *value)
+{
+    char *end;
+
+    errno = 0;
+    *value = strtoll(text, &end, base);
+    return errno == 0 && end != text && *end == '\0' && *value >= least && *value <= most;
+}
+
+bool scalar_parse_unsigned(const char *text, int base, uint64_t most, bool wraps, uint64_t *value)
+{
+    char *end;
+
+    errno = 0;
+    *value = strtoull(text, &end, base);
+    if (wraps && most == UINT32_MAX && (int64_t)*value < 0 && (int64_t)*value >= -(int64_t)UINT32_MAX)
+        *value = (uint32_t)*value;
+    return errno == 0 && end != text && *end == '\0' && *value <= most
+           && (wraps || !memchr(text, '-', (size_t)(end - text)));
+}
+
+bool scalar_take_int(const char **text, int *number)
+{
+    char *end;
+    long value;
+
+    errno = 0;
+    value = strtol(*text, &end, 10);
+    if (errno != 0 || end == *text || value < INT_MIN || value > INT_MAX)
+        return false;
+    *number = (int)value;
+    *text = end;
+    return true;
+}
+
+bool scalar_is_hex(const char *text, size_t digits)
+{
+    return strspn(text, G_CSET_DIGITS "abcdefABCDEF") == digits && text[digits] == '\0';
+}
 
 bool scalar_parse_uint(const char *text, uint64_t *value)
 {

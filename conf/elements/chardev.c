@@ -14,15 +14,6 @@
 
 /* --- what it is connected to ------------------------------------------------------------------- */
 
-static unsigned count_children(const xmlNode *node, const char *name)
-{
-    unsigned n = 0;
-
-    for (xmlNode *child = xml_element(node->children); child; child = xml_element(child->next))
-        n += xml_is(child, name);
-    return n;
-}
-
 static int refuse_reconnect(CharMode mode, const CharReconnect *reconnect, ElementParse *parse)
 {
     if (mode == CHAR_MODE_BIND && reconnect && reconnect->enabled)
@@ -100,16 +91,14 @@ static void forget_labels(CharSource *source, const ElementType *owner)
 int char_source_parsed(void *self, ElementParse *parse)
 {
     CharSource *source = self;
-    const xmlNode *node = element_node(parse);
-    unsigned most = source->n_udp > 0 ? 2 : 1, n = count_children(node, "source");
+    unsigned most = source->n_udp > 0 ? 2 : 1, n = xml_count(element_node(parse), "source");
 
     if (n > most)
         return element_fail(parse, VIR_ERR_XML_ERROR,
-                            _("there are %u elements 'source', the most for this type is %u"), n, most);
-    if (count_children(node, "log") > 1)
-        return element_fail(parse, VIR_ERR_XML_ERROR, _("there is more than one element 'log'"));
-    if (count_children(node, "protocol") > 1)
-        return element_fail(parse, VIR_ERR_XML_ERROR, _("there is more than one element 'protocol'"));
+                            _("There are %u elements 'source', the most for this type is %u"), n, most);
+    if (element_refuse_several(parse, "log", VIR_ERR_XML_ERROR) < 0
+        || element_refuse_several(parse, "protocol", VIR_ERR_XML_ERROR) < 0)
+        return -1;
     udp_order(source);
     forget_labels(source, parse->place->above->type);
     if (source->tcp) {
@@ -236,7 +225,7 @@ int smartcard_parsed(void *self, ElementParse *parse)
         return element_fail(parse, VIR_ERR_XML_ERROR,
                             _("a smart card of mode='host-certificates' needs three elements 'certificate', it has %u"),
                             smartcard->n_certificates);
-    if (!smartcard->database && count_children(element_node(parse), "database") > 0)
+    if (!smartcard->database && xml_child(element_node(parse), "database"))
         return element_fail(parse, VIR_ERR_INTERNAL_ERROR, _("the element 'database' is empty"));
     if (smartcard->database && smartcard->database[0] != '/')
         return element_fail(parse, VIR_ERR_XML_ERROR,

@@ -1,23 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* What the table of the clock (clock.def) can't say: an adjustment that turns one kind of clock into another, and
  * what each timer knows. Pure functions of the element and its place: any thread, no lock. */
-#include <errno.h>
-#include <stdlib.h>
-
 #include "base/i18n.h"
 #include "conf/element.h"
 #include "conf/elements.h"
+#include "conf/scalar.h"
 #include "conf/xml.h"
-
-/* Seconds as strtoll takes them; false for anything else. */
-static bool parse_seconds(const char *text, int64_t *seconds)
-{
-    char *end;
-
-    errno = 0;
-    *seconds = strtoll(text, &end, 10);
-    return errno == 0 && end != text && *end == '\0';
-}
 
 /* A clock that begins at UTC or local time and is adjusted is a variable one with that basis. */
 int clock_parsed(void *self, ElementParse *parse)
@@ -28,7 +16,7 @@ int clock_parsed(void *self, ElementParse *parse)
     if ((clock->offset != CLOCK_OFFSET_UTC && clock->offset != CLOCK_OFFSET_LOCALTIME) || clock->reset || !text ||
         *text == '\0')
         return 0;
-    if (!parse_seconds(text, &clock->adjustment))
+    if (!scalar_parse_signed(text, 10, INT64_MIN, INT64_MAX, &clock->adjustment))
         return element_fail(parse, VIR_ERR_XML_ERROR,
                             _("The attribute 'adjustment' of <clock> is '%s', it must be 'reset' or a number"), text);
     clock->has_adjustment = true;

@@ -66,18 +66,6 @@ static int check_features(const Cpu *cpu, bool named, ElementParse *parse)
     return check_distinct(names, parse);
 }
 
-/* libvirt takes the first of every other element, but refuses a second cache. */
-static int check_single_cache(ElementParse *parse)
-{
-    unsigned n = 0;
-
-    for (xmlNode *node = xml_element(element_node(parse)->children); node; node = xml_element(node->next))
-        n += xml_is(node, "cache");
-    if (n > 1)
-        return element_fail(parse, VIR_ERR_XML_ERROR, _("The element 'cache' may be there only once, not %u times"), n);
-    return 0;
-}
-
 static bool mode_is_whole_host(CpuMode mode)
 {
     return mode == CPU_MODE_HOST_PASSTHROUGH || mode == CPU_MODE_MAXIMUM;
@@ -94,7 +82,7 @@ int cpu_parsed(void *self, ElementParse *parse)
                             element_word(&cpu_mode_words, cpu->mode));
     if (!named && child_text(parse, "vendor"))
         return element_fail(parse, VIR_ERR_XML_ERROR, _("The element 'vendor' needs a CPU model"));
-    if (check_features(cpu, named, parse) < 0 || check_single_cache(parse) < 0)
+    if (check_features(cpu, named, parse) < 0 || element_refuse_several(parse, "cache", VIR_ERR_XML_ERROR) < 0)
         return -1;
     if (cpu->model && !cpu->model->value && !cpu->model->vendor_id)
         cpu->model = NULL;
@@ -248,16 +236,16 @@ static int check_distance(unsigned from, const NumaSibling *sibling, unsigned n,
  * outweighs what is said for its way back; the later outweighs the earlier in the former, the earlier in the latter. */
 static int collect_distances(NumaCell **order, unsigned n, GArray *all, ElementParse *parse)
 {
-    int64_t step = 0;
+    int64_t step = 1;
 
     for (unsigned i = 0; i < n; i++) {
         const NumaDistances *distances = order[i]->distances;
         unsigned from = order[i]->id;
 
-        for (unsigned j = 0; distances && j < distances->n_siblings; j++) {
+        for (unsigned j = 0; distances && j < distances->n_siblings; j++, step++) {
             const NumaSibling *sibling = distances->siblings[j];
-            Distance found[] = {
-                { from, sibling->id, sibling->value, ++step },
+            const Distance found[] = {
+                { from, sibling->id, sibling->value, step },
                 { sibling->id, from, sibling->value, -step },
                 { from, from, DISTANCE_LOCAL, 0 },
                 { sibling->id, sibling->id, DISTANCE_LOCAL, 0 },
@@ -320,10 +308,12 @@ int numa_parsed(void *self, ElementParse *parse)
 /* The first counter called tsc is kept, all others go. */
 static void keep_tsc(HostCpu *cpu)
 {
-    while (cpu->n_counters > 0 && (!cpu->counters[0]->name || strcmp(cpu->counters[0]->name, "tsc") != 0))
-        element_list_remove((void **)cpu->counters, &cpu->n_counters, 0);
-    while (cpu->n_counters > 1)
-        element_list_remove((void **)cpu->counters, &cpu->n_counters, 1);
+    unsigned n = cpu->n_counters;
+
+    cpu->n_counters = 0;
+    for (unsigned i = 0; i < n && cpu->n_counters == 0; i++)
+        if (cpu->counters[i]->name && strcmp(cpu->counters[i]->name, "tsc") == 0)
+            cpu->counters[cpu->n_counters++] = cpu->counters[i];
 }
 
 int host_cpu_parsed(void *self, ElementParse *parse)
@@ -340,5 +330,5 @@ int host_cpu_parsed(void *self, ElementParse *parse)
         names[i] = cpu->features[i]->name;
     names[cpu->n_features] = NULL;
     keep_tsc(cpu);
-    return check_distinct(names, parse) < 0 ? -1 : check_single_cache(parse);
+    return check_distinct(names, parse) < 0 ? -1 : element_refuse_several(parse, "cache", VIR_ERR_XML_ERROR);
 }

@@ -2,13 +2,11 @@
 /* What the table of file systems (filesystem.def) can't say: what only counts together with another setting, and
  * the size of a file system in memory.
  * Pure functions of the element and its place: any thread, no lock. */
-#include <errno.h>
-#include <stdlib.h>
-
 #include "base/i18n.h"
 #include "conf/element.h"
 #include "conf/elements.h"
 #include "conf/path.h"
+#include "conf/scalar.h"
 #include "conf/xml.h"
 
 /* --- driver and program ------------------------------------------------------------------------ */
@@ -52,20 +50,16 @@ static int read_usage(FilesystemSource *source, ElementParse *parse)
     const xmlNode *node = element_node(parse);
     const char *text = xml_attribute(node, "usage", parse->arena);
     const char *unit = xml_attribute(node, "units", parse->arena);
-    unsigned long long usage;
-    uint64_t factor;
-    char *end;
+    uint64_t usage, factor;
 
     if (!text)
         return element_fail(parse, VIR_ERR_XML_ERROR,
                             _("The attribute 'usage' of <source> is missing, a file system of type='ram' needs it"));
-    errno = 0;
-    usage = strtoull(text, &end, 10);
-    if (errno || end == text || *end != '\0')
+    if (!scalar_parse_unsigned(text, 10, UINT64_MAX, true, &usage))
         return element_fail(parse, VIR_ERR_XML_ERROR, _("The attribute usage='%s' of <source> is no number"), text);
     if (element_scaled(parse, "1", unit, 1024, &factor) < 0)
         return -1;
-    if (__builtin_mul_overflow((uint64_t)usage, factor, &source->usage))
+    if (__builtin_mul_overflow(usage, factor, &source->usage))
         return element_fail(parse, VIR_ERR_OVERFLOW, _("The attribute usage='%s' of <source> is too large"), text);
     source->usage /= 1024;
     source->has_usage = true;

@@ -2,30 +2,14 @@
 /* What the table of graphics (graphics.def) can't say: the first <listen> and the older attributes that say the
  * same, ports that are chosen by the driver, and what another host is not told.
  * Pure functions of the element and its place: any thread, no lock. */
-#include <limits.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/i18n.h"
-#include "conf/element.h"
 #include "conf/elements.h"
+#include "conf/scalar.h"
 #include "conf/xml.h"
 
 /* --- the password ------------------------------------------------------------------------------ */
-
-/* A number as strtol takes it and the character behind it; moves *at on. */
-static bool read_number(const char **at, char end, int *number)
-{
-    char *behind;
-    long value;
-
-    value = strtol(*at, &behind, 10);
-    if (behind == *at || value < INT_MIN || value > INT_MAX || *behind != end)
-        return false;
-    *number = (int)value;
-    *at = behind + 1;
-    return true;
-}
 
 /* "2011-10-08T11:30:50" in seconds since 1970; a day that is not in the calendar is the first one, as libvirt has
  * it. False when it has another form. */
@@ -36,7 +20,7 @@ static bool read_date(const char *text, int64_t *seconds)
     int number[6];
 
     for (int i = 0; i < 6; i++)
-        if (!read_number(&text, ends[i], &number[i]))
+        if (!scalar_take_int(&text, &number[i]) || *text++ != ends[i])
             return false;
     date = g_date_time_new_utc(number[0], number[1], number[2], number[3], number[4], number[5]);
     *seconds = date ? g_date_time_to_unix(date) : 0;

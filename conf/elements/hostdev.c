@@ -7,6 +7,7 @@
 #include "base/i18n.h"
 #include "conf/element.h"
 #include "conf/elements.h"
+#include "conf/scalar.h"
 #include "conf/xml.h"
 
 /* What the element around a source says: a host device or an interface. */
@@ -109,9 +110,10 @@ static int check_scsi_host(const HostdevSource *source, ElementParse *parse)
 {
     const char *wwpn = source->wwpn;
 
-    if (strncmp(wwpn, "naa.", 4) != 0 || strlen(wwpn) != 20 || strspn(wwpn + 4, "0123456789abcdefABCDEF") != 16)
+    if (strncmp(wwpn, "naa.", 4) != 0 || !scalar_is_hex(wwpn + 4, WWN_DIGITS))
         return element_fail(parse, VIR_ERR_XML_ERROR,
-                            _("The attribute wwpn='%s' of <source> is not \"naa.\" and 16 hexadecimal digits"), wwpn);
+                            _("The attribute wwpn='%s' of <source> is not \"naa.\" and %d hexadecimal digits"), wwpn,
+                            WWN_DIGITS);
     return 0;
 }
 

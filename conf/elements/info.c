@@ -226,15 +226,10 @@ int devices_parsed(void *self, ElementParse *parse)
         { "iommu", VIR_ERR_XML_ERROR },
         { "vsock", VIR_ERR_XML_ERROR },
     };
-    unsigned found[G_N_ELEMENTS(single)] = { 0 };
 
     (void)self;
-    for (const xmlNode *node = element_node(parse)->children; node; node = node->next) {
-        if (node->type != XML_ELEMENT_NODE || node->ns)
-            continue;
-        for (unsigned i = 0; i < G_N_ELEMENTS(single); i++)
-            if (strcmp((const char *)node->name, single[i].name) == 0 && ++found[i] > 1)
-                return element_fail(parse, single[i].code, _("<devices> has more than one <%s>"), single[i].name);
-    }
+    for (unsigned i = 0; i < G_N_ELEMENTS(single); i++)
+        if (element_refuse_several(parse, single[i].name, single[i].code) < 0)
+            return -1;
     return 0;
 }

@@ -244,25 +244,20 @@ int bandwidth_parsed(void *self, ElementParse *parse)
     const Bandwidth *bandwidth = self;
     const Interface *interface = element_above(parse, 1);
     const xmlNode *node = element_node(parse);
-    unsigned n_inbound = 0, n_outbound = 0;
 
     if (xml_attribute(node, "classID", parse->arena))
         return element_fail(parse, VIR_ERR_XML_DETAIL,
                             _("The attribute 'classID' of <bandwidth> is not for interfaces"));
-    for (const xmlNode *child = node->children; child; child = child->next) {
-        n_inbound += child->type == XML_ELEMENT_NODE && xml_is(child, "inbound");
-        n_outbound += child->type == XML_ELEMENT_NODE && xml_is(child, "outbound");
-    }
-    if (n_inbound > 1 || n_outbound > 1)
-        return element_fail(parse, VIR_ERR_XML_DETAIL, _("<bandwidth> has more than one <%s>"),
-                            n_inbound > 1 ? "inbound" : "outbound");
+    if (element_refuse_several(parse, "inbound", VIR_ERR_XML_DETAIL) < 0
+        || element_refuse_several(parse, "outbound", VIR_ERR_XML_DETAIL) < 0)
+        return -1;
     if (bandwidth->inbound && bandwidth->inbound->floor && interface->type != INTERFACE_TYPE_NETWORK)
         return element_fail(parse, VIR_ERR_CONFIG_UNSUPPORTED,
                             _("The attribute 'floor' of <inbound> needs an interface of type='network'"));
     if (bandwidth->outbound && bandwidth->outbound->floor)
         return element_fail(parse, VIR_ERR_CONFIG_UNSUPPORTED,
                             _("<outbound> can't have the attribute 'floor', only <inbound> can"));
-    return n_inbound || n_outbound ? 0 : 1;
+    return xml_child(node, "inbound") || xml_child(node, "outbound") ? 0 : 1;
 }
 
 /* --- target, model, driver --------------------------------------------------------------------- */

@@ -2,13 +2,12 @@
 /* What the table of redirected devices (redirect.def) can't say: the numbers of the filter, which are written as
  * USB programs show them, and what a device is called when nothing is said.
  * Pure functions of the element: any thread, no lock. */
-#include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/i18n.h"
 #include "conf/element.h"
 #include "conf/elements.h"
+#include "conf/scalar.h"
 
 #define DBUS_CHANNEL "org.qemu.usbredir"
 
@@ -31,32 +30,28 @@ int redirdev_parsed(void *self, ElementParse *parse)
 /* --- filter ------------------------------------------------------------------------------------ */
 
 /* The number in an attribute; a negative one is "any". */
-static int read_number(const char *name, const char *text, long *number, ElementParse *parse)
+static int read_number(const char *name, const char *text, int64_t *number, ElementParse *parse)
 {
-    char *end;
-
-    errno = 0;
-    *number = strtol(text, &end, 0);
-    if (errno || end == text || *end != '\0' || *number > INT32_MAX || *number < INT32_MIN)
+    if (!scalar_parse_signed(text, 0, INT32_MIN, INT32_MAX, number))
         return element_fail(parse, VIR_ERR_XML_ERROR, _("The attribute %s='%s' of <usbdev> is no number"), name, text);
     return 0;
 }
 
 static int read_id(const char *name, const char **text, ElementParse *parse)
 {
-    long number;
+    int64_t number;
 
     if (!*text)
         return 0;
     if (read_number(name, *text, &number, parse) < 0)
         return -1;
-    *text = number < 0 ? NULL : arena_printf(parse->arena, "0x%04lX", number);
+    *text = number < 0 ? NULL : arena_printf(parse->arena, "0x%04X", (unsigned)number);
     return 0;
 }
 
 static int read_class(const char **text, ElementParse *parse)
 {
-    long number;
+    int64_t number;
 
     if (!*text)
         return 0;
@@ -65,28 +60,21 @@ static int read_class(const char **text, ElementParse *parse)
     if (number < -1 || number > 0xff)
         return element_fail(parse, VIR_ERR_INTERNAL_ERROR,
                             _("The attribute class='%s' of <usbdev> is no USB class, which goes to 0xFF"), *text);
-    *text = number < 0 ? NULL : arena_printf(parse->arena, "0x%02lX", number);
+    *text = number < 0 ? NULL : arena_printf(parse->arena, "0x%02X", (unsigned)number);
     return 0;
 }
 
-/* A number below 100 at `*text`, as strtoul has it; moves behind it. */
-static bool read_half(const char **text, unsigned long *number)
+/* A number below 100 at `*text`, which moves behind it. */
+static bool read_half(const char **text, int *number)
 {
-    const char *begin = *text + strspn(*text, " \t\n\v\f\r");
-    char *end;
-
-    *number = strtoul(begin, &end, 10);
-    if (*begin == '-' || end == begin || *number >= 100)
-        return false;
-    *text = end;
-    return true;
+    return scalar_take_int(text, number) && *number >= 0 && *number < 100;
 }
 
 /* "2.1" is 2.10: one digit alone behind the dot is the first of two. */
 static int read_version(const char **text, ElementParse *parse)
 {
     const char *at = *text, *behind;
-    unsigned long major, minor;
+    int major, minor;
     bool good;
 
     if (!at)
@@ -104,7 +92,7 @@ static int read_version(const char **text, ElementParse *parse)
                             *text);
     if (strlen(behind) == 1)
         minor *= 10;
-    *text = arena_printf(parse->arena, "%lu.%02lu", major, minor);
+    *text = arena_printf(parse->arena, "%d.%02d", major, minor);
     return 0;
 }
 

@@ -2,39 +2,25 @@
 /* What the table of system information (sysinfo.def) can't say: which fields each SMBIOS table has, and the forms
  * of dates and UUIDs. That the UUID is the domain's is in conf/rules/os.c.
  * Pure functions of the element and its place: any thread, no lock. */
-#include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/i18n.h"
 #include "conf/element.h"
 #include "conf/elements.h"
 #include "conf/path.h"
+#include "conf/scalar.h"
 
 #define FIELD(name) (1u << SMBIOS_FIELD_##name)
 
 /* --- fields ------------------------------------------------------------------------------------ */
 
-/* A number as strtol takes it at `*at`, which moves behind it. */
-static bool take_number(const char **at, long *number)
-{
-    char *end;
-
-    errno = 0;
-    *number = strtol(*at, &end, 10);
-    if (errno != 0 || end == *at || *number < INT32_MIN || *number > INT32_MAX)
-        return false;
-    *at = end;
-    return true;
-}
-
 /* MM/DD/YYYY, or MM/DD/YY for a year of the 20th century. */
 static bool is_date(const char *text)
 {
-    long month, day, year;
+    int month, day, year;
 
-    if (!take_number(&text, &month) || *text++ != '/' || !take_number(&text, &day) || *text++ != '/'
-        || !take_number(&text, &year) || *text != '\0')
+    if (!scalar_take_int(&text, &month) || *text++ != '/' || !scalar_take_int(&text, &day) || *text++ != '/'
+        || !scalar_take_int(&text, &year) || *text != '\0')
         return false;
     return month >= 1 && month <= 12 && day >= 1 && day <= 31 && year >= 0 && (year < 100 || year >= 1900);
 }

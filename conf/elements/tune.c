@@ -2,23 +2,13 @@
 /* Beside tune.def: memory, virtual CPUs, shares of the host's resources, and drivers' namespaces.
  * Hooks, called while one document is parsed or written: any thread, no lock. What needs more than the element
  * itself is in conf/rules: memory.c, vcpu.c, cputune.c, resctrl.c, numa.c. */
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/i18n.h"
 #include "conf/elements.h"
+#include "conf/scalar.h"
 #include "conf/xml.h"
-
-/* How many children of that name there are, whatever their namespace. */
-static bool has_several(const xmlNode *node, const char *name)
-{
-    unsigned n = 0;
-
-    for (const xmlNode *child = xml_element(node->children); child; child = xml_element(child->next))
-        n += xml_is(child, name);
-    return n > 1;
-}
 
 /* --- memory ---------------------------------------------------------------------------------- */
 
@@ -43,13 +33,10 @@ bool vcpu_current_shown(const void *self, const ElementFormat *format)
 
 int cpu_tune_parsed(void *self, ElementParse *parse)
 {
-    static const char *const once[] = { "emulatorpin", "emulatorsched" };
-
     (void)self;
-    for (unsigned i = 0; i < G_N_ELEMENTS(once); i++)
-        if (has_several(element_node(parse), once[i]))
-            return element_fail(parse, VIR_ERR_XML_ERROR, _("The element '%s' may be there only once"), once[i]);
-    return 0;
+    if (element_refuse_several(parse, "emulatorpin", VIR_ERR_XML_ERROR) < 0)
+        return -1;
+    return element_refuse_several(parse, "emulatorsched", VIR_ERR_XML_ERROR);
 }
 
 /* The amount in bytes becomes a whole number of the largest unit that allows it. */
@@ -219,16 +206,14 @@ int qemu_override_parsed(void *self, ElementParse *parse)
 
 static bool is_value_of(const char *value, QemuPropertyType type)
 {
-    char *end = NULL;
+    uint64_t plain;
+    int64_t number;
 
-    errno = 0;
     switch (type) {
     case QEMU_PROPERTY_TYPE_SIGNED:
-        strtoll(value, &end, 10);
-        return errno == 0 && end != value && *end == '\0';
+        return scalar_parse_signed(value, 10, INT64_MIN, INT64_MAX, &number);
     case QEMU_PROPERTY_TYPE_UNSIGNED:
-        strtoull(value, &end, 10);
-        return errno == 0 && end != value && *end == '\0' && !strchr(value, '-');
+        return scalar_parse_unsigned(value, 10, UINT64_MAX, false, &plain);
     case QEMU_PROPERTY_TYPE_BOOL:
         return strcmp(value, "true") == 0 || strcmp(value, "false") == 0;
     default:

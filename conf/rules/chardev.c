@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/i18n.h"
-#include "conf/rules/rules.h"
+#include "conf/rules/common.h"
 
 #define ISA_PORTS 4
 
@@ -272,45 +272,40 @@ static int check_place(const CharOwner *owner, const CharSource *source, DomainC
     return missing ? refuse_missing(owner, VIR_ERR_INTERNAL_ERROR, missing, check) : 0;
 }
 
-/* A label of its own is of no use where the host doesn't label what the guest uses. */
-static int check_labels(const CharOwner *owner, SourceLabel *const *labels, unsigned n, const DomainConfig *config,
-                        DomainCheck *check)
+/* `models`: see unlabelled_models. */
+static int check_labels(const CharOwner *owner, const CharSource *source, GHashTable *models, DomainCheck *check)
 {
-    for (unsigned i = 0; i < n; i++)
-        for (unsigned k = 0; k < config->n_seclabels; k++)
-            if (g_strcmp0(labels[i]->model, config->seclabels[k]->model) == 0
-                && config->seclabels[k]->relabel == TRISTATE_NO)
-                return domain_fail(check, VIR_ERR_CONFIG_UNSUPPORTED,
-                                   _("The source of an element '%s' can't have an element 'seclabel' with model='%s': "
-                                     "that of the domain has relabel='no'"),
-                                   owner->name, labels[i]->model ? labels[i]->model : "");
-    return 0;
+    const char *model = NULL;
+
+    if (source->file)
+        model = find_unlabelled(models, source->file->seclabels, source->file->n_seclabels);
+    else if (source->socket)
+        model = find_unlabelled(models, source->socket->seclabels, source->socket->n_seclabels);
+    else if (source->pty)
+        model = find_unlabelled(models, source->pty->seclabels, source->pty->n_seclabels);
+    if (!model)
+        return 0;
+    return domain_fail(check, VIR_ERR_CONFIG_UNSUPPORTED,
+                       _("The source of an element '%s' can't have an element 'seclabel' with model='%s': that of the "
+                         "domain has relabel='no'"),
+                       owner->name, model);
 }
 
-static int check_source(const CharOwner *owner, const CharSource *source, const DomainConfig *config,
-                        DomainCheck *check)
+static int check_source(const CharOwner *owner, const CharSource *source, GHashTable *models, DomainCheck *check)
 {
-    if (check_place(owner, source, check) < 0)
-        return -1;
-    if (source->file)
-        return check_labels(owner, source->file->seclabels, source->file->n_seclabels, config, check);
-    if (source->socket)
-        return check_labels(owner, source->socket->seclabels, source->socket->n_seclabels, config, check);
-    if (source->pty)
-        return check_labels(owner, source->pty->seclabels, source->pty->n_seclabels, config, check);
-    return 0;
+    return check_place(owner, source, check) < 0 ? -1 : check_labels(owner, source, models, check);
 }
 
 /* A device that names its socket's path itself. */
-static int check_plain(const char *name, CharType type, const CharSource *source, const DomainConfig *config,
+static int check_plain(const char *name, CharType type, const CharSource *source, GHashTable *models,
                        DomainCheck *check)
 {
     const CharOwner owner = { .name = name, .type = type };
 
-    return check_source(&owner, source, config, check);
+    return check_source(&owner, source, models, check);
 }
 
-static int check_channels(const DomainConfig *config, DomainCheck *check)
+static int check_channels(const DomainConfig *config, GHashTable *models, DomainCheck *check)
 {
     for (unsigned i = 0; i < config->devices.n_channels; i++) {
         const Channel *channel = config->devices.channels[i];
@@ -320,13 +315,13 @@ static int check_channels(const DomainConfig *config, DomainCheck *check)
                             || channel->target.type == CHANNEL_TARGET_TYPE_XEN,
         };
 
-        if (check_source(&owner, &channel->source, config, check) < 0)
+        if (check_source(&owner, &channel->source, models, check) < 0)
             return -1;
     }
     return 0;
 }
 
-static int check_smartcards(const DomainConfig *config, DomainCheck *check)
+static int check_smartcards(const DomainConfig *config, GHashTable *models, DomainCheck *check)
 {
     for (unsigned i = 0; i < config->devices.n_smartcards; i++) {
         const Smartcard *smartcard = config->devices.smartcards[i];
@@ -337,19 +332,19 @@ static int check_smartcards(const DomainConfig *config, DomainCheck *check)
                                _("An element 'smartcard' has an address of type='%s', it can only have 'ccid'"),
                                element_word(&address_type_words, address->type));
         if (smartcard->mode == SMARTCARD_MODE_PASSTHROUGH
-            && check_plain("smartcard", smartcard->type, &smartcard->source, config, check) < 0)
+            && check_plain("smartcard", smartcard->type, &smartcard->source, models, check) < 0)
             return -1;
     }
     return 0;
 }
 
-static int check_rngs(const DomainConfig *config, DomainCheck *check)
+static int check_rngs(const DomainConfig *config, GHashTable *models, DomainCheck *check)
 {
     for (unsigned i = 0; i < config->devices.n_rngs; i++) {
         const RngBackend *backend = &config->devices.rngs[i]->backend;
 
         if (backend->model == RNG_BACKEND_MODEL_EGD
-            && check_plain("rng", backend->type, &backend->source, config, check) < 0)
+            && check_plain("rng", backend->type, &backend->source, models, check) < 0)
             return -1;
     }
     return 0;
@@ -358,20 +353,21 @@ static int check_rngs(const DomainConfig *config, DomainCheck *check)
 int rule_char_sources(DomainConfig *config, DomainCheck *check)
 {
     const Devices *devices = &config->devices;
+    g_autoptr(GHashTable) models = unlabelled_models(config);
 
-    if (check_smartcards(config, check) < 0)
+    if (check_smartcards(config, models, check) < 0)
         return -1;
     for (unsigned i = 0; i < devices->n_serials; i++)
-        if (check_plain("serial", devices->serials[i]->type, &devices->serials[i]->source, config, check) < 0)
+        if (check_plain("serial", devices->serials[i]->type, &devices->serials[i]->source, models, check) < 0)
             return -1;
     for (unsigned i = 0; i < devices->n_parallels; i++)
-        if (check_plain("parallel", devices->parallels[i]->type, &devices->parallels[i]->source, config, check) < 0)
+        if (check_plain("parallel", devices->parallels[i]->type, &devices->parallels[i]->source, models, check) < 0)
             return -1;
     for (unsigned i = 0; i < devices->n_consoles; i++)
-        if (check_plain("console", devices->consoles[i]->type, &devices->consoles[i]->source, config, check) < 0)
+        if (check_plain("console", devices->consoles[i]->type, &devices->consoles[i]->source, models, check) < 0)
             return -1;
     for (unsigned i = 0; i < devices->n_redirdevs; i++)
-        if (check_plain("redirdev", devices->redirdevs[i]->type, &devices->redirdevs[i]->source, config, check) < 0)
+        if (check_plain("redirdev", devices->redirdevs[i]->type, &devices->redirdevs[i]->source, models, check) < 0)
             return -1;
-    return check_channels(config, check) < 0 ? -1 : check_rngs(config, check);
+    return check_channels(config, models, check) < 0 ? -1 : check_rngs(config, models, check);
 }

@@ -38,7 +38,7 @@ int rule_cpu_topology(DomainConfig *config, DomainCheck *check)
             || __builtin_mul_overflow(cpus, topology->cores, &cpus)
             || __builtin_mul_overflow(cpus, topology->threads, &cpus)))
         return domain_fail(check, VIR_ERR_CONFIG_UNSUPPORTED,
-                           _("The element 'topology' gives more than %u CPUs: %u sockets, %u dies, %u cores, %u threads"),
+                           _("The element 'topology' has more than %u CPUs: %u sockets, %u dies, %u cores, %u threads"),
                            UINT_MAX, topology->sockets, topology->dies, topology->cores, topology->threads);
     return 0;
 }
@@ -65,7 +65,7 @@ static int collect_cpus(const Numa *numa, CpuSet *all, DomainCheck *check)
             continue;
         if (cpuset_overlaps(all, &cpus))
             return domain_fail(check, VIR_ERR_CONFIG_UNSUPPORTED,
-                               _("The attribute cpus='%s' of the NUMA cell %u has a virtual CPU that is in another cell, too"),
+                               _("The attribute cpus='%s' of the NUMA cell %u has a virtual CPU of another cell"),
                                cell->cpus, i);
         cpuset_unite(all, &cpus);
     }
@@ -109,8 +109,8 @@ int rule_numa_caches(DomainConfig *config, DomainCheck *check)
 
             if (level > CACHE_LEVEL_MAX)
                 return domain_fail(check, VIR_ERR_XML_ERROR,
-                                   _("The attribute level='%u' of the element 'cache' of NUMA cell %u is above %d"), level,
-                                   cell->id, CACHE_LEVEL_MAX);
+                                   _("The attribute level='%u' of the element 'cache' of NUMA cell %u is above %d"),
+                                   level, cell->id, CACHE_LEVEL_MAX);
             if (seen[level])
                 return domain_fail(check, VIR_ERR_XML_ERROR, _("The NUMA cell %u has two caches of level %u"), cell->id,
                                    level);
@@ -134,7 +134,8 @@ static int check_link(const Numa *numa, const NumaLink *link, DomainCheck *check
 
     if (link->initiator >= numa->n_cells)
         return domain_fail(check, VIR_ERR_XML_ERROR,
-                           _("The attribute initiator='%u' of the element '%s' is no NUMA cell"), link->initiator, element);
+                           _("The attribute initiator='%u' of the element '%s' is no NUMA cell"), link->initiator,
+                           element);
     if (link->target >= numa->n_cells)
         return domain_fail(check, VIR_ERR_XML_ERROR, _("The attribute target='%u' of the element '%s' is no NUMA cell"),
                            link->target, element);
@@ -144,8 +145,8 @@ static int check_link(const Numa *numa, const NumaLink *link, DomainCheck *check
                            link->initiator, element);
     if (link->cache > 0 && !has_cache(numa->cells[link->target], link->cache))
         return domain_fail(check, VIR_ERR_XML_ERROR,
-                           _("The attribute cache='%u' of the element '%s' is no cache of the NUMA cell %u"), link->cache,
-                           element, link->target);
+                           _("The attribute cache='%u' of the element '%s' is no cache of the NUMA cell %u"),
+                           link->cache, element, link->target);
     return 0;
 }
 
@@ -165,12 +166,12 @@ static int enter_link(const NumaLink *link, GHashTable *seen, DomainCheck *check
     int64_t back = link_key(link->target, link->initiator, PAIR);
 
     if (g_hash_table_contains(seen, &said))
-        return domain_fail(check, VIR_ERR_XML_ERROR, _("The element '%s' from NUMA cell %u to %u is there twice"), element,
-                           link->initiator, link->target);
+        return domain_fail(check, VIR_ERR_XML_ERROR, _("The element '%s' from NUMA cell %u to %u is there twice"),
+                           element, link->initiator, link->target);
     if (link->initiator != link->target && g_hash_table_contains(seen, &back))
         return domain_fail(check, VIR_ERR_XML_ERROR,
-                           _("The element '%s' goes from NUMA cell %u to %u, but another one goes from %u to %u"), element,
-                           link->initiator, link->target, link->target, link->initiator);
+                           _("The element '%s' goes from NUMA cell %u to %u, but another one goes from %u to %u"),
+                           element, link->initiator, link->target, link->target, link->initiator);
     g_hash_table_add(seen, arena_memdup(check->arena, &said, sizeof said));
     g_hash_table_add(seen, arena_memdup(check->arena, &pair, sizeof pair));
     return 0;

@@ -2,11 +2,10 @@
 /* The rules of the small devices: input devices, panic devices, memory modules, shared memory, IOMMU and vsock; and
  * that a guest without USB has no USB devices.
  * Pure functions of the config: any thread, no lock. */
-#include "conf/rules/rules.h"
-
 #include <string.h>
 
 #include "base/i18n.h"
+#include "conf/rules/common.h"
 
 /* --- USB --------------------------------------------------------------------------------------- */
 
@@ -197,7 +196,7 @@ int rule_module_fill(DomainConfig *config, DomainCheck *check)
 
 static int check_node(const ModuleTarget *target, const DomainConfig *config, DomainCheck *check)
 {
-    unsigned n = config->cpu && config->cpu->numa ? config->cpu->numa->n_cells : 0;
+    unsigned n = domain_cell_count(config);
 
     if (!target->has_node || target->node < n)
         return 0;
@@ -324,14 +323,10 @@ int rule_shmem_name(DomainConfig *config, DomainCheck *check)
 
 #define GUEST_CID_LEAST 3    /* below it are the hypervisor and the host */
 
-static bool has_virtio_options(const VirtioOptions *options)
-{
-    return options->iommu || options->ats || options->packed || options->page_per_vq;
-}
-
 int rule_vsock(DomainConfig *config, DomainCheck *check)
 {
     const Vsock *vsock = config->devices.vsock;
+    const char *option;
 
     if (!vsock)
         return 0;
@@ -339,9 +334,10 @@ int rule_vsock(DomainConfig *config, DomainCheck *check)
         return domain_fail(check, VIR_ERR_CONFIG_UNSUPPORTED,
                            _("The attribute 'address' of <cid> is %u, it must be at least %d"), vsock->cid.address,
                            GUEST_CID_LEAST);
-    if (!vsock->model && vsock->driver && has_virtio_options(&vsock->driver->virtio))
+    option = vsock->driver ? virtio_option(&vsock->driver->virtio) : NULL;
+    if (!vsock->model && option)
         return domain_fail(check, VIR_ERR_CONFIG_UNSUPPORTED,
-                           _("The <driver> of a <vsock> that isn't of a virtio model can't have options"));
+                           _("The <driver> of a <vsock> can't have the attribute '%s' without a virtio model"), option);
     return 0;
 }
 

@@ -4,12 +4,12 @@
 #include <string.h>
 
 #include "base/i18n.h"
+#include "conf/rules/common.h"
 #include "conf/rules/disk.h"
-#include "conf/rules/rules.h"
+#include "conf/scalar.h"
 
 #define VENDOR_LENGTH 8
 #define PRODUCT_LENGTH 16
-#define WWN_DIGITS 16
 
 static const StorageSource *disk_storage(const Disk *disk)
 {
@@ -206,7 +206,7 @@ static int check_address(const Disk *disk, DomainCheck *check)
     DiskBus bus = disk->target.bus;
     const Address *address = disk->info.address;
 
-    if (address && address->type != ADDRESS_TYPE_DRIVE
+    if (address && !address_is_drive(address)
         && (bus == DISK_BUS_IDE || bus == DISK_BUS_FDC || bus == DISK_BUS_SCSI || bus == DISK_BUS_SATA))
         return domain_fail(check, VIR_ERR_CONFIG_UNSUPPORTED,
                            _("The disk '%s' with bus='%s' can't have an <address> with type='%s'"), disk->target.dev,
@@ -219,6 +219,7 @@ static int check_virtio(const Disk *disk, DomainCheck *check)
 {
     static const DiskDriver none;
     const DiskDriver *driver = disk->driver ? disk->driver : &none;
+    const char *option = virtio_option(&driver->virtio);
     const struct {
         const char *what;
         bool set;
@@ -227,10 +228,7 @@ static int check_virtio(const Disk *disk, DomainCheck *check)
         { "queues", driver->queues },
         { "event_idx", driver->event_idx },
         { "ioeventfd", driver->ioeventfd },
-        { "iommu", driver->virtio.iommu },
-        { "ats", driver->virtio.ats },
-        { "packed", driver->virtio.packed },
-        { "page_per_vq", driver->virtio.page_per_vq },
+        { option, option },
     };
 
     if (disk->target.bus == DISK_BUS_VIRTIO)
@@ -395,9 +393,9 @@ static int check_wwn(const Disk *disk, DomainCheck *check)
         return 0;
     if (g_str_has_prefix(digits, "0x"))
         digits += 2;
-    if (strlen(digits) != WWN_DIGITS || digits[strspn(digits, G_CSET_DIGITS "abcdefABCDEF")] != '\0')
+    if (!scalar_is_hex(digits, WWN_DIGITS))
         return domain_fail(check, VIR_ERR_INTERNAL_ERROR,
-                           _("The <wwn> '%s' of the disk '%s' must be %u hexadecimal digits"), disk->wwn,
+                           _("The <wwn> '%s' of the disk '%s' must be %d hexadecimal digits"), disk->wwn,
                            disk->target.dev, WWN_DIGITS);
     return 0;
 }
@@ -455,29 +453,29 @@ int rule_disk_check(DomainConfig *config, DomainCheck *check)
 
 /* --- against the guest's labels ---------------------------------------------------------------- */
 
-static int check_labels(const StorageSource *storage, const Disk *disk, const DomainConfig *config,
-                        DomainCheck *check)
+/* `models`: see unlabelled_models. */
+static int check_labels(const StorageSource *storage, const Disk *disk, GHashTable *models, DomainCheck *check)
 {
-    for (unsigned i = 0; i < storage->n_seclabels; i++)
-        for (unsigned k = 0; k < config->n_seclabels; k++)
-            if (g_strcmp0(storage->seclabels[i]->model, config->seclabels[k]->model) == 0
-                && config->seclabels[k]->relabel == TRISTATE_NO)
-                return domain_fail(check, VIR_ERR_CONFIG_UNSUPPORTED,
-                                   _("The disk '%s' can't have a <seclabel> of the model '%s': that of the guest has "
-                                     "relabel='no'"),
-                                   disk->target.dev, storage->seclabels[i]->model ? storage->seclabels[i]->model : "");
-    return 0;
+    const char *model = find_unlabelled(models, storage->seclabels, storage->n_seclabels);
+
+    if (!model)
+        return 0;
+    return domain_fail(check, VIR_ERR_CONFIG_UNSUPPORTED,
+                       _("The disk '%s' can't have a <seclabel> of the model '%s': that of the guest has relabel='no'"),
+                       disk->target.dev, model);
 }
 
 int rule_disk_labels(DomainConfig *config, DomainCheck *check)
 {
-    for (unsigned i = 0; i < config->devices.n_disks; i++) {
+    g_autoptr(GHashTable) models = unlabelled_models(config);
+
+    for (unsigned i = 0; models && i < config->devices.n_disks; i++) {
         const Disk *disk = config->devices.disks[i];
 
-        if (disk->source && check_labels(&disk->source->storage, disk, config, check) < 0)
+        if (disk->source && check_labels(&disk->source->storage, disk, models, check) < 0)
             return -1;
         for (const BackingStore *below = disk->backing_store; below; below = below->backing_store)
-            if (below->source && check_labels(below->source, disk, config, check) < 0)
+            if (below->source && check_labels(below->source, disk, models, check) < 0)
                 return -1;
     }
     return 0;
@@ -512,11 +510,10 @@ int rule_disk_addresses(DomainConfig *config, DomainCheck *check)
         const Disk *disk = config->devices.disks[i];
         const Address *address = disk->info.address;
 
-        if (!address || address->type != ADDRESS_TYPE_DRIVE)
+        if (!address_is_drive(address))
             continue;
-        if (!g_hash_table_add(taken, arena_printf(check->arena, "%d:%u:%u:%u:%u", disk->target.bus,
-                                                  address->drive.controller, address->drive.bus,
-                                                  address->drive.target, address->drive.unit)))
+        if (!g_hash_table_add(taken, arena_printf(check->arena, "%d:%s", disk->target.bus,
+                                                  drive_key(&address->drive, check->arena))))
             return domain_fail(check, VIR_ERR_CONFIG_UNSUPPORTED,
                                _("The disk '%s' has the <address> of another one: controller='%u' bus='%u' "
                                  "target='%u' unit='%u'"),

@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "base/i18n.h"
+#include "conf/rules/common.h"
 #include "conf/rules/disk.h"
-#include "conf/rules/rules.h"
 
 /* --- names ------------------------------------------------------------------------------------- */
 
@@ -147,26 +147,25 @@ static unsigned controller_units(DiskBus bus, const DomainCheck *check, unsigned
     }
 }
 
-static bool is_drive_address(const Address *address, const DriveAddress *drive)
+/* The addresses that SCSI devices of the host were given, as a set of drive_key; NULL: none has one. */
+static GHashTable *drives_of_hostdevs(const Devices *devices, Arena *arena)
 {
-    return address && address->type == ADDRESS_TYPE_DRIVE && address->drive.controller == drive->controller
-           && address->drive.bus == drive->bus && address->drive.target == drive->target
-           && address->drive.unit == drive->unit;
-}
+    GHashTable *drives = NULL;
 
-/* Whether a SCSI device of the host was given this address. */
-static bool is_of_hostdev(const DomainConfig *config, const DriveAddress *drive)
-{
-    for (unsigned i = 0; i < config->devices.n_hostdevs; i++) {
-        const Hostdev *hostdev = config->devices.hostdevs[i];
+    for (unsigned i = 0; i < devices->n_hostdevs; i++) {
+        const Hostdev *hostdev = devices->hostdevs[i];
 
-        if (hostdev->type == HOSTDEV_TYPE_SCSI && is_drive_address(hostdev->info.address, drive))
-            return true;
+        if (hostdev->type != HOSTDEV_TYPE_SCSI || !address_is_drive(hostdev->info.address))
+            continue;
+        if (!drives)
+            drives = g_hash_table_new(g_str_hash, g_str_equal);
+        g_hash_table_add(drives, drive_key(&hostdev->info.address->drive, arena));
     }
-    return false;
+    return drives;
 }
 
-static int fill_address(Disk *disk, const DomainConfig *config, DomainCheck *check)
+/* `taken`: see drives_of_hostdevs. */
+static int fill_address(Disk *disk, GHashTable *taken, DomainCheck *check)
 {
     unsigned buses, units = controller_units(disk->target.bus, check, &buses);
     int place = target_place(disk->target.dev);
@@ -184,7 +183,7 @@ static int fill_address(Disk *disk, const DomainConfig *config, DomainCheck *che
     drive.unit = (unsigned)place % units;
     if (units == 15 && drive.unit >= 7)
         drive.unit++;    /* 7 is the controller itself */
-    if (disk->target.bus == DISK_BUS_SCSI && is_of_hostdev(config, &drive))
+    if (disk->target.bus == DISK_BUS_SCSI && taken && g_hash_table_contains(taken, drive_key(&drive, check->arena)))
         return domain_fail(check, VIR_ERR_CONFIG_UNSUPPORTED,
                            _("The disk '%s' would have the address of a SCSI device of the host: controller='%u' "
                              "bus='%u' target='%u' unit='%u'"),
@@ -237,6 +236,7 @@ bool disk_has_limits(const DiskIoTune *tune)
 int rule_disk_fill(DomainConfig *config, DomainCheck *check)
 {
     Devices *devices = &config->devices;
+    g_autoptr(GHashTable) taken = drives_of_hostdevs(devices, check->arena);
 
     for (unsigned i = 0; i < devices->n_disks; i++) {
         Disk *disk = devices->disks[i];
@@ -244,7 +244,7 @@ int rule_disk_fill(DomainConfig *config, DomainCheck *check)
         fill_target(disk);
         fill_source(disk, check);
         fill_snapshot(disk);
-        if (!disk->info.address && disk->target.dev && fill_address(disk, config, check) < 0)
+        if (!disk->info.address && disk->target.dev && fill_address(disk, taken, check) < 0)
             return -1;
     }
     fill_groups(devices);

@@ -5,13 +5,15 @@
 #include <string.h>
 
 #include "base/i18n.h"
-#include "conf/rules/rules.h"
+#include "conf/rules/common.h"
 
 /* --- graphics cards ---------------------------------------------------------------------------- */
 
 /* The card that is usual for such a guest. */
-static VideoType usual_video(const DomainConfig *config)
+static VideoType usual_video(const DomainConfig *config, const DomainRules *rules)
 {
+    if (rules->usual_video)
+        return rules->usual_video(config);
     if (config->os.type.name == OS_TYPE_NAME_XEN || config->os.type.name == OS_TYPE_NAME_LINUX)
         return VIDEO_TYPE_XEN;
     if (config->os.type.arch == ARCH_PPC64 || config->os.type.arch == ARCH_PPC64LE)
@@ -58,13 +60,13 @@ static void fill_memory(unsigned *memory, bool *has_memory, unsigned usual)
     *has_memory = *memory != 0;
 }
 
-static void fill_video(Video *video, const DomainConfig *config)
+static void fill_video(Video *video, const DomainConfig *config, const DomainRules *rules)
 {
     VideoModel *model = &video->model;
     unsigned usual;
 
     if (model->type == VIDEO_TYPE_ABSENT)
-        model->type = usual_video(config);
+        model->type = usual_video(config, rules);
     usual = usual_memory(config, model->type);
     fill_memory(&model->ram, &model->has_ram, model->type == VIDEO_TYPE_QXL ? usual : 0);
     fill_memory(&model->vram, &model->has_vram, usual);
@@ -105,14 +107,14 @@ int rule_video_fill(DomainConfig *config, DomainCheck *check)
 
     primary_first(devices);
     for (unsigned i = 0; i < devices->n_videos; i++)
-        fill_video(devices->videos[i], config);
+        fill_video(devices->videos[i], config, check->rules);
     if (devices->n_videos == 0 && devices->n_graphics == 0)
         return 0;
     if (devices->n_videos == 0)
         element_list_add(check->arena, (void ***)&devices->videos, &devices->n_videos,
                          ELEMENT_NEW(check->arena, Video));
     /* the first once more: it may be new, or have lost a memory that is no power of two */
-    fill_video(devices->videos[0], config);
+    fill_video(devices->videos[0], config, check->rules);
     if (devices->videos[0]->model.type == VIDEO_TYPE_NONE)
         forget_video(devices->videos[0]);
     else
@@ -131,6 +133,7 @@ static int check_video_driver(const Video *video, DomainCheck *check)
 {
     const VideoDriver *driver = video->driver;
     bool is_virtio = video->model.type == VIDEO_TYPE_VIRTIO;
+    const char *option;
 
     if (driver && driver->name == VIDEO_BACKEND_VHOSTUSER) {
         if (!is_virtio)
@@ -146,13 +149,8 @@ static int check_video_driver(const Video *video, DomainCheck *check)
     }
     if (!driver || is_virtio)
         return 0;
-    if (driver->virtio.iommu)
-        return refuse_video(video, "iommu", check);
-    if (driver->virtio.ats)
-        return refuse_video(video, "ats", check);
-    if (driver->virtio.packed)
-        return refuse_video(video, "packed", check);
-    return driver->virtio.page_per_vq ? refuse_video(video, "page_per_vq", check) : 0;
+    option = virtio_option(&driver->virtio);
+    return option ? refuse_video(video, option, check) : 0;
 }
 
 static int check_video_model(const Video *video, DomainCheck *check)

@@ -6,7 +6,7 @@
 
 #include "base/i18n.h"
 #include "base/uuid.h"
-#include "conf/rules/rules.h"
+#include "conf/rules/common.h"
 
 /* A host device, wherever it stands. */
 typedef struct Device {
@@ -49,11 +49,6 @@ static Device *list_devices(const DomainConfig *config, Arena *arena, unsigned *
     return list;
 }
 
-static bool is_drive(const Address *address)
-{
-    return address && address->type == ADDRESS_TYPE_DRIVE;
-}
-
 /* --- places on a SCSI bus ---------------------------------------------------------------------- */
 
 #define NARROW_UNITS 7
@@ -72,7 +67,7 @@ static void places_take(Places *places, const Address *address)
     const DriveAddress *drive = &address->drive;
     uint64_t place = (uint64_t)drive->controller * places->units + drive->unit;
 
-    if (is_drive(address) && drive->bus == 0 && drive->target == 0 && drive->unit < places->units &&
+    if (address_is_drive(address) && drive->bus == 0 && drive->target == 0 && drive->unit < places->units &&
         place < places->n)
         places->taken[place] = true;
 }
@@ -95,12 +90,6 @@ static void places_init(Places *places, const DomainConfig *config, const Device
             places_take(places, list[i].info->address);
 }
 
-/* "controller:bus:target:unit" */
-static char *drive_key(const DriveAddress *drive, Arena *arena)
-{
-    return arena_printf(arena, "%u:%u:%u:%u", drive->controller, drive->bus, drive->target, drive->unit);
-}
-
 static GHashTable *drives_of_disks(const DomainConfig *config, Arena *arena)
 {
     GHashTable *drives = g_hash_table_new(g_str_hash, g_str_equal);
@@ -108,7 +97,7 @@ static GHashTable *drives_of_disks(const DomainConfig *config, Arena *arena)
     for (unsigned i = 0; i < config->devices.n_disks; i++) {
         const Disk *disk = config->devices.disks[i];
 
-        if (disk->target.bus == DISK_BUS_SCSI && is_drive(disk->info.address))
+        if (disk->target.bus == DISK_BUS_SCSI && address_is_drive(disk->info.address))
             g_hash_table_add(drives, drive_key(&disk->info.address->drive, arena));
     }
     return drives;
@@ -146,7 +135,7 @@ static int place_scsi(DomainConfig *config, const Device *list, unsigned n, Doma
                 .has_controller = true, .has_bus = true, .has_target = true, .has_unit = true,
             };
         }
-        if (is_drive(info->address) &&
+        if (address_is_drive(info->address) &&
             g_hash_table_contains(disks, drive_key(&info->address->drive, check->arena)))
             return refuse_drive(&info->address->drive, VIR_ERR_XML_ERROR, check);
     }
@@ -325,7 +314,7 @@ static int check_drives(const Device *list, unsigned n, DomainCheck *check)
     for (unsigned i = 0; i < n; i++) {
         const Address *address = list[i].info->address;
 
-        if (list[i].type == HOSTDEV_TYPE_SCSI && is_drive(address) &&
+        if (list[i].type == HOSTDEV_TYPE_SCSI && address_is_drive(address) &&
             !g_hash_table_add(known, drive_key(&address->drive, check->arena)))
             return refuse_drive(&address->drive, VIR_ERR_CONFIG_UNSUPPORTED, check);
     }

@@ -5,15 +5,13 @@
 #include <string.h>
 
 #include "base/i18n.h"
-#include "conf/rules/rules.h"
+#include "conf/rules/common.h"
 
 /* --- names ------------------------------------------------------------------------------------- */
 
-/* Which of the names testnet0 … testnet(n-1) an interface has already. */
-static void mark_taken(const Devices *devices, bool *taken, unsigned n)
+/* Which of the numbers below n an interface has in a name with that prefix. */
+static void mark_taken(const Devices *devices, const char *prefix, bool *taken, unsigned n)
 {
-    static const char prefix[] = "testnet";
-
     for (unsigned i = 0; i < devices->n_interfaces; i++) {
         const char *dev = devices->interfaces[i]->target.dev;
         const char *digits = dev && g_str_has_prefix(dev, prefix) ? dev + strlen(prefix) : "";
@@ -25,17 +23,18 @@ static void mark_taken(const Devices *devices, bool *taken, unsigned n)
     }
 }
 
-/* Gives each interface without a name the next free one, as libvirt's test driver does. */
+/* Gives each interface without a name the driver's prefix and the next free number. */
 int rule_interface_names(DomainConfig *config, DomainCheck *check)
 {
     Devices *devices = &config->devices;
+    const char *prefix = check->rules->interface_prefix;
     unsigned n = devices->n_interfaces, next = 0;
     bool *taken;
 
-    if (n == 0)
+    if (n == 0 || !prefix)
         return 0;
     taken = arena_zalloc(check->arena, n * sizeof *taken);
-    mark_taken(devices, taken, n);
+    mark_taken(devices, prefix, taken, n);
     for (unsigned i = 0; i < n; i++) {
         InterfaceTarget *target = &devices->interfaces[i]->target;
 
@@ -43,7 +42,7 @@ int rule_interface_names(DomainConfig *config, DomainCheck *check)
             continue;
         while (taken[next])
             next++;
-        target->dev = arena_printf(check->arena, "testnet%u", next++);
+        target->dev = arena_printf(check->arena, "%s%u", prefix, next++);
         devices->interfaces[i]->has_target = true;
     }
     return 0;
@@ -105,12 +104,12 @@ static int check_options(const Interface *interface, DomainCheck *check)
     const VirtioOptions *options = interface->type == INTERFACE_TYPE_HOSTDEV ? &interface->hostdev_driver.options
                                                                              : &interface->other_driver.options;
 
-    if (!interface->model.virtio && (options->iommu || options->ats || options->packed || options->page_per_vq))
-        return domain_fail(check, VIR_ERR_CONFIG_UNSUPPORTED,
-                           _("The attribute '%s' of <driver> needs an interface with a virtio <model>"),
-                           options->iommu ? "iommu" : options->ats ? "ats"
-                                                    : options->packed ? "packed" : "page_per_vq");
-    return 0;
+    const char *option = virtio_option(options);
+
+    if (!option || interface->model.virtio)
+        return 0;
+    return domain_fail(check, VIR_ERR_CONFIG_UNSUPPORTED,
+                       _("The attribute '%s' of <driver> needs an interface with a virtio <model>"), option);
 }
 
 int rule_interfaces(DomainConfig *config, DomainCheck *check)

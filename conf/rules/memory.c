@@ -5,14 +5,9 @@
 
 #include "base/i18n.h"
 #include "conf/cpuset.h"
-#include "conf/rules/rules.h"
+#include "conf/rules/common.h"
 
 #define TOTAL_MAX ((uint64_t)INT64_MAX / 1024)    /* KiB */
-
-static unsigned cell_count(const DomainConfig *config)
-{
-    return config->cpu && config->cpu->numa ? config->cpu->numa->n_cells : 0;
-}
 
 /* --- amounts --------------------------------------------------------------------------------- */
 
@@ -27,7 +22,7 @@ static int add(uint64_t *sum, uint64_t more, DomainCheck *check)
 
 static int sum_cells(const DomainConfig *config, uint64_t *sum, DomainCheck *check)
 {
-    for (unsigned i = 0; i < cell_count(config); i++)
+    for (unsigned i = 0; i < domain_cell_count(config); i++)
         if (add(sum, config->cpu->numa->cells[i]->memory, check) < 0)
             return -1;
     return 0;
@@ -103,7 +98,7 @@ int rule_huge_pages_without_cells(DomainConfig *config, DomainCheck *check)
     CpuSet set;
 
     (void)check;
-    for (unsigned i = 0; pages && cell_count(config) == 0 && i < pages->n_pages; i++) {
+    for (unsigned i = 0; pages && domain_cell_count(config) == 0 && i < pages->n_pages; i++) {
         HugePage *page = pages->pages[i];
 
         if (page->nodeset && cpuset_parse(page->nodeset, &set) && cpuset_next(&set, 1) < 0)
@@ -162,7 +157,7 @@ int rule_huge_pages(DomainConfig *config, DomainCheck *check)
         const HugePage *page = pages->pages[i];
 
         if (page->nodeset) {
-            if (check_cells(pages, page, cell_count(config), &taken, check) < 0)
+            if (check_cells(pages, page, domain_cell_count(config), &taken, check) < 0)
                 return -1;
             continue;
         }

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "base/i18n.h"
-#include "conf/rules/rules.h"
+#include "conf/rules/common.h"
 
 /* --- who chooses ----------------------------------------------------------------------------- */
 
@@ -106,11 +106,10 @@ int rule_numa_nodes(DomainConfig *config, DomainCheck *check)
 {
     const NumaTune *tune = config->numatune;
     const NumaTuneMemory *memory = tune ? tune->memory : NULL;
-    unsigned n_cells = config->cpu && config->cpu->numa ? config->cpu->numa->n_cells : 0;
 
     if (memory && memory->placement == NUMA_TUNE_PLACEMENT_STATIC && !memory->nodeset)
         return domain_fail(check, VIR_ERR_CONFIG_UNSUPPORTED,
                            _("The element 'memory' of 'numatune' has no nodeset, but the placement 'static' needs "
                              "one"));
-    return tune && tune->n_memnodes ? check_nodes(tune, n_cells, check) : 0;
+    return tune && tune->n_memnodes ? check_nodes(tune, domain_cell_count(config), check) : 0;
 }

@@ -2,12 +2,11 @@
 /* Rules about what the guest boots: the kind of guest, its firmware, and the order of boot devices; and that the
  * machine's UUID in <sysinfo> is the domain's.
  * Pure functions of the config: any thread, no lock. */
-#include "conf/rules/rules.h"
-
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/i18n.h"
+#include "conf/rules/common.h"
 
 /* --- the kind of guest ------------------------------------------------------------------------- */
 
@@ -140,25 +139,20 @@ int rule_os_boot_limits(DomainConfig *config, DomainCheck *check)
     return 0;
 }
 
-/* The boot orders of all devices that may have one. */
-static unsigned *boot_orders(const Devices *devices, unsigned *n, Arena *arena)
+/* Writes the boot orders of all devices that have one, unless `orders` is NULL; returns how many there are. */
+static unsigned boot_orders(const Devices *devices, unsigned *orders)
 {
-    unsigned most = devices->n_disks + devices->n_interfaces + devices->n_hostdevs + devices->n_redirdevs +
-                    devices->n_filesystems;
-    unsigned *orders = arena_array(arena, most + 1, sizeof *orders);
+    DeviceWalk walk = { .devices = devices };
+    unsigned n = 0;
 
-#define COLLECT(members)                                                                 \
-    for (unsigned i = 0; i < devices->n_##members; i++)                                  \
-        if (devices->members[i]->info.boot && devices->members[i]->info.boot->has_order) \
-            orders[(*n)++] = devices->members[i]->info.boot->order;
-    *n = 0;
-    COLLECT(disks)
-    COLLECT(interfaces)
-    COLLECT(hostdevs)
-    COLLECT(redirdevs)
-    COLLECT(filesystems)
-#undef COLLECT
-    return orders;
+    while (device_walk_next(&walk)) {
+        if (!walk.info->boot)    /* only devices that can boot have kept it */
+            continue;
+        if (orders)
+            orders[n] = walk.info->boot->order;
+        n++;
+    }
+    return n;
 }
 
 /* A whole machine starts from its first hard disk if nothing is said. */
@@ -166,12 +160,8 @@ int rule_os_boot(DomainConfig *config, DomainCheck *check)
 {
     Os *os = &config->os;
     BootDevice *disk;
-    unsigned n;
 
-    if (os->type.name != OS_TYPE_NAME_HVM || os->n_boots > 0)
-        return 0;
-    boot_orders(&config->devices, &n, check->arena);
-    if (n > 0)
+    if (os->type.name != OS_TYPE_NAME_HVM || os->n_boots > 0 || boot_orders(&config->devices, NULL) > 0)
         return 0;
     disk = ELEMENT_NEW(check->arena, BootDevice);
     disk->dev = BOOT_DEV_HD;
@@ -193,13 +183,17 @@ int rule_os_boot_order(DomainConfig *config, DomainCheck *check)
 
     if (config->os.type.name != OS_TYPE_NAME_HVM)
         return 0;
-    orders = boot_orders(&config->devices, &n, check->arena);
+    n = boot_orders(&config->devices, NULL);
+    if (n == 0)
+        return 0;
+    orders = arena_array(check->arena, n, sizeof *orders);
+    boot_orders(&config->devices, orders);
     qsort(orders, n, sizeof *orders, compare_orders);
     for (unsigned i = 1; i < n; i++)
         if (orders[i] == orders[i - 1])
             return domain_fail(check, VIR_ERR_CONFIG_UNSUPPORTED,
                                _("The attribute 'order' of <boot> is %u in two devices"), orders[i]);
-    if (n > 0 && config->os.n_boots > 0)
+    if (config->os.n_boots > 0)
         return domain_fail(check, VIR_ERR_CONFIG_UNSUPPORTED, _("<os> can't have <boot> when devices have it, too"));
     return 0;
 }

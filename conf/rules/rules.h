@@ -7,7 +7,6 @@
 #include "conf/element.h"
 #include "conf/elements.h"
 
-/* What a driver wants of documents; constant. Everything absent is what the test driver does. */
 struct DomainCheck;
 
 typedef enum DomainTakes {
@@ -15,10 +14,14 @@ typedef enum DomainTakes {
     DOMAIN_TAKES_DISK_FD = 1 << 1,      /* <source fdgroup=…> */
 } DomainTakes;
 
+/* What a driver wants of documents; constant, and without any member what suits every guest. */
 typedef struct DomainRules {
     const char *default_arch;      /* of a document that names none; NULL: it stays open */
+    const char *interface_prefix;  /* of the names that it gives interfaces of a definition; NULL: they need none */
     unsigned namespaces;           /* NAMESPACE_*: the drivers' namespaces that are kept */
     unsigned takes;                /* DomainTakes: what libvirt's test driver doesn't take and this one does */
+    /* The graphics card of a guest whose document names none; NULL: what libvirt's test driver has. */
+    VideoType (*usual_video)(const DomainConfig *config);
     /* A driver's own rules, after the common ones; may be NULL. 0, or -1 and an error. */
     int (*fill)(DomainConfig *config, struct DomainCheck *check);
     int (*check)(DomainConfig *config, struct DomainCheck *check);

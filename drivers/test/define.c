@@ -12,7 +12,8 @@
 
 /* Any type of domain is accepted, so that documents of other hypervisors can be tried; what a document
  * leaves open about the machine is this host's. */
-const DomainRules test_domain_rules = { .default_arch = TEST_ARCH, .namespaces = NAMESPACE_TEST };
+const DomainRules test_domain_rules = { .default_arch = TEST_ARCH, .interface_prefix = "testnet",
+                                        .namespaces = NAMESPACE_TEST };
 
 int test_domain_define(Op *op, const DomainConfig *config)
 {

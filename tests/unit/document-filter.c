@@ -7,7 +7,8 @@
 #include "conf/config.h"
 #include "conf/rules/rules.h"
 
-static const DomainRules rules = { .default_arch = "i686", .namespaces = NAMESPACE_TEST };
+static const DomainRules rules = { .default_arch = "i686", .interface_prefix = "testnet",
+                                   .namespaces = NAMESPACE_TEST };
 
 static void filter(const char *path)
 {
