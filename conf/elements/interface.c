@@ -10,7 +10,6 @@
 #include "base/uuid.h"
 #include "conf/element.h"
 #include "conf/elements.h"
-#include "conf/path.h"
 #include "conf/xml.h"
 
 /* --- MAC address ------------------------------------------------------------------------------- */
@@ -337,11 +336,8 @@ int interface_backend_parsed(void *self, ElementParse *parse)
 
     if (type)
         return element_fail(parse, VIR_ERR_XML_ERROR, _("The attribute type='%s' of <backend> is not known"), type);
-    if (backend->tap)
-        backend->tap = path_clean(backend->tap, parse->arena);
-    if (backend->vhost)
-        backend->vhost = interface->type != INTERFACE_TYPE_HOSTDEV && interface->model.virtio
-                             ? path_clean(backend->vhost, parse->arena) : NULL;
+    if (interface->type == INTERFACE_TYPE_HOSTDEV || !interface->model.virtio)
+        backend->vhost = NULL;
     return 0;
 }
 
