@@ -14,7 +14,7 @@
 #include "base/error.h"
 
 #define XML_NODES_MAX 400000       /* some 80 MB while parsing; a guest of 65535 named virtual CPUs has 330,000 */
-#define XML_NAMESPACES_MAX 1000    /* an application has one or two in <metadata> */
+#define XML_NAMESPACES_MAX 256    /* an application has one or two in <metadata> */
 
 /* A tree, or NULL and VIR_ERR_XML_DETAIL from `domain` (VIR_FROM_*) with the line. At most `limit` bytes (below
  * 1 GiB), XML_NODES_MAX elements and attributes, XML_NAMESPACES_MAX declarations of namespaces, 1000 attributes of one

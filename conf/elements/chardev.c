@@ -4,7 +4,6 @@
  * Pure functions of the element and its place: any thread, no lock. */
 #include <netdb.h>
 #include <netinet/in.h>
-#include <string.h>
 #include <sys/socket.h>
 
 #include "base/i18n.h"

@@ -3,7 +3,6 @@
  * open, lists that must fit together, and what depends on the kind of interface. Addresses and routes are in
  * interface-ip.c, the host device that an interface may be in hostdev.c.
  * Pure functions of the element and its place, but for random numbers: any thread, no lock. */
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/i18n.h"

@@ -3,7 +3,6 @@
  * in units of their own.
  * Pure functions of the element and its place: any thread, no lock. */
 #include <inttypes.h>
-#include <string.h>
 
 #include "base/i18n.h"
 #include "conf/element.h"

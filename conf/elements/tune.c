@@ -8,7 +8,6 @@
 #include "base/i18n.h"
 #include "conf/elements.h"
 #include "conf/scalar.h"
-#include "conf/xml.h"
 
 /* --- memory ---------------------------------------------------------------------------------- */
 

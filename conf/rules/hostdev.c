@@ -3,7 +3,6 @@
  * that have none, addresses that fit the kind of device, and that nothing is handed out twice.
  * Pure functions of the config: any thread, no lock. */
 #include <inttypes.h>
-#include <string.h>
 
 #include "base/i18n.h"
 #include "base/uuid.h"
