@@ -176,6 +176,12 @@ static void put_end(const ElementRow *row, GString *out)
     xml_put(out, ">\n", 2);
 }
 
+/* Written as two tags even without children? */
+static bool is_open(const ElementType *type, const void *self, const ElementFormat *format)
+{
+    return type->opens ? type->opens(self, format) : type->open;
+}
+
 /* `row` gives the name and whether an empty element is kept. */
 static void put_element(const ElementRow *row, const ElementType *type, const void *self, unsigned key,
                         unsigned depth, ElementFormat *format)
@@ -185,6 +191,8 @@ static void put_element(const ElementRow *row, const ElementType *type, const vo
     const void *holder = self;
     const ElementRow *text = type->phases & PHASE_TEXT ? text_row(type, &holder, key, format) : NULL;
 
+    if (type->shown && !type->shown(self, format))
+        return;
     xml_put_indent(out, depth);
     xml_put(out, "<", 1);
     put_name(out, row);
@@ -204,7 +212,7 @@ static void put_element(const ElementRow *row, const ElementType *type, const vo
     xml_put(out, ">\n", 2);
     if (type->phases & (PHASE_CHILDREN | PHASE_CHILDREN_WHEN))
         put_children(type, self, key, depth + 1, format);
-    if (out->len > opened + 2 || (type->open && (opened > named || row->flags & ROW_IS_KEEP))) {
+    if (out->len > opened + 2 || (is_open(type, self, format) && (opened > named || row->flags & ROW_IS_KEEP))) {
         xml_put_indent(out, depth);
         put_end(row, out);
     } else if (opened > named || row->flags & ROW_IS_KEEP || row->place == ROW_LIST) {

@@ -93,6 +93,8 @@ struct ElementType {
     bool open;            /* written as two tags even without children */
     uint8_t strict;       /* VIR_ERR_* for a child that no row names; 0: it is left out */
     int (*parsed)(void *self, ElementParse *parse);
+    bool (*shown)(const void *self, const ElementFormat *format);    /* of the element as a whole; NULL: always */
+    bool (*opens)(const void *self, const ElementFormat *format);    /* says when, in the place of `open`; may be NULL */
 };
 
 /* The parser's passes over the rows of an element. */

@@ -370,3 +370,11 @@ bool graphics_spice_autoport_shown(const void *self, const ElementFormat *format
     return format->flags & ELEMENT_MIGRATABLE
            && (first->type == GRAPHICS_LISTEN_TYPE_NONE || is_from_config(first));
 }
+
+/* As libvirt has it: also when another host isn't told of any of the places, unless it is none. */
+bool graphics_opens(const void *self, const ElementFormat *format)
+{
+    const Graphics *graphics = self;
+
+    return graphics->n_listens > 0 && graphics->listens[0]->type != GRAPHICS_LISTEN_TYPE_NONE;
+}

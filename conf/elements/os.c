@@ -70,13 +70,6 @@ int os_parsed(void *self, ElementParse *parse)
 
 /* --- firmware ---------------------------------------------------------------------------------- */
 
-/* Another host has a choice of its own: it gets the file that was chosen here. */
-bool os_firmware_shown(const void *self, const ElementFormat *format)
-{
-    (void)self;
-    return !(format->flags & ELEMENT_MIGRATABLE);
-}
-
 static FirmwareFeature *find_feature(const OsFirmware *firmware, FirmwareFeatureName name)
 {
     for (unsigned i = 0; i < firmware->n_features; i++)

@@ -19,3 +19,11 @@ int rng_parsed(void *self, ElementParse *parse)
     (void)self;
     return element_refuse_several(parse, "backend", VIR_ERR_XML_ERROR);
 }
+
+/* As libvirt has it: also for a character device without anything to say. */
+bool rng_backend_opens(const void *self, const ElementFormat *format)
+{
+    const RngBackend *backend = self;
+
+    return backend->model == RNG_BACKEND_MODEL_EGD;
+}

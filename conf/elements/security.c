@@ -130,7 +130,6 @@ int security_label_parsed(void *self, ElementParse *parse)
 
 /* --- a source's labels ------------------------------------------------------------------------- */
 
-/* A definition doesn't keep a label that leaves everything as it is. */
 int source_label_parsed(void *self, ElementParse *parse)
 {
     SourceLabel *label = self;
@@ -143,13 +142,19 @@ int source_label_parsed(void *self, ElementParse *parse)
                             _("A <seclabel> with the attribute relabel='no' can't have a <label>"));
     if (!label->relabel)
         label->relabel = TRISTATE_YES;
-    if (parse->flags & ELEMENT_INACTIVE)
-        return !label->label && label->relabel == TRISTATE_YES;
     if (label->labelskip != TRISTATE_YES)
         label->labelskip = TRISTATE_ABSENT;
     else
         label->relabel = TRISTATE_ABSENT;
     return 0;
+}
+
+/* A definition doesn't show a label that leaves everything as it is. */
+bool source_label_shown(const void *self, const ElementFormat *format)
+{
+    const SourceLabel *label = self;
+
+    return !(format->flags & ELEMENT_INACTIVE) || label->label || label->relabel == TRISTATE_NO;
 }
 
 /* --- ciphers ----------------------------------------------------------------------------------- */

@@ -65,7 +65,7 @@ int module_source_parsed(void *self, ElementParse *parse)
 
 int module_target_parsed(void *self, ElementParse *parse)
 {
-    const ModuleTarget *target = self;
+    ModuleTarget *target = self;
     uint64_t label = target->label ? target->label->size : 0;
 
     if (label && label < LABEL_KIB_LEAST)
@@ -77,6 +77,7 @@ int module_target_parsed(void *self, ElementParse *parse)
                             _("The <size> of <label>, %" PRIu64 " KiB, must be below the module's %"
                               PRIu64 " KiB"),
                             label, target->size);
+    target->has_current = true;    /* 0 until a guest says something else; of other models it isn't written */
     return 0;
 }
 
@@ -102,4 +103,15 @@ int vsock_parsed(void *self, ElementParse *parse)
         return vsock_cid_parsed(&vsock->cid, parse);
     }
     return 0;
+}
+
+/* --- input (input.def) ------------------------------------------------------------------------- */
+
+/* Other hosts make the keyboard of a PC by themselves. */
+bool input_shown(const void *self, const ElementFormat *format)
+{
+    const Input *input = self;
+
+    return !(format->flags & ELEMENT_MIGRATABLE) || input->type != INPUT_TYPE_KEYBOARD
+           || (input->bus != INPUT_BUS_PS2 && input->bus != INPUT_BUS_XEN);
 }

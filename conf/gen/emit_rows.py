@@ -186,7 +186,8 @@ def emit_element(tables, element):
              f'.n_rows = {len(element.rows)}, .size = sizeof({element.name}),\n'
              f'    .deep = {name + "_deep" if deep else "NULL"}, .n_deep = {len(deep)}, .phases = {phases(element)},\n'
              f'    .open = {str(element.open).lower()}, .strict = {element.strict},\n'
-             f'    .parsed = {element.parsed or "NULL"},\n}};\n')
+             f'    .parsed = {element.parsed or "NULL"}, .shown = {element.shown or "NULL"},\n'
+             f'    .opens = {element.opens or "NULL"},\n}};\n')
     return text
 
 

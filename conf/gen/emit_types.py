@@ -69,6 +69,9 @@ def hooks(tables):
     for element in tables.elements.values():
         if element.parsed:
             lines.add(f'int {element.parsed}(void *self, ElementParse *parse);')
+        for hook in (element.shown, element.opens):
+            if hook:
+                lines.add(f'bool {hook}(const void *self, const ElementFormat *format);')
         for row in element.rows:
             if row.has('shown'):
                 lines.add(f'bool {row.options["shown"]}(const void *self, const ElementFormat *format);')

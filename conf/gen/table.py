@@ -83,7 +83,7 @@ class Element:
     def __init__(self, where, name):
         self.where, self.name = where, name
         self.doc, self.rows, self.parsed, self.key = '', [], None, None
-        self.open, self.strict = False, 0
+        self.open, self.opens, self.strict, self.shown = False, None, 0, None
         self.names = set()      # of XML elements that are of this type
         self.root = None
 
@@ -146,8 +146,10 @@ class Tables:
             element.doc = f'{element.doc} {line[3:].strip()}{separator}{doc}'.strip()
         elif words[0] == 'parsed' and len(words) == 2:
             element.parsed = words[1]
-        elif words == ['open']:
-            element.open = True
+        elif words[0] == 'shown' and len(words) == 2:
+            element.shown = words[1]
+        elif words[0] == 'open' and len(words) <= 2:
+            element.open, element.opens = len(words) == 1, words[1] if len(words) == 2 else None
         elif words[0].startswith('strict=') and len(words) == 1:
             element.strict = int(words[0][7:])
         elif words[0] == 'key' and len(words) == 2:

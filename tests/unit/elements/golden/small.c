@@ -27,7 +27,8 @@ const ElementType wheel_type = {
     .name = "Wheel", .rows = wheel_rows, .n_rows = 3, .size = sizeof(Wheel),
     .deep = wheel_deep, .n_deep = 1, .phases = PHASE_ATTRIBUTES | PHASE_ATTRIBUTES_WHEN | PHASE_TEXT,
     .open = false, .strict = 0,
-    .parsed = NULL,
+    .parsed = NULL, .shown = NULL,
+    .opens = NULL,
 };
 
 static const ElementRow label_rows[] = {
@@ -38,7 +39,8 @@ const ElementType label_type = {
     .name = "Label", .rows = label_rows, .n_rows = 1, .size = sizeof(Label),
     .deep = label_deep, .n_deep = 1, .phases = PHASE_CHILDREN,
     .open = false, .strict = 0,
-    .parsed = NULL,
+    .parsed = NULL, .shown = NULL,
+    .opens = NULL,
 };
 
 static const ElementCondition toy_wheels_when[] = { { CONDITION_BYTE, true, offsetof(Toy, broken), 0 } };
@@ -64,7 +66,8 @@ const ElementType toy_type = {
     .name = "Toy", .rows = toy_rows, .n_rows = 14, .size = sizeof(Toy),
     .deep = toy_deep, .n_deep = 9, .phases = PHASE_ATTRIBUTES | PHASE_CHILDREN | PHASE_CHILDREN_WHEN,
     .open = false, .strict = 0,
-    .parsed = toy_parsed,
+    .parsed = toy_parsed, .shown = NULL,
+    .opens = NULL,
 };
 
 static const ElementRow joint_rows[] = {
@@ -75,5 +78,6 @@ const ElementType joint_type = {
     .name = "Joint", .rows = joint_rows, .n_rows = 2, .size = sizeof(Joint),
     .deep = NULL, .n_deep = 0, .phases = PHASE_ATTRIBUTES,
     .open = true, .strict = 67,
-    .parsed = NULL,
+    .parsed = NULL, .shown = NULL,
+    .opens = NULL,
 };
