@@ -12,7 +12,13 @@ static bool consoles_are_moved(const Devices *devices)
     return false;
 }
 
-/* No heads, no bus and no name aren't written, and then mean the usual ones or nothing at all. */
+static bool alias_is_empty(const DeviceInfo *info)
+{
+    return info->alias && !info->alias->name;
+}
+
+/* No heads, no bus, no size and no name aren't written, and then mean the usual ones or nothing at all; the port -1 of
+ * RDP is written, and then means 0. */
 static bool says_none(const Devices *devices)
 {
     for (unsigned i = 0; i < devices->n_videos; i++)
@@ -22,7 +28,13 @@ static bool says_none(const Devices *devices)
         if (devices->inputs[i]->bus == INPUT_BUS_NONE)
             return true;
     for (unsigned i = 0; i < devices->n_panics; i++)
-        if (devices->panics[i]->info.alias && !devices->panics[i]->info.alias->name)
+        if (alias_is_empty(&devices->panics[i]->info))
+            return true;
+    for (unsigned i = 0; i < devices->n_shmems; i++)
+        if (devices->shmems[i]->size && devices->shmems[i]->size->value == 0)
+            return true;
+    for (unsigned i = 0; i < devices->n_graphics; i++)
+        if (devices->graphics[i]->type == GRAPHICS_TYPE_RDP && devices->graphics[i]->rdp.port <= 0)
             return true;
     return false;
 }
@@ -64,7 +76,7 @@ static bool sources_are_empty(const Devices *devices)
     for (unsigned i = 0; i < devices->n_disks; i++) {
         const Disk *disk = devices->disks[i];
 
-        if (disk->type == STORAGE_TYPE_VOLUME
+        if ((disk->type == STORAGE_TYPE_VOLUME || disk->device == DISK_DEVICE_LUN)
             && (!disk->source || element_equal(&disk_source_type, disk->source, &no_disk)))
             return true;
         if (layer_is_empty(disk->backing_store) || (disk->mirror && layer_is_empty(disk->mirror->backing_store)))

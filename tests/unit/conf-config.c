@@ -372,6 +372,16 @@ static void our_own_store_is_read_without_the_rules_that_only_refuse(void)
     domain_config_unref(parse_flags(document, DOMAIN_PARSE_STORED));
 }
 
+static void what_is_not_written_is_not_missed_in_our_own_store(void)
+{
+    g_autofree char *written = format(WITH(
+        "<cpu><numa><cell id='0' memory='8192'><cache level='1' associativity='none' policy='none'>"
+        "<size value='1'/><line value='0'/></cache></cell></numa></cpu>"));
+
+    assert_refused(written, VIR_ERR_XML_ERROR);
+    domain_config_unref(parse_flags(written, DOMAIN_PARSE_STORED));
+}
+
 static void entities_are_never_expanded(void)
 {
     int64_t start = clock_now();
@@ -562,6 +572,7 @@ int main(int argc, char **argv)
     ADD(what_is_not_xml_is_refused_with_its_line);
     ADD(common_mistakes_have_libvirts_codes);
     ADD(our_own_store_is_read_without_the_rules_that_only_refuse);
+    ADD(what_is_not_written_is_not_missed_in_our_own_store);
     ADD(entities_are_never_expanded);
     ADD(documents_that_are_too_deep_are_refused);
     ADD(documents_that_are_too_long_are_refused_as_given_and_as_written);

@@ -109,6 +109,34 @@ static void other_devices_are_compared_as_a_whole(void)
     assert_refused(both, DEVICE_DETACH, "<rng model='virtio'><backend model='builtin'/></rng>", 0, VIR_ERR_DEVICE_MISSING);
 }
 
+static void a_character_device_is_known_by_what_it_is_connected_to(void)
+{
+    const char *ports = WITH("<serial type='file'><source path='/a'/></serial><serial type='file'><source path='/b'/></serial>");
+    const char *names = WITH("<channel type='pty'><target type='virtio' name='a'/></channel>"
+                             "<channel type='pty'><target type='virtio' name='b'/></channel>");
+
+    assert_same_as(ports, DEVICE_DETACH, "<serial type='file'><source path='/b'/></serial>",
+                   WITH("<serial type='file'><source path='/a'/></serial>"));
+    assert_refused(ports, DEVICE_DETACH, "<serial type='file'><source path='/c'/></serial>", 0, VIR_ERR_DEVICE_MISSING);
+    assert_same_as(names, DEVICE_DETACH, "<channel type='pty'><target type='virtio' name='b'/></channel>",
+                   WITH("<channel type='pty'><target type='virtio' name='a'/></channel>"));
+    assert_same_as(WITH("<console type='pty'><target type='virtio'/></console>"), DEVICE_DETACH,
+                   "<console type='pty'><target type='virtio'/></console>",
+                   WITH("<controller type='virtio-serial' index='0'/>"));
+}
+
+static void what_a_document_leaves_open_is_no_difference(void)
+{
+    assert_same_as(WITH("<video><model type='vga' vram='16384' heads='1'/></video><video><model type='qxl'/></video>"),
+                   DEVICE_DETACH, "<video><driver/><model type='qxl'/></video>",
+                   WITH("<video><model type='vga' vram='16384' heads='1'/></video>"));
+    assert_same_as(WITH("<video><model type='none'/></video>"), DEVICE_DETACH, "<video><model type='none'/></video>",
+                   WITH(""));
+    assert_same_as(WITH("<tpm><backend type='external'><source type='unix' path='/s'><reconnect enabled='no'/></source>"
+                        "</backend></tpm>"),
+                   DEVICE_DETACH, "<tpm><backend type='external'><source type='unix' path='/s'/></backend></tpm>", WITH(""));
+}
+
 static void an_update_replaces_the_device_in_its_place(void)
 {
     assert_same_as(WITH(DISK("vda", "/a") DISK("vdb", "/b")), DEVICE_UPDATE, DISK("vda", "/new"),
@@ -154,6 +182,8 @@ int main(int argc, char **argv)
     TEST(an_interface_is_known_by_its_mac_address);
     TEST(a_device_that_is_meant_must_be_one);
     TEST(other_devices_are_compared_as_a_whole);
+    TEST(a_character_device_is_known_by_what_it_is_connected_to);
+    TEST(what_a_document_leaves_open_is_no_difference);
     TEST(an_update_replaces_the_device_in_its_place);
     TEST(what_a_running_guest_sees_stays);
     TEST(an_alias_names_one_device);
