@@ -13,7 +13,7 @@
 
 LOG_SOURCE("drivers.xen.libxl");
 
-/* --- what libxl says goes to our log --------------------------------------------------------- */
+/* --- what Xen's libraries say goes to our log ------------------------------------------------ */
 
 static void log_message(xentoollog_logger *logger, xentoollog_level level, int errnum, const char *context,
                         const char *format, va_list args)
@@ -24,9 +24,9 @@ static void log_message(xentoollog_logger *logger, xentoollog_level level, int e
         return;
     text = g_strdup_vprintf(format, args);
     if (level >= XTL_WARN)
-        log_warning("libxl: %s%s%s", text, errnum > 0 ? ": " : "", errnum > 0 ? g_strerror(errnum) : "");
+        log_warning("%s: %s%s%s", context ? context : "libxl", text, errnum > 0 ? ": " : "", errnum > 0 ? g_strerror(errnum) : "");
     else
-        log_debug("libxl: %s", text);
+        log_debug("%s: %s", context ? context : "libxl", text);
 }
 
 static void log_progress(xentoollog_logger *logger, const char *context, const char *doing, int percent,
@@ -36,6 +36,11 @@ static void log_progress(xentoollog_logger *logger, const char *context, const c
 
 static void log_free(xentoollog_logger *logger)
 {
+}
+
+xentoollog_logger xen_logger(void)
+{
+    return (xentoollog_logger){ .vmessage = log_message, .progress = log_progress, .destroy = log_free };
 }
 
 typedef struct Context {
@@ -48,7 +53,7 @@ static const libxl_childproc_hooks childproc = { .chldowner = libxl_sigchld_owne
 
 static int context_open(Context *context)
 {
-    *context = (Context){ .logger = { .vmessage = log_message, .progress = log_progress, .destroy = log_free } };
+    *context = (Context){ .logger = xen_logger() };
     if (libxl_ctx_alloc(&context->ctx, LIBXL_VERSION, 0, &context->logger) != 0)
         return -EIO;
     libxl_childproc_setmode(context->ctx, &childproc, NULL);

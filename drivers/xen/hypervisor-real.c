@@ -344,7 +344,8 @@ Hypervisor *xen_connect(Error *error)
 
     real->hv.ops = &real_ops;
     lock_init(&real->lock, LOCK_XEN_STORE);
-    real->xc = xc_interface_open(NULL, NULL, 0);
+    real->logger = xen_logger();
+    real->xc = xc_interface_open(&real->logger, &real->logger, 0);
     if (!real->xc) {
         error_set_errno(error, VIR_FROM_LIBXL, errno, _("this is no Xen host"));
         real_close(&real->hv);

@@ -4,6 +4,7 @@
 
 #include <xenctrl.h>
 #include <xenstore.h>
+#include <xentoollog.h>
 
 #include "base/lock.h"
 #include "drivers/xen/hypervisor.h"
@@ -17,6 +18,7 @@ typedef struct StoreHandle {
 typedef struct RealHypervisor {
     Hypervisor hv;
     /* fixed; libxenctrl serves several threads at once */
+    xentoollog_logger logger;
     xc_interface *xc;
     /* under LOCK_XEN_STORE: which connections are the present ones. One that has failed is replaced, and closed by
      * its last user. Watches have a connection of their own, since they go with it. */
@@ -43,5 +45,7 @@ int xenstore_event_fd(Hypervisor *hv);
 int xenstore_reconnect(Hypervisor *hv);
 
 /* --- hypervisor-libxl.c ---------------------------------------------------------------------- */
+/* A logger that has no state: what Xen's libraries say goes to our log. */
+xentoollog_logger xen_logger(void);
 int machine_destroy(Hypervisor *hv, int id);
 int machine_unpause(Hypervisor *hv, int id);
