@@ -110,6 +110,7 @@ static bool ask_directory(struct xs_handle *xs, Request *request)
 
 static int ask_once(Hypervisor *hv, StoreHandle *handle, Ask *ask, Request *request)
 {
+    lock_assert_none();
     xen_count_request(hv);
     errno = 0;
     if (ask(handle->xs, request))
@@ -179,6 +180,7 @@ static int watch_or_not(Hypervisor *hv, bool (*call)(struct xs_handle *xs, const
     StoreHandle *handle = handle_ref(real, &real->events);
     int r = 0;
 
+    lock_assert_none();
     xen_count_request(hv);
     errno = 0;
     if (!call(handle->xs, path, token))

@@ -187,6 +187,8 @@ int xen_domain_destroy_flags(Op *op, const RemoteDomainDestroyFlagsArgs *args)
     r = xen->hv->ops->destroy(xen->hv, info.id);
     /* What became of it is asked, not believed: it may have come to its end by itself, or half of the way. */
     if (xen_ask(xen, info.id, &info.uuid, &info) == 0) {
+        /* Whatever else was telling of this domain: its story ends here, and it finds the domain off. */
+        xen_domain(op->domain)->own_story = false;
         xen_settle_held(xen, op->domain, NULL);
         return 0;
     }

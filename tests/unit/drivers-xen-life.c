@@ -151,6 +151,20 @@ static void own_story_is_left_to_its_teller(void)
     fixture_free(fixture);
 }
 
+static void destroy_ends_any_story(void)
+{
+    Fixture *fixture = double_open(10);
+    FixtureCall call;
+
+    fixture_begin(fixture, &call, "domain.suspend", "guest-00005");
+    xen_domain(call.op.domain)->own_story = true;
+    g_assert_cmpint(fixture_end(&call, 0), ==, VIR_ERR_OK);
+    g_assert_cmpint(fixture_destroy(fixture, "guest-00005"), ==, VIR_ERR_OK);
+    g_assert_cmpstr(fixture_events(fixture), ==, "lifecycle guest-00005 -1 5 1\n");
+    g_assert_cmpint(listed(fixture), ==, 10);
+    fixture_free(fixture);
+}
+
 static void document_has_what_the_hypervisor_says(void)
 {
     Fixture *fixture = double_open(1);
@@ -200,6 +214,7 @@ int main(int argc, char **argv)
     ADD(what_is_seen_during_a_change_is_settled_after_it);
     ADD(question_about_a_busy_domain_that_died_is_answered_truly);
     ADD(own_story_is_left_to_its_teller);
+    ADD(destroy_ends_any_story);
     ADD(document_has_what_the_hypervisor_says);
     ADD(host_is_the_hypervisors);
     return g_test_run();

@@ -36,6 +36,7 @@ static int compare_ids(const void *a, const void *b, void *data)
 
 static int hypercall(Hypervisor *hv)
 {
+    lock_assert_none();
     xen_count_hypercall(hv);
     return -of(hv)->hypercalls_fail;
 }
@@ -122,6 +123,7 @@ static int double_cpus(Hypervisor *hv, XenCpu *cpus, unsigned max)
 
 static int request(Hypervisor *hv)
 {
+    lock_assert_none();
     xen_count_request(hv);
     return of(hv)->lost ? -EPIPE : -of(hv)->requests_fail;
 }
