@@ -14,15 +14,6 @@
 
 static const DomainRules no_rules;
 
-/* In a tree of its own, because the schema's checker wants it whole. */
-static int validate(const char *document, size_t size, size_t limit, Error *error)
-{
-    static void *schema;    /* shared by all documents, read once; see xml_validate */
-    g_autoptr(xmlDoc) doc = xml_parse(document, size, limit, "domain_definition", VIR_FROM_DOMAIN, error);
-
-    return doc ? xml_validate(doc, SCHEMA, &schema, error) : -1;
-}
-
 /* What every document has, whatever the driver. */
 static int complete_identity(DomainConfig *draft, Error *error)
 {
@@ -95,13 +86,13 @@ DomainConfig *domain_config_parse(const char *document, size_t size, const Domai
     size_t packed = 0;
     xmlNode *root;
 
-    if (flags & DOMAIN_PARSE_VALIDATE && validate(document, size, limit, error) < 0)
-        return NULL;
     arena_init(&arena, first, sizeof first);
     root = xml_parse_in(&arena, &doc, document, size, limit, "domain_definition", VIR_FROM_DOMAIN, error);
     if (root && !xml_is(root, "domain")) {
         error_set(error, VIR_FROM_XML, VIR_ERR_XML_ERROR, _("Expected the root element 'domain', not '%s'"),
                   (const char *)root->name);
+    } else if (root && flags & DOMAIN_PARSE_VALIDATE && xml_validate(document, size, SCHEMA, error) < 0) {
+        root = NULL;
     } else if (root) {
         /* The texts that we keep are UTF-8, whatever the document was in. */
         g_clear_pointer((xmlChar **)&doc->encoding, xmlFree);

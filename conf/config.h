@@ -18,7 +18,7 @@ typedef enum DomainParseFlags {
     DOMAIN_PARSE_VALIDATE = 1 << 0,    /* against the schema that libvirt installs */
     DOMAIN_PARSE_STORED = 1 << 1,      /* from our own store: never refused for a rule that is newer than the file */
     DOMAIN_PARSE_LIVE = 1 << 2,        /* of a running domain: what only such a one has is read as well */
-    DOMAIN_PARSE_UNJUDGED = 1 << 3,    /* inside of another document, whose domain was accepted before: no rule refuses it */
+    DOMAIN_PARSE_UNJUDGED = 1 << 3,    /* in another document, where it was accepted before: no rule refuses it */
 } DomainParseFlags;
 
 /* `document`: UTF-8 text of `size` bytes, at most 4 MiB as given and as formatted (STORED: 16 MiB), at most

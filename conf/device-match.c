@@ -154,6 +154,14 @@ static bool graphics_matches(const void *wanted, const void *there)
     return a->type == b->type;
 }
 
+/* The rest is filled in for a whole document. */
+static bool video_matches(const void *wanted, const void *there)
+{
+    const Video *a = wanted, *b = there;
+
+    return (!a->model.type || a->model.type == b->model.type) && fits_info(&a->info, &b->info);
+}
+
 static const struct {
     const ElementType *type;
     bool (*matches)(const void *wanted, const void *there);
@@ -170,9 +178,19 @@ static const struct {
     { &input_type, input_matches, false },
     { &watchdog_type, watchdog_matches, false },
     { &graphics_type, graphics_matches, false },
+    { &video_type, video_matches, false },
 };
 
 /* --- any ------------------------------------------------------------------------------------- */
+
+static bool rows_match(const ElementType *type, const void *wanted, const void *there, bool only_given);
+
+/* Of a character device the guest's side is numbered by its place, so that need not be said. */
+static bool is_numbered(const ElementRow *row)
+{
+    return row->type == &serial_target_type || row->type == &parallel_target_type || row->type == &console_target_type
+           || row->type == &channel_target_type;
+}
 
 static bool row_matches(const ElementRow *row, const void *wanted, const void *there)
 {
@@ -181,14 +199,21 @@ static bool row_matches(const ElementRow *row, const void *wanted, const void *t
 
     if (row->place == ROW_SPLICE && row->type == &device_info_type)
         return fits_info(row_at(wanted, row->offset), row_at(there, row->offset));
+    if (row->place == ROW_SPLICE || (row->place == ROW_PART && is_numbered(row)))
+        return rows_match(row->type, row_at(wanted, row->offset), row_at(there, row->offset),
+                          row->place == ROW_PART);
     return element_equal(&single, wanted, there);
 }
 
-static bool matches_as_a_whole(const ElementType *type, const void *wanted, const void *there)
+/* What only a running guest has may always be missing. */
+static bool rows_match(const ElementType *type, const void *wanted, const void *there, bool only_given)
 {
-    for (const ElementRow *row = type->rows; row < type->rows + type->n_rows; row++)
-        if (!row_matches(row, wanted, there))
+    for (const ElementRow *row = type->rows; row < type->rows + type->n_rows; row++) {
+        bool optional = only_given || row->flags & ROW_IS_LIVE;
+
+        if (!(optional && !element_row_is_set(row, wanted)) && !row_matches(row, wanted, there))
             return false;
+    }
     return true;
 }
 
@@ -197,7 +222,7 @@ bool device_matches(const ElementType *type, const void *wanted, const void *the
     for (unsigned i = 0; i < G_N_ELEMENTS(matchers); i++)
         if (matchers[i].type == type)
             return matchers[i].matches(wanted, there);
-    return matches_as_a_whole(type, wanted, there);
+    return rows_match(type, wanted, there, false);
 }
 
 bool device_conflicts(const ElementType *type, const void *fresh, const void *there)

@@ -37,8 +37,11 @@ static bool lists_equal(const ElementRow *row, const void *a, const void *b)
     return true;
 }
 
+/* Rows that are read and never written leave no trace either. */
 static bool row_equal(const ElementRow *row, const void *a, const void *b)
 {
+    if ((row->flags & (ROW_IS_UNWRITTEN | ROW_IS_UNREAD)) == ROW_IS_UNWRITTEN)
+        return true;
     switch ((RowPlace)row->place) {
     case ROW_ATTR:
     case ROW_TEXT:

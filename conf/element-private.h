@@ -39,6 +39,7 @@ typedef enum RowFlags {
     ROW_IS_WRAPS = 1 << 15,
     ROW_IS_MERGE = 1 << 16,
     ROW_IS_UNCOMPARED = 1 << 17,
+    ROW_IS_PATH = 1 << 18,
 } RowFlags;
 
 typedef enum ConditionKind {

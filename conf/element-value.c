@@ -9,6 +9,7 @@
 #include "base/i18n.h"
 #include "conf/cpuset.h"
 #include "conf/element-private.h"
+#include "conf/path.h"
 #include "conf/scalar.h"
 #include "conf/xml.h"
 
@@ -88,7 +89,7 @@ static int refuse(const ElementRow *row, const char *text, ElementParse *parse)
     if (row->place == ROW_ATTR)
         return element_fail(parse, code, _("Invalid value '%s' of the attribute '%s'"), text, row->name);
     if (row->place == ROW_LEAF)
-        return element_fail(parse, code, _("Invalid value '%s' of the element '%s'"), text, row->name);
+        return element_fail(parse, code, _("Invalid value '%s' of <%s>"), text, row->name);
     return element_fail(parse, code, _("Invalid value '%s'"), text);
 }
 
@@ -149,7 +150,7 @@ int element_value_parse(const ElementRow *row, void *self, const char *text, con
 
     switch ((RowKind)row->kind) {
     case KIND_STRING:
-        ROW_AT(self, row->offset, const char *) = text;
+        ROW_AT(self, row->offset, const char *) = row->flags & ROW_IS_PATH ? path_clean(text, parse->arena) : text;
         return 0;
     case KIND_CPUSET:
         return parse_cpuset(row, self, text, parse);

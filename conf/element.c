@@ -139,7 +139,7 @@ int element_refuse_several(ElementParse *parse, const char *name, int code)
 {
     unsigned n = xml_count(element_node(parse), name);
 
-    return n > 1 ? element_fail(parse, code, _("There are %u elements '%s', there may be one"), n, name) : 0;
+    return n > 1 ? element_fail(parse, code, _("There are %u <%s>, there may be one"), n, name) : 0;
 }
 
 int element_scaled(ElementParse *parse, const char *value, const char *unit, uint64_t unit_bytes, uint64_t *bytes)
@@ -291,7 +291,13 @@ static int refuse_absent(const ElementRow *row, ElementParse *parse)
         return element_fail(parse, code, _("The attribute '%s' is missing"), row->name);
     if (row->place == ROW_TEXT)
         return element_fail(parse, code, _("The element has no text"));
-    return element_fail(parse, code, _("The element '%s' is missing or empty"), row->name);
+    return element_fail(parse, code, _("<%s> is missing or empty"), row->name);
+}
+
+/* A word that means absent isn't written, so what we stored may be without a word that is required. */
+static bool may_be_left_out(const ElementRow *row, const ElementParse *parse)
+{
+    return parse->flags & ELEMENT_STORED && row->kind == KIND_ENUM && row->words->n_absent;
 }
 
 /* An attribute, the text, or a child that has only a text. */
@@ -316,7 +322,7 @@ static int parse_value(const ElementRow *row, void *self, ElementParse *parse)
         unit = xml_attribute(node, "unit", parse->arena);
     if (text)
         return element_value_parse(row, self, text, unit, parse);
-    if (row->flags & ROW_IS_REQUIRED)
+    if (row->flags & ROW_IS_REQUIRED && !may_be_left_out(row, parse))
         return refuse_absent(row, parse);
     element_value_default(row, self);
     return 0;
@@ -500,7 +506,7 @@ static int refuse_strangers(const ElementType *type, void *self, unsigned key, E
         while (i < type->n_rows && (type->rows[i].place < ROW_LEAF || !is_called(child, &type->rows[i], child->node->name)))
             i++;
         if (i == type->n_rows)
-            return element_fail(parse, type->strict, _("The element '%s' is not known here"),
+            return element_fail(parse, type->strict, _("<%s> is not known here"),
                                 (const char *)child->node->name);
     }
     return 0;

@@ -100,11 +100,11 @@ int scalar_parse_scaled(const char *text, const char *unit, uint64_t usual, uint
     uint64_t value;
 
     if (!scalar_parse_uint(text, &value))
-        return error_set(error, VIR_FROM_XML, VIR_ERR_XML_ERROR, _("Invalid value '%s' for element '%s'"), text, what);
+        return error_set(error, VIR_FROM_XML, VIR_ERR_XML_ERROR, _("Invalid value '%s' of '%s'"), text, what);
     if (scale == 0)
-        return error_set(error, VIR_FROM_NONE, VIR_ERR_INVALID_ARG, _("Unknown unit '%s' of element '%s'"), unit, what);
+        return error_set(error, VIR_FROM_NONE, VIR_ERR_INVALID_ARG, _("Unknown unit '%s' of '%s'"), unit, what);
     if (value > most / scale)
-        return error_set(error, VIR_FROM_NONE, VIR_ERR_OVERFLOW, _("The value of element '%s' is too large: %s%s"), what,
+        return error_set(error, VIR_FROM_NONE, VIR_ERR_OVERFLOW, _("The value of '%s' is too large: %s%s"), what,
                          text, unit ? unit : "");
     *bytes = value * scale;
     return 0;

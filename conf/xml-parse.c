@@ -2,7 +2,7 @@
 /* From text to a tree, with libxml2's parser: into its own tree, or into one that lies in an arena (xml-tree.c).
  * Any thread; errors are collected per parser and never through libxml2's global handlers. The parser stops
  * at the declaration of an entity and at too many nodes, so that a document can't be much larger in memory than its
- * text. Takes no lock. */
+ * text, nor take much longer than other texts of its size. Takes no lock. */
 #include <pthread.h>
 #include <string.h>
 
@@ -21,8 +21,10 @@ typedef struct Findings {
     XmlTree *tree;    /* NULL: libxml2 builds its own */
     char *message;    /* of the first error; owned */
     int line;
-    bool entity, too_many;
+    const char *declared;    /* what may not be; NULL: nothing */
+    bool too_many;
     size_t nodes;
+    unsigned namespaces;
 } Findings;
 
 static void note_error(void *data, const xmlError *found)
@@ -36,18 +38,31 @@ static void note_error(void *data, const xmlError *found)
     findings->line = found->line;
 }
 
+static void refuse_declaration(xmlParserCtxt *parser, const char *what)
+{
+    Findings *findings = parser->_private;
+
+    findings->declared = what;
+    xmlStopParser(parser);
+}
+
 /* A document type alone is harmless: nothing outside is read. With entities a short text could become a long one. */
 static void refuse_entity(void *data, const xmlChar *name, int type, const xmlChar *public, const xmlChar *system,
                           xmlChar *content)
 {
-    xmlParserCtxt *parser = data;
-    Findings *findings = parser->_private;
-
-    findings->entity = true;
-    xmlStopParser(parser);
+    refuse_declaration(data, "ENTITY");
 }
 
-/* Counts elements and attributes, because a short text can make a tree of thirty times its size. */
+/* The same with attributes that many elements get. */
+static void refuse_attribute(void *data, const xmlChar *element, const xmlChar *name, int type, int kind,
+                             const xmlChar *value, xmlEnumeration *words)
+{
+    xmlFreeEnumeration(words);
+    refuse_declaration(data, "ATTLIST");
+}
+
+/* Counts elements and attributes, because a short text can make a tree of thirty times its size; and namespaces,
+ * because each name with a prefix is looked up in the list of those that are known. */
 static void count_element(void *data, const xmlChar *name, const xmlChar *prefix, const xmlChar *uri, int n_namespaces,
                           const xmlChar **namespaces, int n_attributes, int n_defaulted, const xmlChar **attributes)
 {
@@ -55,7 +70,8 @@ static void count_element(void *data, const xmlChar *name, const xmlChar *prefix
     Findings *findings = parser->_private;
 
     findings->nodes += 1 + (size_t)n_attributes;
-    if (findings->nodes > XML_NODES_MAX) {
+    findings->namespaces += (unsigned)n_namespaces;
+    if (findings->nodes > XML_NODES_MAX || findings->namespaces > XML_NAMESPACES_MAX) {
         findings->too_many = true;
         xmlStopParser(parser);
     } else if (findings->tree) {
@@ -120,6 +136,69 @@ static void build_tree(xmlParserCtxt *parser)
     parser->sax->processingInstruction = add_instruction;
 }
 
+/* --- tags with too many attributes ------------------------------------------------------------- */
+
+/* libxml2 compares each attribute of a tag with all before it, so that a tag of some megabytes takes minutes, and tells
+ * nobody before the tag is complete. A text below this size can't have so many that it matters. */
+#define HARMLESS_SIZE (64u << 10)
+#define TAG_ATTRIBUTES_MAX 1000
+
+/* Behind the next `mark`, or `end`. */
+static const char *skip_behind(const char *at, const char *end, const char *mark)
+{
+    const char *found = g_strstr_len(at, end - at, mark);
+
+    return found ? found + strlen(mark) : end;
+}
+
+/* Moves behind the tag whose name begins at `at`; false when it has too many attributes. */
+static bool skip_tag(const char **at, const char *end)
+{
+    unsigned n = 0;
+
+    for (const char *c = *at; c < end; c++) {
+        if (*c == '>') {
+            *at = c;
+            return true;
+        }
+        if (*c != '\'' && *c != '"')
+            continue;
+        if (++n > TAG_ATTRIBUTES_MAX)
+            return false;
+        c = memchr(c + 1, *c, (size_t)(end - c - 1));
+        if (!c)
+            break;
+    }
+    *at = end;
+    return true;
+}
+
+static bool begins_with(const char *at, const char *end, const char *mark)
+{
+    return (size_t)(end - at) >= strlen(mark) && memcmp(at, mark, strlen(mark)) == 0;
+}
+
+/* Of a text that is no XML it sees no less than the parser until that one stops. */
+static bool tags_are_bounded(const char *text, size_t size)
+{
+    const char *at = text, *end = text + size;
+
+    while (size > HARMLESS_SIZE && at < end && (at = memchr(at, '<', (size_t)(end - at))) != NULL) {
+        at++;
+        if (begins_with(at, end, "!--"))
+            at = skip_behind(at + 3, end, "-->");
+        else if (begins_with(at, end, "![CDATA["))
+            at = skip_behind(at, end, "]]>");
+        else if (begins_with(at, end, "?"))
+            at = skip_behind(at, end, "?>");
+        else if (!skip_tag(&at, end))
+            return false;
+    }
+    return true;
+}
+
+/* --- one document ------------------------------------------------------------------------------ */
+
 static int check_text(const char *text, size_t size, size_t limit, const char *what, int domain, Error *error)
 {
     if (size > limit)
@@ -127,16 +206,22 @@ static int check_text(const char *text, size_t size, size_t limit, const char *w
                          limit);
     if (memchr(text, '\0', size))
         return error_set(error, domain, VIR_ERR_XML_DETAIL, _("(%s): the document contains a NUL character"), what);
+    if (!tags_are_bounded(text, size))
+        return error_set(error, domain, VIR_ERR_XML_DETAIL, _("(%s): an element has more than %d attributes"), what,
+                         TAG_ATTRIBUTES_MAX);
     return 0;
 }
 
 static int check_findings(const Findings *findings, bool complete, const char *what, int domain, Error *error)
 {
-    if (findings->entity)
-        return error_set(error, domain, VIR_ERR_XML_DETAIL, _("(%s): the declaration of an entity is not allowed"), what);
+    if (findings->declared)
+        return error_set(error, domain, VIR_ERR_XML_DETAIL, _("(%s): the declaration <!%s> is not allowed"), what,
+                         findings->declared);
     if (findings->too_many)
-        return error_set(error, domain, VIR_ERR_XML_DETAIL, _("(%s): the document has more than %d elements and attributes"),
-                         what, XML_NODES_MAX);
+        return error_set(error, domain, VIR_ERR_XML_DETAIL,
+                         _("(%s): the document has more than %d elements and attributes, or more than %d declarations "
+                           "of namespaces"),
+                         what, XML_NODES_MAX, XML_NAMESPACES_MAX);
     if (!complete)
         return error_set(error, domain, VIR_ERR_XML_DETAIL, "(%s):%d: %s", what, findings->line,
                          findings->message ? findings->message : _("the document is not well-formed"));
@@ -156,6 +241,7 @@ static xmlDoc *run(const char *text, size_t size, Findings *findings, bool *good
     parser->_private = findings;
     parser->sax->serror = (xmlStructuredErrorFunc)note_error;
     parser->sax->entityDecl = refuse_entity;
+    parser->sax->attributeDecl = refuse_attribute;
     parser->sax->startElementNs = count_element;
     if (findings->tree)
         build_tree(parser);

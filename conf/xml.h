@@ -13,10 +13,13 @@
 #include "base/arena.h"
 #include "base/error.h"
 
+#define XML_NODES_MAX 400000       /* some 80 MB while parsing; a guest of 65535 named virtual CPUs has 330,000 */
+#define XML_NAMESPACES_MAX 256    /* an application has one or two in <metadata> */
+
 /* A tree, or NULL and VIR_ERR_XML_DETAIL from `domain` (VIR_FROM_*) with the line. At most `limit` bytes (below
- * 1 GiB), XML_NODES_MAX elements and attributes, and libxml2's own 256 levels. The declaration of an entity is refused where it begins: none is
- * expanded or fetched. `what` names the document in messages. */
-#define XML_NODES_MAX 400000    /* some 80 MB while parsing; a guest of 65535 named virtual CPUs has 330,000 */
+ * 1 GiB), XML_NODES_MAX elements and attributes, XML_NAMESPACES_MAX declarations of namespaces, 1000 attributes of one
+ * element, and libxml2's own 256 levels. The declaration of an entity or attribute is refused where it begins: nothing
+ * is expanded or fetched. `what` names the document in messages. */
 xmlDoc *xml_parse(const char *text, size_t size, size_t limit, const char *what, int domain, Error *error);
 
 /* The same, with the tree in the arena: returns its root, which can be reached from *doc neither way. *doc (the caller's
@@ -25,10 +28,10 @@ xmlDoc *xml_parse(const char *text, size_t size, size_t limit, const char *what,
 xmlNode *xml_parse_in(Arena *arena, xmlDoc **doc, const char *text, size_t size, size_t limit, const char *what,
                       int domain, Error *error);
 
-/* Checks the tree against the RelaxNG schema at `path`, which is loaded at the first call and kept in `*cache`
- * (atomic, NULL at first, never freed). 0; or -1 and VIR_ERR_INTERNAL_ERROR when the schema can't be read,
- * VIR_ERR_XML_INVALID_SCHEMA with the line when the document is not of it. Reading the schema may wait for a disk. */
-int xml_validate(xmlDoc *doc, const char *path, void **cache, Error *error);
+/* Holds the text of a document, which is well-formed, against the RelaxNG schema at `path`. 0; or -1 and
+ * VIR_ERR_XML_INVALID_SCHEMA with the line when it is not of it or can't be judged in a few seconds,
+ * VIR_ERR_INTERNAL_ERROR when the schema can't be read. Runs a program: waits, and may not be called with a lock. */
+int xml_validate(const char *document, size_t size, const char *path, Error *error);
 
 /* Next element from `node` on (itself included) that has no namespace; NULL at the end. */
 xmlNode *xml_element(xmlNode *node);

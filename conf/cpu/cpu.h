@@ -45,10 +45,10 @@ typedef enum CpuComparison {
 int cpu_compare(const CpuMap *map, const char *arch, const HostCpu *host, const char *document, bool strict,
                 CpuComparison *result, Error *error);
 
-/* Checks a document for cpu_compare against libvirt's schema at `path`, kept in *cache as xml_validate has it. 0, or
+/* Checks a document for cpu_compare against libvirt's schema at `path`, as xml_validate does. 0, or
  * -1 and VIR_ERR_XML_INVALID_SCHEMA; VIR_ERR_XML_DETAIL or VIR_ERR_XML_ERROR for what is no <cpu>. May wait for a
  * disk. */
-int cpu_validate(const char *document, const char *path, void **cache, Error *error);
+int cpu_validate(const char *document, const char *path, Error *error);
 
 typedef enum CpuBaselineFlags {
     CPU_BASELINE_EXPAND = 1 << 0,        /* VIR_CONNECT_BASELINE_CPU_EXPAND_FEATURES */

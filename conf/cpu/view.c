@@ -98,11 +98,11 @@ static xmlDoc *parse_document(const char *document, Error *error)
     return g_steal_pointer(&doc);
 }
 
-int cpu_validate(const char *document, const char *path, void **cache, Error *error)
+int cpu_validate(const char *document, const char *path, Error *error)
 {
     g_autoptr(xmlDoc) doc = parse_document(document, error);
 
-    return doc ? xml_validate(doc, path, cache, error) : -1;
+    return doc ? xml_validate(document, strlen(document), path, error) : -1;
 }
 
 int cpu_view_parse(CpuView *view, const char *document, CpuKind kind, Arena *arena, xmlDoc **doc, Error *error)

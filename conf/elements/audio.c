@@ -12,10 +12,10 @@ int audio_stream_parsed(void *self, ElementParse *parse)
 
     if (is_fixed && stream->mixing_engine != TRISTATE_YES)
         return element_fail(parse, VIR_ERR_CONFIG_UNSUPPORTED,
-                            _("the attribute fixedSettings='yes' needs mixingEngine='yes'"));
+                            _("The attribute fixedSettings='yes' needs mixingEngine='yes'"));
     if (stream->has_settings && !is_fixed)
         return element_fail(parse, VIR_ERR_CONFIG_UNSUPPORTED,
-                            _("the element 'settings' needs the attribute fixedSettings='yes'"));
+                            _("<settings> needs the attribute fixedSettings='yes'"));
     stream->has_settings = is_fixed;
     return 0;
 }

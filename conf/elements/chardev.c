@@ -4,7 +4,6 @@
  * Pure functions of the element and its place: any thread, no lock. */
 #include <netdb.h>
 #include <netinet/in.h>
-#include <string.h>
 #include <sys/socket.h>
 
 #include "base/i18n.h"
@@ -17,8 +16,7 @@
 static int refuse_reconnect(CharMode mode, const CharReconnect *reconnect, ElementParse *parse)
 {
     if (mode == CHAR_MODE_BIND && reconnect && reconnect->enabled)
-        return element_fail(parse, VIR_ERR_INTERNAL_ERROR,
-                            _("the element 'reconnect' is only for a source with mode='connect'"));
+        return element_fail(parse, VIR_ERR_INTERNAL_ERROR, _("<reconnect> is only for a source with mode='connect'"));
     return 0;
 }
 
@@ -95,7 +93,7 @@ int char_source_parsed(void *self, ElementParse *parse)
 
     if (n > most)
         return element_fail(parse, VIR_ERR_XML_ERROR,
-                            _("There are %u elements 'source', the most for this type is %u"), n, most);
+                            _("There are %u <source>, the most for this type is %u"), n, most);
     if (element_refuse_several(parse, "log", VIR_ERR_XML_ERROR) < 0
         || element_refuse_several(parse, "protocol", VIR_ERR_XML_ERROR) < 0)
         return -1;
@@ -117,7 +115,7 @@ static int check_spicevmc(CharType type, bool fits, ElementParse *parse)
 {
     if (type == CHAR_TYPE_SPICEVMC && !fits)
         return element_fail(parse, VIR_ERR_CONFIG_UNSUPPORTED,
-                            _("the attribute type='spicevmc' needs an element 'target' with type='virtio'"));
+                            _("The attribute type='spicevmc' needs a <target> with type='virtio'"));
     return 0;
 }
 
@@ -137,7 +135,7 @@ int serial_parsed(void *self, ElementParse *parse)
         return -1;
     if (is_usb && serial->info.address && serial->info.address->type != ADDRESS_TYPE_USB)
         return element_fail(parse, VIR_ERR_CONFIG_UNSUPPORTED,
-                            _("the element 'address' has type='%s', a port of type='usb-serial' needs 'usb'"),
+                            _("<address> has type='%s', a port of type='usb-serial' needs 'usb'"),
                             element_word(&address_type_words, serial->info.address->type));
     return 0;
 }
@@ -155,6 +153,8 @@ int console_parsed(void *self, ElementParse *parse)
     Console *console = self;
 
     console->tty = console->source.pty ? console->source.pty->path : NULL;
+    if (!(parse->flags & ELEMENT_STORED))
+        console->target.has_port = false;    /* its place counts: see conf/rules/chardev.c */
     return check_spicevmc(console->type, console->target.type == CONSOLE_TARGET_TYPE_XEN, parse);
 }
 
@@ -167,14 +167,14 @@ static int guestfwd_address(ChannelTarget *target, ElementParse *parse)
     const unsigned char *bytes;
 
     if (rc != 0)
-        return element_fail(parse, VIR_ERR_SYSTEM_ERROR, _("the attribute 'address' is '%s', which is no address: %s"),
+        return element_fail(parse, VIR_ERR_SYSTEM_ERROR, _("The attribute 'address' is '%s', which is no address: %s"),
                             target->address, gai_strerror(rc));
     if (found->ai_family == AF_INET) {
         bytes = (const unsigned char *)&((const struct sockaddr_in *)(const void *)found->ai_addr)->sin_addr;
         target->address = arena_printf(parse->arena, "%u.%u.%u.%u", bytes[0], bytes[1], bytes[2], bytes[3]);
     } else {
         rc = element_fail(parse, VIR_ERR_CONFIG_UNSUPPORTED,
-                          _("the attribute 'address' is '%s', a channel of type='guestfwd' needs an IPv4 address"),
+                          _("The attribute 'address' is '%s', a channel of type='guestfwd' needs an IPv4 address"),
                           target->address);
     }
     freeaddrinfo(found);
@@ -190,7 +190,7 @@ int channel_target_parsed(void *self, ElementParse *parse)
     if (guestfwd_address(target, parse) < 0)
         return -1;
     if (!target->has_port)
-        return element_fail(parse, VIR_ERR_XML_ERROR, _("the attribute 'port' is missing"));
+        return element_fail(parse, VIR_ERR_XML_ERROR, _("The attribute 'port' is missing"));
     target->port &= 0xffff;
     return 0;
 }
@@ -223,12 +223,12 @@ int smartcard_parsed(void *self, ElementParse *parse)
         return 0;
     if (smartcard->n_certificates != 3)
         return element_fail(parse, VIR_ERR_XML_ERROR,
-                            _("a smart card of mode='host-certificates' needs three elements 'certificate', it has %u"),
+                            _("A smart card of mode='host-certificates' needs three <certificate>, it has %u"),
                             smartcard->n_certificates);
     if (!smartcard->database && xml_child(element_node(parse), "database"))
-        return element_fail(parse, VIR_ERR_INTERNAL_ERROR, _("the element 'database' is empty"));
+        return element_fail(parse, VIR_ERR_INTERNAL_ERROR, _("<database> is empty"));
     if (smartcard->database && smartcard->database[0] != '/')
         return element_fail(parse, VIR_ERR_XML_ERROR,
-                            _("the element 'database' is '%s', which is no absolute path"), smartcard->database);
+                            _("<database> is '%s', which is no absolute path"), smartcard->database);
     return 0;
 }

@@ -59,7 +59,7 @@ static int check_features(const Cpu *cpu, bool named, ElementParse *parse)
     const char **names = arena_array(parse->arena, cpu->n_features + 1, sizeof *names);
 
     if (cpu->n_features > 0 && !named && cpu->mode == CPU_MODE_CUSTOM)
-        return element_fail(parse, VIR_ERR_XML_ERROR, _("The element 'feature' needs a CPU model that it changes"));
+        return element_fail(parse, VIR_ERR_XML_ERROR, _("<feature> needs a CPU model that it changes"));
     for (unsigned i = 0; i < cpu->n_features; i++)
         names[i] = cpu->features[i]->name;
     names[cpu->n_features] = NULL;
@@ -81,7 +81,7 @@ int cpu_parsed(void *self, ElementParse *parse)
                             _("The attribute 'migratable' is for the modes 'host-passthrough' and 'maximum', not '%s'"),
                             element_word(&cpu_mode_words, cpu->mode));
     if (!named && child_text(parse, "vendor"))
-        return element_fail(parse, VIR_ERR_XML_ERROR, _("The element 'vendor' needs a CPU model"));
+        return element_fail(parse, VIR_ERR_XML_ERROR, _("<vendor> needs a CPU model"));
     if (check_features(cpu, named, parse) < 0 || element_refuse_several(parse, "cache", VIR_ERR_XML_ERROR) < 0)
         return -1;
     if (cpu->model && !cpu->model->value && !cpu->model->vendor_id)
@@ -136,11 +136,12 @@ int numa_cache_line_parsed(void *self, ElementParse *parse)
 int numa_cache_parsed(void *self, ElementParse *parse)
 {
     NumaCache *cache = self;
+    bool stored = parse->flags & ELEMENT_STORED;    /* then a line of no length was left out */
 
-    if (!cache->size || !cache->line)
-        return element_fail(parse, VIR_ERR_XML_ERROR, _("The element 'cache' needs the element '%s' in it"),
+    if (!cache->size || (!cache->line && !stored))
+        return element_fail(parse, VIR_ERR_XML_ERROR, _("<cache> needs <%s> in it"),
                             cache->size ? "line" : "size");
-    if (cache->line->value == 0)
+    if (cache->line && cache->line->value == 0)
         cache->line = NULL;
     return 0;
 }
@@ -150,7 +151,7 @@ int numa_distances_parsed(void *self, ElementParse *parse)
     const NumaDistances *distances = self;
 
     if (distances->n_siblings == 0)
-        return element_fail(parse, VIR_ERR_XML_ERROR, _("The element 'distances' needs an element 'sibling' in it"));
+        return element_fail(parse, VIR_ERR_XML_ERROR, _("<distances> needs a <sibling> in it"));
     return 0;
 }
 
@@ -183,7 +184,7 @@ static int sort_cells(Numa *numa, NumaCell **order, ElementParse *parse)
 
         if (id >= n)
             return element_fail(parse, VIR_ERR_XML_ERROR,
-                                _("The attribute 'id' of an element 'cell' is %u, but the %u cells have 0 to %u"), id,
+                                _("The attribute 'id' of a <cell> is %u, but the %u cells have 0 to %u"), id,
                                 n, n - 1);
         before = numa->cells[id];
         if (before && before->memory > 0)
@@ -223,7 +224,7 @@ static int check_distance(unsigned from, const NumaSibling *sibling, unsigned n,
 {
     if (sibling->id >= n)
         return element_fail(parse, VIR_ERR_XML_ERROR,
-                            _("The attribute 'id' of an element 'sibling' is %u, but there is no such NUMA cell"),
+                            _("The attribute 'id' of a <sibling> is %u, but there is no such NUMA cell"),
                             sibling->id);
     if (sibling->value < DISTANCE_LOCAL || sibling->value > DISTANCE_UNREACHABLE
         || (from == sibling->id) != (sibling->value == DISTANCE_LOCAL))
@@ -296,7 +297,7 @@ int numa_parsed(void *self, ElementParse *parse)
     NumaCell **order;
 
     if (numa->n_cells == 0)
-        return element_fail(parse, VIR_ERR_XML_ERROR, _("The element 'numa' needs an element 'cell' in it"));
+        return element_fail(parse, VIR_ERR_XML_ERROR, _("<numa> needs a <cell> in it"));
     order = arena_memdup(parse->arena, numa->cells, numa->n_cells * sizeof *order);
     if (sort_cells(numa, order, parse) < 0 || fill_distances(numa, order, parse) < 0)
         return -1;

@@ -51,6 +51,10 @@ int disk_mirror_parsed(void *self, ElementParse *parse)
 
     if (!mirror->type && mirror_modernise(mirror, parse) < 0)
         return -1;
+    if (!mirror->source && parse->flags & ELEMENT_STORED)
+        return 1;    /* its source says nothing, so it was not written */
+    if (!mirror->source)
+        return element_fail(parse, VIR_ERR_XML_ERROR, _("A <mirror> with a type needs a <source>"));
     mirror->old_file = NULL;
     if (mirror->type == STORAGE_TYPE_FILE && mirror->job == MIRROR_JOB_COPY) {
         mirror->file = mirror->source->storage.file;

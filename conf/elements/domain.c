@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Beside domain.def: what the root element needs that a table can't say.
  * Hooks, called while the document is parsed: any thread, no lock. */
-#include "base/i18n.h"
 #include "conf/elements.h"
 #include "conf/xml.h"
 

@@ -5,7 +5,6 @@
 #include "base/i18n.h"
 #include "conf/element.h"
 #include "conf/elements.h"
-#include "conf/path.h"
 #include "conf/scalar.h"
 #include "conf/xml.h"
 
@@ -30,15 +29,6 @@ int filesystem_threads_parsed(void *self, ElementParse *parse)
 
     (void)parse;
     return threads->size < 0 ? 1 : 0;
-}
-
-int filesystem_binary_parsed(void *self, ElementParse *parse)
-{
-    FilesystemBinary *binary = self;
-
-    if (binary->path)
-        binary->path = path_clean(binary->path, parse->arena);
-    return 0;
 }
 
 /* --- source ------------------------------------------------------------------------------------ */

@@ -37,7 +37,7 @@ int graphics_password_parsed(void *self, ElementParse *parse)
     if (password->passwd_valid_to) {
         if (!read_date(password->passwd_valid_to, &seconds))
             return element_fail(parse, VIR_ERR_INTERNAL_ERROR,
-                                _("the attribute 'passwdValidTo' is '%s', it must look like 2011-10-08T11:30:50"),
+                                _("The attribute 'passwdValidTo' is '%s', it must look like 2011-10-08T11:30:50"),
                                 password->passwd_valid_to);
         date = g_date_time_new_from_unix_utc(seconds);
         text = date ? g_date_time_format(date, "%Y-%m-%dT%H:%M:%S") : NULL;
@@ -64,7 +64,7 @@ static int listen_agree(const char *attribute, const char *outer, const char **i
 {
     if (*inner && outer && strcmp(*inner, outer) != 0)
         return element_fail(parse, VIR_ERR_CONFIG_UNSUPPORTED,
-                            _("the attribute '%s' is '%s', but the first element 'listen' says '%s'"), attribute,
+                            _("The attribute '%s' is '%s', but the first <listen> says '%s'"), attribute,
                             outer, *inner);
     if (!*inner)
         *inner = outer;
@@ -85,15 +85,13 @@ static int listen_check(GraphicsListen *listen, ElementParse *parse)
         listen->socket = NULL;
     if (listen->network && !is_network)
         return element_fail(parse, VIR_ERR_XML_ERROR,
-                            _("the element 'listen' has the attribute network='%s', which only type='network' may "
-                              "have"),
+                            _("<listen> has the attribute network='%s', which only type='network' may have"),
                             listen->network);
     if (is_network && !listen->network)
-        return element_fail(parse, VIR_ERR_XML_ERROR,
-                            _("the element 'listen' of type='network' lacks the attribute 'network'"));
+        return element_fail(parse, VIR_ERR_XML_ERROR, _("<listen> of type='network' lacks the attribute 'network'"));
     if (listen->socket && listen->type != GRAPHICS_LISTEN_TYPE_SOCKET)
         return element_fail(parse, VIR_ERR_XML_ERROR,
-                            _("the element 'listen' has the attribute socket='%s', which only type='socket' may have"),
+                            _("<listen> has the attribute socket='%s', which only type='socket' may have"),
                             listen->socket);
     if (!(parse->flags & ELEMENT_STORED)) {
         listen->has_from_config = false;
@@ -109,7 +107,7 @@ static int listens_check(Graphics *graphics, const char *address, const char *pa
 
         if (graphics->type == GRAPHICS_TYPE_RDP && !listen_is_addressed(listen))
             return element_fail(parse, VIR_ERR_CONFIG_UNSUPPORTED,
-                                _("graphics of type='rdp' can't have an element 'listen' of type='%s'"),
+                                _("Graphics of type='rdp' can't have a <listen> of type='%s'"),
                                 element_word(&graphics_listen_type_words, listen->type));
         if (i == 0 && listen->type == GRAPHICS_LISTEN_TYPE_ADDRESS
             && listen_agree("listen", address, &listen->address, parse) < 0)
@@ -161,7 +159,7 @@ static int vnc_complete(GraphicsVnc *vnc, const GraphicsListen *listen, ElementP
 
     if (vnc->password.connected && vnc->password.connected != GRAPHICS_CONNECTED_KEEP)
         return element_fail(parse, VIR_ERR_CONFIG_UNSUPPORTED,
-                            _("the attribute 'connected' is '%s', a VNC server can only have 'keep'"),
+                            _("The attribute 'connected' is '%s', a VNC server can only have 'keep'"),
                             element_word(&graphics_connected_words, vnc->password.connected));
     if (any && is_definition)
         vnc->port = 0;

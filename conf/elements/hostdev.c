@@ -8,7 +8,6 @@
 #include "conf/element.h"
 #include "conf/elements.h"
 #include "conf/scalar.h"
-#include "conf/xml.h"
 
 /* What the element around a source says: a host device or an interface. */
 typedef struct Holder {

@@ -3,14 +3,12 @@
  * open, lists that must fit together, and what depends on the kind of interface. Addresses and routes are in
  * interface-ip.c, the host device that an interface may be in hostdev.c.
  * Pure functions of the element and its place, but for random numbers: any thread, no lock. */
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/i18n.h"
 #include "base/uuid.h"
 #include "conf/element.h"
 #include "conf/elements.h"
-#include "conf/path.h"
 #include "conf/xml.h"
 
 /* --- MAC address ------------------------------------------------------------------------------- */
@@ -337,11 +335,8 @@ int interface_backend_parsed(void *self, ElementParse *parse)
 
     if (type)
         return element_fail(parse, VIR_ERR_XML_ERROR, _("The attribute type='%s' of <backend> is not known"), type);
-    if (backend->tap)
-        backend->tap = path_clean(backend->tap, parse->arena);
-    if (backend->vhost)
-        backend->vhost = interface->type != INTERFACE_TYPE_HOSTDEV && interface->model.virtio
-                             ? path_clean(backend->vhost, parse->arena) : NULL;
+    if (interface->type == INTERFACE_TYPE_HOSTDEV || !interface->model.virtio)
+        backend->vhost = NULL;
     return 0;
 }
 

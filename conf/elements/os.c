@@ -7,7 +7,6 @@
 #include "base/i18n.h"
 #include "conf/element.h"
 #include "conf/elements.h"
-#include "conf/path.h"
 #include "conf/xml.h"
 
 #define BOOT_DEVICES_MAX 4    /* what stands behind the fourth <boot> is not looked at */
@@ -152,7 +151,8 @@ int acpi_table_parsed(void *self, ElementParse *parse)
 {
     AcpiTable *table = self;
 
-    table->path = table->path ? path_clean(table->path, parse->arena) : "";
+    if (!table->path)
+        table->path = "";
     return 0;
 }
 

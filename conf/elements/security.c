@@ -18,23 +18,48 @@ static const char *within(const char *text, size_t most)
     return text && strlen(text) <= most ? text : NULL;
 }
 
-static const char *model_of(const xmlNode *label, ElementParse *parse)
+static bool is_label(const xmlNode *node)
 {
-    return within(xml_attribute(label, "model", parse->arena), MODEL_MAX);
+    return node->type == XML_ELEMENT_NODE && !node->ns && xml_is(node, "seclabel");
 }
 
 /* The next of these elements behind `node`, NULL at the end. */
 static const xmlNode *next_label(const xmlNode *node)
 {
-    for (node = xml_element(node->next); node && !xml_is(node, "seclabel");)
-        node = xml_element(node->next);
+    do
+        node = node->next;
+    while (node && !is_label(node));
     return node;
 }
 
-static int refuse_twice(const char *model, ElementParse *parse)
+static bool is_first_label(const xmlNode *node)
 {
-    return element_fail(parse, VIR_ERR_XML_DETAIL, _("There are two <seclabel> for the model '%s'"),
-                        model ? model : "");
+    do
+        node = node->prev;
+    while (node && !is_label(node));
+    return !node;
+}
+
+/* No two of the labels beside one another may have the same model. Asked for the first of them, for all at once.
+ * `nameless`: two without a model are such as well. */
+static int check_distinct(size_t longest, bool nameless, ElementParse *parse)
+{
+    const xmlNode *node = element_node(parse);
+    g_autoptr(GHashTable) models = NULL;
+
+    if (!is_first_label(node) || !next_label(node))
+        return 0;
+    models = g_hash_table_new(g_str_hash, g_str_equal);
+    for (; node; node = next_label(node)) {
+        const char *model = within(xml_attribute(node, "model", parse->arena), longest);
+
+        if (!model && !nameless)
+            continue;
+        if (!g_hash_table_add(models, (void *)(model ? model : "")))
+            return element_fail(parse, VIR_ERR_XML_DETAIL, _("There are two <seclabel> for the model '%s'"),
+                                model ? model : "");
+    }
+    return 0;
 }
 
 /* --- the guest's labels ------------------------------------------------------------------------ */
@@ -44,10 +69,9 @@ static int check_models(const char *model, ElementParse *parse)
 {
     const xmlNode *node = element_node(parse);
 
-    for (const xmlNode *other = next_label(node); other; other = next_label(other))
-        if (g_strcmp0(model, model_of(other, parse)) == 0)
-            return refuse_twice(model, parse);
-    if (!model && (xml_child(node->parent, "seclabel") != node || next_label(node)))
+    if (check_distinct(MODEL_MAX, true, parse) < 0)
+        return -1;
+    if (!model && (!is_first_label(node) || next_label(node)))
         return element_fail(parse, VIR_ERR_XML_ERROR,
                             _("Of several <seclabel> each needs the attribute 'model'"));
     return 0;
@@ -111,9 +135,8 @@ int source_label_parsed(void *self, ElementParse *parse)
 {
     SourceLabel *label = self;
 
-    for (const xmlNode *other = next_label(element_node(parse)); label->model && other; other = next_label(other))
-        if (g_strcmp0(label->model, xml_attribute(other, "model", parse->arena)) == 0)
-            return refuse_twice(label->model, parse);
+    if (check_distinct(SIZE_MAX, false, parse) < 0)
+        return -1;
     label->label = within(label->label, LABEL_MAX);
     if (label->label && label->relabel == TRISTATE_NO)
         return element_fail(parse, VIR_ERR_XML_ERROR,

@@ -2,7 +2,7 @@
 /* What the tables of the small devices (small.def) can't say: settings that decide about each other, and amounts
  * in units of their own.
  * Pure functions of the element and its place: any thread, no lock. */
-#include <string.h>
+#include <inttypes.h>
 
 #include "base/i18n.h"
 #include "conf/element.h"
@@ -70,12 +70,12 @@ int module_target_parsed(void *self, ElementParse *parse)
 
     if (label && label < LABEL_KIB_LEAST)
         return element_fail(parse, VIR_ERR_XML_ERROR,
-                            _("The <size> of <label> is %" G_GUINT64_FORMAT " KiB, it must be at least %d KiB"),
+                            _("The <size> of <label> is %" PRIu64 " KiB, it must be at least %d KiB"),
                             label, LABEL_KIB_LEAST);
     if (label && label >= target->size)
         return element_fail(parse, VIR_ERR_XML_ERROR,
-                            _("The <size> of <label>, %" G_GUINT64_FORMAT " KiB, must be below the module's %"
-                              G_GUINT64_FORMAT " KiB"),
+                            _("The <size> of <label>, %" PRIu64 " KiB, must be below the module's %"
+                              PRIu64 " KiB"),
                             label, target->size);
     return 0;
 }

@@ -7,7 +7,6 @@
 #include "base/i18n.h"
 #include "conf/element.h"
 #include "conf/elements.h"
-#include "conf/path.h"
 #include "conf/scalar.h"
 
 #define FIELD(name) (1u << SMBIOS_FIELD_##name)
@@ -99,9 +98,7 @@ int fw_cfg_entry_parsed(void *self, ElementParse *parse)
     if (!entry->value && !entry->file)
         return element_fail(parse, VIR_ERR_XML_ERROR,
                             _("The <entry> '%s' has neither a text nor the attribute 'file'"), entry->name);
-    if (entry->file) {
-        entry->file = path_clean(entry->file, parse->arena);
+    if (entry->file)
         entry->value = NULL;
-    }
     return 0;
 }

@@ -8,7 +8,6 @@
 #include "base/i18n.h"
 #include "conf/elements.h"
 #include "conf/scalar.h"
-#include "conf/xml.h"
 
 /* --- memory ---------------------------------------------------------------------------------- */
 
@@ -82,7 +81,7 @@ int blkio_tune_parsed(void *self, ElementParse *parse)
         qsort(paths, tune->n_devices, sizeof *paths, compare_paths);
     for (unsigned i = 1; i < tune->n_devices; i++)
         if (strcmp(paths[i], paths[i - 1]) == 0)
-            return element_fail(parse, VIR_ERR_CONFIG_UNSUPPORTED, _("Two elements 'device' have the path '%s'"),
+            return element_fail(parse, VIR_ERR_CONFIG_UNSUPPORTED, _("Two <device> have the path '%s'"),
                                 paths[i]);
     for (unsigned i = 0; i < tune->n_devices; i++)
         if (has_limits(tune->devices[i]))
@@ -97,13 +96,12 @@ static int check_appid(const char *appid, ElementParse *parse)
 
     if (length > 128)
         return element_fail(parse, VIR_ERR_INVALID_ARG,
-                            _("The attribute 'appid' of the element 'fibrechannel' has %zu characters, more than 128"),
+                            _("The attribute 'appid' of <fibrechannel> has %zu characters, more than 128"),
                             length);
     for (size_t i = 0; i < length; i++)
         if (!g_ascii_isprint(appid[i]))
             return element_fail(parse, VIR_ERR_XML_ERROR,
-                                _("The attribute appid='%s' of the element 'fibrechannel' has characters that can't "
-                                  "be printed"),
+                                _("The attribute appid='%s' of <fibrechannel> has characters that can't be printed"),
                                 appid);
     return 0;
 }
@@ -115,7 +113,7 @@ int resource_parsed(void *self, ElementParse *parse)
 
     if (!resource->partition && !appid)
         return element_fail(parse, VIR_ERR_INTERNAL_ERROR,
-                            _("The element 'resource' has neither a 'partition' nor a 'fibrechannel' with an appid"));
+                            _("<resource> has neither a <partition> nor a <fibrechannel> with the attribute 'appid'"));
     return appid ? check_appid(appid, parse) : 0;
 }
 
@@ -133,7 +131,7 @@ static int arrange_ranges(IdRange **ranges, unsigned n, const char *name, Elemen
     qsort(ranges, n, sizeof *ranges, compare_ranges);
     if (ranges[0]->start != 0)
         return element_fail(parse, VIR_ERR_CONFIG_UNSUPPORTED,
-                            _("The container's root has to be mapped: no element '%s' has start='0'"), name);
+                            _("The container's root has to be mapped: no <%s> has start='0'"), name);
     return 0;
 }
 
@@ -146,7 +144,7 @@ int id_map_parsed(void *self, ElementParse *parse)
         return -1;
     if ((map->n_uids == 0) != (map->n_gids == 0))
         return element_fail(parse, VIR_ERR_CONFIG_UNSUPPORTED,
-                            _("Users and groups have to be mapped both, by the elements 'uid' and 'gid'"));
+                            _("Users and groups have to be mapped both, by <uid> and <gid>"));
     return map->n_uids == 0;
 }
 
@@ -175,8 +173,7 @@ int qemu_environment_parsed(void *self, ElementParse *parse)
         if (!g_ascii_isalnum(*at) && *at != '_')
             return element_fail(parse, VIR_ERR_INTERNAL_ERROR,
                                 _("The environment variable's name '%s' has other characters than letters, digits "
-                                  "and underscores"),
-                                variable->name);
+                                  "and underscores"), variable->name);
     return 0;
 }
 

@@ -11,6 +11,6 @@ int video_acceleration_parsed(void *self, ElementParse *parse)
 
     if (!acceleration->accel2d && !acceleration->accel3d && !acceleration->rendernode)
         return element_fail(parse, VIR_ERR_CONFIG_UNSUPPORTED,
-                            _("it has none of the attributes 'accel2d', 'accel3d' and 'rendernode'"));
+                            _("<acceleration> has none of the attributes 'accel2d', 'accel3d' and 'rendernode'"));
     return 0;
 }

@@ -5,6 +5,7 @@
     elements.py code HEADER SOURCE TABLE…    the structs and the constant data
     elements.py page FILE TABLE…             docs/domain-format.md
     elements.py check FILE TABLE…            fails when FILE is not that page
+    elements.py words FILE TABLE…            the fuzzers' dictionary
 """
 
 import os
@@ -13,6 +14,7 @@ import sys
 import emit_page
 import emit_rows
 import emit_types
+import emit_words
 from table import TableError, load
 
 # The structs that have more than the document says: what stands at their head (conf/element-head.h).
@@ -49,6 +51,8 @@ def main(arguments):
         write(outputs[1], C_HEAD.format('the tables as constant data') + emit_rows.source(tables, include_name(outputs[0])))
     elif job == 'page':
         write(outputs[0], emit_page.page(tables))
+    elif job == 'words':
+        write(outputs[0], emit_words.words(tables))
     elif job == 'check':
         return check(outputs[0], emit_page.page(tables))
     else:

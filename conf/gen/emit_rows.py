@@ -4,7 +4,7 @@
 from table import SHOWS, VALUE_ROWS, snake
 
 FLAGS = ('required', 'lenient', 'nonzero', 'nonempty', 'secret', 'live', 'keep', 'unread', 'unwritten', 'abi',
-         'again', 'wraps', 'merge')
+         'again', 'wraps', 'merge', 'uncompared', 'path')
 
 
 def quote(text):

@@ -13,7 +13,7 @@ PLAIN_KINDS = {'string', 'yesno', 'onoff', 'cpuset', 'uuid', 'mac', *NUMBER_KIND
 STRUCT_ROWS = {'child', 'part', 'list', 'splice'}
 VALUE_ROWS = {'attr', 'text', 'leaf'}
 WORD_OPTIONS = {'required', 'lenient', 'nonzero', 'nonempty', 'secret', 'live', 'keep', 'unread', 'unwritten', 'abi',
-                'again', 'wraps', 'merge'}
+                'again', 'wraps', 'merge', 'uncompared', 'path'}
 VALUED_OPTIONS = {'as', 'default', 'omit', 'required', 'bad', 'min', 'max', 'base', 'show', 'when', 'key', 'shown', 'name'}
 SHOWS = {f'hex{n}': n for n in range(1, 9)} | {'oct3': 16 + 3}
 

@@ -4,7 +4,8 @@
 #include <string.h>
 
 #include "base/i18n.h"
-#include "conf/rules/common.h"
+#include "conf/device-walk.h"
+#include "conf/rules/rules.h"
 
 /* The first console may be the first serial port by another name; then the names of both are free. */
 static bool is_console_of_serial(const Devices *devices, const DeviceInfo *info)

@@ -31,14 +31,14 @@ static int find_isa_ports(const Devices *devices, bool used[ISA_PORTS], DomainCh
             continue;
         if (++n > ISA_PORTS || (serial->target.has_port && serial->target.port >= ISA_PORTS))
             return domain_fail(check, VIR_ERR_INTERNAL_ERROR,
-                               _("There are too many elements 'serial' with a target of type='isa-serial', or one has "
+                               _("There are too many <serial> with a target of type='isa-serial', or one has "
                                  "a port above %d: a machine has %d such ports"),
                                ISA_PORTS - 1, ISA_PORTS);
         if (!serial->target.has_port || serial->target.port < 0)
             continue;
         if (used[serial->target.port])
             return domain_fail(check, VIR_ERR_INTERNAL_ERROR,
-                               _("Two elements 'serial' have a target of type='isa-serial' with port='%d'"),
+                               _("Two <serial> have a target of type='isa-serial' with port='%d'"),
                                serial->target.port);
         used[serial->target.port] = true;
     }
@@ -103,14 +103,15 @@ static void number_parallels(Devices *devices)
     }
 }
 
-/* A console's number is its place, whatever the document says. */
+/* A console's number is its place; only a document of our own store says another one (see console_parsed). */
 static void number_consoles(Devices *devices)
 {
     for (unsigned i = 0; i < devices->n_consoles; i++) {
         Console *console = devices->consoles[i];
 
+        if (!console->target.has_port)
+            console->target.port = (int)i;
         console->has_target = console->target.has_port = true;
-        console->target.port = (int)i;
         if (console->target.type == CONSOLE_TARGET_TYPE_ABSENT)
             console->target.type = CONSOLE_TARGET_TYPE_SERIAL;
     }
@@ -130,9 +131,8 @@ int rule_char_ports(DomainConfig *config, DomainCheck *check)
         if (devices->serials[i]->target.type == SERIAL_TARGET_TYPE_ISA_DEBUG && arch != ARCH_X86_64
             && arch != ARCH_I686)
             return domain_fail(check, VIR_ERR_CONFIG_UNSUPPORTED,
-                               _("An element 'serial' has a target of type='isa-debug', which a machine of arch='%s' "
-                                 "can't have"),
-                               arch ? element_word(&arch_words, arch) : "");
+                               _("A <serial> has a target of type='isa-debug', which a machine of arch='%s' "
+                                 "can't have"), arch ? element_word(&arch_words, arch) : "");
     return 0;
 }
 
@@ -185,8 +185,7 @@ int rule_console_first(DomainConfig *config, DomainCheck *check)
     for (unsigned i = 1; i < devices->n_consoles; i++)
         if (devices->consoles[i]->target.type == CONSOLE_TARGET_TYPE_SERIAL)
             return domain_fail(check, VIR_ERR_CONFIG_UNSUPPORTED,
-                               _("The element 'console' number %u has a target of type='serial', which only the first "
-                                 "may have"),
+                               _("<console> number %u has a target of type='serial', which only the first may have"),
                                i + 1);
     if (config->os.type.name != OS_TYPE_NAME_HVM)
         return 0;
@@ -214,7 +213,7 @@ typedef struct CharOwner {
 
 static int refuse_missing(const CharOwner *owner, int code, const char *attribute, DomainCheck *check)
 {
-    return domain_fail(check, code, _("An element '%s' of type='%s' lacks the attribute '%s' of its element 'source'"),
+    return domain_fail(check, code, _("A <%s> of type='%s' lacks the attribute '%s' of its <source>"),
                        owner->name, element_word(&char_type_words, owner->type), attribute);
 }
 
@@ -226,9 +225,8 @@ static int check_port(const CharOwner *owner, const CharPort *port, DomainCheck 
         return refuse_missing(owner, VIR_ERR_CONFIG_UNSUPPORTED, "channel", check);
     if (channel[strspn(channel, CHANNEL_CHARS)] != '\0')
         return domain_fail(check, VIR_ERR_INVALID_ARG,
-                           _("An element '%s' has a source with channel='%s', a name has letters, digits, '_', '-' and "
-                             "'.' only"),
-                           owner->name, channel);
+                           _("A <%s> has a source with channel='%s', a name has letters, digits, '_', '-' and "
+                             "'.' only"), owner->name, channel);
     return 0;
 }
 
@@ -286,9 +284,8 @@ static int check_labels(const CharOwner *owner, const CharSource *source, GHashT
     if (!model)
         return 0;
     return domain_fail(check, VIR_ERR_CONFIG_UNSUPPORTED,
-                       _("The source of an element '%s' can't have an element 'seclabel' with model='%s': that of the "
-                         "domain has relabel='no'"),
-                       owner->name, model);
+                       _("The source of a <%s> can't have a <seclabel> with model='%s': that of the "
+                         "domain has relabel='no'"), owner->name, model);
 }
 
 static int check_source(const CharOwner *owner, const CharSource *source, GHashTable *models, DomainCheck *check)
@@ -329,7 +326,7 @@ static int check_smartcards(const DomainConfig *config, GHashTable *models, Doma
 
         if (address && address->type != ADDRESS_TYPE_CCID)
             return domain_fail(check, VIR_ERR_CONFIG_UNSUPPORTED,
-                               _("An element 'smartcard' has an address of type='%s', it can only have 'ccid'"),
+                               _("A <smartcard> has an address of type='%s', it can only have 'ccid'"),
                                element_word(&address_type_words, address->type));
         if (smartcard->mode == SMARTCARD_MODE_PASSTHROUGH
             && check_plain("smartcard", smartcard->type, &smartcard->source, models, check) < 0)

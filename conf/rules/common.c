@@ -1,36 +1,49 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What several files of rules ask: see common.h. The walk goes by the table of devices, so that a new kind of device
- * needs no line here. Pure functions of a config: any thread, no lock. */
+/* What several files of rules ask: see common.h. Pure functions of a config: any thread, no lock. */
 #include "conf/rules/common.h"
 
-#include "conf/device-private.h"
-#include "conf/element-private.h"
+/* --- devices of the host ----------------------------------------------------------------------- */
 
-/* --- devices ----------------------------------------------------------------------------------- */
-
-/* The i-th device of a row; NULL behind the last one. */
-static void *device_at(const ElementRow *row, const Devices *devices, unsigned i)
+static HostDevice of_interface(Interface *interface)
 {
-    if (row->place == ROW_LIST)
-        return i < ROW_AT(devices, row->more, const unsigned) ? ROW_AT(devices, row->offset, void **const)[i] : NULL;
-    return row->place == ROW_CHILD && i == 0 ? ROW_AT(devices, row->offset, void *const) : NULL;
+    const char *word = interface->device_model;
+    int model = word ? element_value(&mdev_model_words, word) : 0;
+
+    return (HostDevice){
+        .type = interface->device.address.type, .sgio = interface->sgio, .model = (MdevModel)MAX(model, 0),
+        .source = &interface->hostdev, .info = &interface->info,
+    };
 }
 
-bool device_walk_next(DeviceWalk *walk)
+static HostDevice of_hostdev(Hostdev *hostdev)
 {
-    for (; walk->row < devices_type.n_rows; walk->row++, walk->next = 0) {
-        const ElementRow *row = &devices_type.rows[walk->row];
-        void *device = device_at(row, walk->devices, walk->next);
-
-        walk->info = device ? (DeviceInfo *)device_info(row->type, device) : NULL;
-        if (walk->info) {
-            walk->element = row->name;
-            walk->next++;
-            return true;
-        }
-    }
-    return false;
+    return (HostDevice){
+        .type = hostdev->type, .capability = hostdev->capability, .sgio = hostdev->sgio,
+        .model = hostdev->mdev_model, .source = &hostdev->source, .hostdev = hostdev, .info = &hostdev->info,
+    };
 }
+
+HostDevice *host_devices(const DomainConfig *config, Arena *arena, unsigned *n)
+{
+    const Devices *devices = &config->devices;
+    unsigned most = devices->n_hostdevs;
+    HostDevice *list;
+
+    *n = 0;
+    for (unsigned i = 0; i < devices->n_interfaces; i++)
+        most += devices->interfaces[i]->type == INTERFACE_TYPE_HOSTDEV;
+    if (most == 0)
+        return NULL;
+    list = arena_array(arena, most, sizeof *list);
+    for (unsigned i = 0; i < devices->n_interfaces; i++)
+        if (devices->interfaces[i]->type == INTERFACE_TYPE_HOSTDEV)
+            list[(*n)++] = of_interface(devices->interfaces[i]);
+    for (unsigned i = 0; i < devices->n_hostdevs; i++)
+        list[(*n)++] = of_hostdev(devices->hostdevs[i]);
+    return list;
+}
+
+/* --- addresses and options --------------------------------------------------------------------- */
 
 char *drive_key(const DriveAddress *drive, Arena *arena)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What several files of rules ask: all devices one after another, and small questions about what they carry.
+/* What several files of rules ask: the devices of the host, and small questions about what devices carry.
  * Pure functions of a config: any thread, no lock. */
 #pragma once
 
@@ -7,19 +7,28 @@
 
 #include "conf/rules/rules.h"
 
-/* A walk over everything in <devices> that has a DeviceInfo, in the order of the table:
- *   DeviceWalk walk = { .devices = &config->devices };
- *   while (device_walk_next(&walk)) … walk.element, walk.info …
- * A device that is taken out or put in meanwhile makes the walk's state useless. */
-typedef struct DeviceWalk {
-    const Devices *devices;
-    /* what the last step found */
-    const char *element;    /* the name of its element */
+/* A device of the host, wherever it stands. */
+typedef struct HostDevice {
+    HostdevType type;    /* absent: `capability` says what it is */
+    HostdevCapability capability;
+    HostdevSgio sgio;
+    MdevModel model;
+    const HostdevSource *source;
+    const Hostdev *hostdev;    /* NULL: an interface that is one */
     DeviceInfo *info;
-    /* the walk's own */
-    unsigned row, next;
-} DeviceWalk;
-bool device_walk_next(DeviceWalk *walk);    /* false: that was the last one */
+} HostDevice;
+/* All of them, interfaces first as libvirt counts them; NULL when there is none. */
+HostDevice *host_devices(const DomainConfig *config, Arena *arena, unsigned *n);
+static inline bool host_device_is_scsi(const HostDevice *device)
+{
+    return device->type == HOSTDEV_TYPE_SCSI;
+}
+
+/* -1, 0 or 1, for functions that compare items for qsort. */
+static inline int number_order(int64_t a, int64_t b)
+{
+    return (a > b) - (a < b);
+}
 
 /* The number of the guest's NUMA cells; 0: none are defined. */
 static inline unsigned domain_cell_count(const DomainConfig *config)

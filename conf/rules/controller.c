@@ -2,11 +2,10 @@
 /* The rules of controllers: their order and indexes, those that disks, channels, smart cards and SCSI devices need
  * but the document doesn't have, and what a controller may not be.
  * Pure functions of the config: any thread, no lock. None of them is slower than sorting. */
-#include "conf/rules/rules.h"
-
 #include <stdlib.h>
 
 #include "base/i18n.h"
+#include "conf/rules/common.h"
 
 static void add_controller(DomainConfig *config, DomainCheck *check, Controller *controller)
 {
@@ -29,31 +28,26 @@ typedef struct Place {
     unsigned number;         /* in the document */
 } Place;
 
-static int order(int64_t a, int64_t b)
-{
-    return (a > b) - (a < b);
-}
-
 /* The order of what gave the index alone. */
 static int compare_anchors(const Place *x, const Place *y)
 {
-    int rc = order(x->index, y->index);
+    int rc = number_order(x->index, y->index);
 
     if (rc == 0)
-        rc = order(x->companion, y->companion);
-    return rc ? rc : order(x->anchor, y->anchor);
+        rc = number_order(x->companion, y->companion);
+    return rc ? rc : number_order(x->anchor, y->anchor);
 }
 
 static int compare_places(const void *a, const void *b)
 {
     const Place *x = a, *y = b;
-    int rc = order(x->group, y->group);
+    int rc = number_order(x->group, y->group);
 
     if (rc == 0)
         rc = compare_anchors(x, y);
     if (rc == 0)
-        rc = order(x->behind, y->behind);
-    return rc ? rc : order(x->number, y->number);
+        rc = number_order(x->behind, y->behind);
+    return rc ? rc : number_order(x->number, y->number);
 }
 
 /* `last`: the place with the highest index of the type so far; NULL: none has one. */
@@ -79,10 +73,13 @@ static Place find_place(Controller *controller, unsigned group, unsigned number,
 int rule_controller_order(DomainConfig *config, DomainCheck *check)
 {
     Devices *devices = &config->devices;
-    Place *places = arena_array(check->arena, devices->n_controllers, sizeof *places);
     const Place *last[CONTROLLER_TYPES] = { NULL };
     unsigned first[CONTROLLER_TYPES] = { 0 };    /* number + 1 */
+    Place *places;
 
+    if (devices->n_controllers < 2 || check->flags & ELEMENT_STORED)    /* what we stored has its order */
+        return 0;
+    places = arena_array(check->arena, devices->n_controllers, sizeof *places);
     for (unsigned i = 0; i < devices->n_controllers; i++) {
         Controller *controller = devices->controllers[i];
         ControllerType type = controller->type;
@@ -136,7 +133,7 @@ static void indexes_init(Indexes *indexes, const DomainConfig *config)
 
 static void indexes_deinit(Indexes *indexes)
 {
-    g_hash_table_unref(indexes->taken);
+    g_clear_pointer(&indexes->taken, g_hash_table_unref);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Indexes, indexes_deinit)
 
@@ -173,14 +170,25 @@ static int usb2_index(const Controller *controller, const Controller *before, GH
     return g_hash_table_contains(parts, usb_key(controller, before->index)) ? -1 : before->index;
 }
 
+static bool all_have_indexes(const Devices *devices)
+{
+    for (unsigned i = 0; i < devices->n_controllers; i++)
+        if (!devices->controllers[i]->has_index)
+            return false;
+    return true;
+}
+
 int rule_controller_indexes(DomainConfig *config, DomainCheck *check)
 {
-    g_autoptr(GHashTable) parts = g_hash_table_new(hash_key, NULL);
-    g_auto(Indexes) indexes;
+    g_autoptr(GHashTable) parts = NULL;    /* usb_key of each */
+    g_auto(Indexes) indexes = { NULL };
     const Devices *devices = &config->devices;
-    const Controller *before = NULL;    /* the USB controller before */
+    const Controller *before = NULL;       /* the USB controller before */
 
     (void)check;
+    if (all_have_indexes(devices))
+        return 0;
+    parts = g_hash_table_new(hash_key, NULL);
     indexes_init(&indexes, config);
     for (unsigned i = 0; i < devices->n_controllers; i++)
         if (devices->controllers[i]->type == CONTROLLER_TYPE_USB && devices->controllers[i]->has_index)
@@ -211,7 +219,7 @@ int rule_controller_indexes(DomainConfig *config, DomainCheck *check)
 /* What an address says; INT_MAX + 1 and more count as -1, so that nothing comes along. */
 static int controller_of(const Address *address)
 {
-    return address && address->type == ADDRESS_TYPE_DRIVE ? (int)address->drive.controller : 0;
+    return address_is_drive(address) ? (int)address->drive.controller : 0;
 }
 
 static void need_one(DomainConfig *config, DomainCheck *check, Indexes *indexes, ControllerType type, unsigned index,
@@ -230,15 +238,15 @@ static void need_one(DomainConfig *config, DomainCheck *check, Indexes *indexes,
     indexes_put(indexes, controller);
 }
 
-/* All from 0 to `last`; -1: none. */
-static int need_all(DomainConfig *config, DomainCheck *check, Indexes *indexes, ControllerType type, int last,
-                    ScsiModel model)
+/* All from `first` to `last`; -1: none. */
+static int need_all(DomainConfig *config, DomainCheck *check, Indexes *indexes, ControllerType type, int first,
+                    int last, ScsiModel model)
 {
     if (last > IMPLICIT_INDEX_MAX)
         return domain_fail(check, VIR_ERR_CONFIG_UNSUPPORTED,
                            _("The attribute 'controller' of an <address> is %d; controllers are made up to %d"), last,
                            IMPLICIT_INDEX_MAX);
-    for (int i = 0; i <= last; i++)
+    for (int i = first; i <= last; i++)
         need_one(config, check, indexes, type, (unsigned)i, model);
     return 0;
 }
@@ -251,10 +259,10 @@ static int need_for_disks(DomainConfig *config, DomainCheck *check, Indexes *ind
         const Disk *disk = config->devices.disks[i];
         const Address *address = disk->info.address;
 
-        if (disk->target.bus == bus && address && address->type == ADDRESS_TYPE_DRIVE)
+        if (disk->target.bus == bus && address_is_drive(address))
             last = MAX(last, controller_of(address));
     }
-    return need_all(config, check, indexes, type, last, SCSI_MODEL_ABSENT);
+    return need_all(config, check, indexes, type, 0, last, SCSI_MODEL_ABSENT);
 }
 
 /* An index that is none (see controller_of) means the lowest free one. */
@@ -290,7 +298,7 @@ static bool is_in_reader(const Address *address)
 static void need_for_smartcards(DomainConfig *config, DomainCheck *check, Indexes *indexes)
 {
     const Devices *devices = &config->devices;
-    int last = -1;
+    int64_t last = -1;
 
     for (unsigned i = 0; i < devices->n_smartcards; i++) {
         const Address *address = devices->smartcards[i]->info.address;
@@ -314,33 +322,31 @@ static void need_for_smartcards(DomainConfig *config, DomainCheck *check, Indexe
     }
 }
 
-static bool is_scsi(const Hostdev *hostdev)
-{
-    return hostdev->mode == HOSTDEV_MODE_SUBSYSTEM && hostdev->type == HOSTDEV_TYPE_SCSI;
-}
-
 /* SCSI devices of the host bring controllers like the one that the device with the highest index is on, or else
  * like the last one that there was. Each device of the document is judged by itself, in order. */
 int rule_controller_hostdevs(DomainConfig *config, DomainCheck *check)
 {
-    g_auto(Indexes) indexes;
+    unsigned n;
+    const HostDevice *list = host_devices(config, check->arena, &n);
+    g_auto(Indexes) indexes = { NULL };
     int last = -1;
 
+    if (n == 0)
+        return 0;
     indexes_init(&indexes, config);
-    for (unsigned i = 0; i < config->devices.n_hostdevs; i++) {
-        const Hostdev *hostdev = config->devices.hostdevs[i];
-        int index = controller_of(hostdev->info.address);
+    for (unsigned i = 0; i < n; i++) {
+        int index = controller_of(list[i].info->address);
         ScsiModel model = SCSI_MODEL_ABSENT;
         const Controller *like;
 
-        if (!is_scsi(hostdev) || index <= last)
+        if (!host_device_is_scsi(&list[i]) || index <= last)
             continue;
         like = indexes_find(&indexes, CONTROLLER_TYPE_SCSI, (unsigned)index);
         if (!like && last >= 0)
             like = indexes_find(&indexes, CONTROLLER_TYPE_SCSI, (unsigned)last);
         if (like)
             model = like->scsi_model;
-        if (need_all(config, check, &indexes, CONTROLLER_TYPE_SCSI, index, model) < 0)
+        if (need_all(config, check, &indexes, CONTROLLER_TYPE_SCSI, last + 1, index, model) < 0)
             return -1;
         last = index;
     }
@@ -350,27 +356,28 @@ int rule_controller_hostdevs(DomainConfig *config, DomainCheck *check)
 /* The same once more for those that got their address since: all together. */
 static int need_for_hostdevs(DomainConfig *config, DomainCheck *check, Indexes *indexes)
 {
+    unsigned n;
+    const HostDevice *list = host_devices(config, check->arena, &n);
     ScsiModel model = SCSI_MODEL_ABSENT;
     int last = -1;
 
-    for (unsigned i = 0; i < config->devices.n_hostdevs; i++) {
-        const Hostdev *hostdev = config->devices.hostdevs[i];
-        int index = controller_of(hostdev->info.address);
+    for (unsigned i = 0; i < n; i++) {
+        int index = controller_of(list[i].info->address);
         const Controller *like;
 
-        if (!is_scsi(hostdev) || index <= last)
+        if (!host_device_is_scsi(&list[i]) || index <= last)
             continue;
         like = indexes_find(indexes, CONTROLLER_TYPE_SCSI, (unsigned)index);
         if (like)
             model = like->scsi_model;
         last = index;
     }
-    return need_all(config, check, indexes, CONTROLLER_TYPE_SCSI, last, model);
+    return need_all(config, check, indexes, CONTROLLER_TYPE_SCSI, 0, last, model);
 }
 
 int rule_controller_implicit(DomainConfig *config, DomainCheck *check)
 {
-    g_auto(Indexes) indexes;
+    g_auto(Indexes) indexes = { NULL };
 
     indexes_init(&indexes, config);
     if (need_for_disks(config, check, &indexes, CONTROLLER_TYPE_SCSI, DISK_BUS_SCSI) < 0 ||
@@ -388,8 +395,11 @@ int rule_controller_implicit(DomainConfig *config, DomainCheck *check)
 /* Only of USB there may be several with one index: the parts of a USB 2 controller. */
 int rule_controller_twice(DomainConfig *config, DomainCheck *check)
 {
-    g_autoptr(GHashTable) found = g_hash_table_new(hash_key, NULL);
+    g_autoptr(GHashTable) found = NULL;
 
+    if (config->devices.n_controllers < 2)
+        return 0;
+    found = g_hash_table_new(hash_key, NULL);
     for (unsigned i = 0; i < config->devices.n_controllers; i++) {
         const Controller *controller = config->devices.controllers[i];
 

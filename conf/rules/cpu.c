@@ -23,7 +23,7 @@ int rule_cpu_check(DomainConfig *config, DomainCheck *check)
 
     if (cpu && cpu->mode == CPU_MODE_ABSENT && cpu->check != CPU_CHECK_ABSENT)
         return domain_fail(check, VIR_ERR_CONFIG_UNSUPPORTED,
-                           _("The attribute check='%s' of the element 'cpu' needs a CPU model"),
+                           _("The attribute check='%s' of <cpu> needs a CPU model"),
                            element_word(&cpu_check_words, cpu->check));
     return 0;
 }
@@ -38,7 +38,7 @@ int rule_cpu_topology(DomainConfig *config, DomainCheck *check)
             || __builtin_mul_overflow(cpus, topology->cores, &cpus)
             || __builtin_mul_overflow(cpus, topology->threads, &cpus)))
         return domain_fail(check, VIR_ERR_CONFIG_UNSUPPORTED,
-                           _("The element 'topology' has more than %u CPUs: %u sockets, %u dies, %u cores, %u threads"),
+                           _("<topology> has more than %u CPUs: %u sockets, %u dies, %u cores, %u threads"),
                            UINT_MAX, topology->sockets, topology->dies, topology->cores, topology->threads);
     return 0;
 }
@@ -84,12 +84,12 @@ int rule_numa_cpus(DomainConfig *config, DomainCheck *check)
         return -1;
     if (count_cpus(&all) > config->vcpu.value)
         return domain_fail(check, VIR_ERR_INTERNAL_ERROR,
-                           _("The element 'numa' has %u virtual CPUs, the element 'vcpu' only %u"), count_cpus(&all),
+                           _("<numa> has %u virtual CPUs, <vcpu> only %u"), count_cpus(&all),
                            config->vcpu.value);
     beyond = cpuset_next(&all, config->vcpu.value);
     if (beyond >= 0)
         return domain_fail(check, VIR_ERR_INTERNAL_ERROR,
-                           _("The element 'numa' names the virtual CPU %d, but the element 'vcpu' has only %u"), beyond,
+                           _("<numa> names the virtual CPU %d, but <vcpu> has only %u"), beyond,
                            config->vcpu.value);
     return 0;
 }
@@ -109,7 +109,7 @@ int rule_numa_caches(DomainConfig *config, DomainCheck *check)
 
             if (level > CACHE_LEVEL_MAX)
                 return domain_fail(check, VIR_ERR_XML_ERROR,
-                                   _("The attribute level='%u' of the element 'cache' of NUMA cell %u is above %d"),
+                                   _("The attribute level='%u' of <cache> of NUMA cell %u is above %d"),
                                    level, cell->id, CACHE_LEVEL_MAX);
             if (seen[level])
                 return domain_fail(check, VIR_ERR_XML_ERROR, _("The NUMA cell %u has two caches of level %u"), cell->id,
@@ -134,18 +134,18 @@ static int check_link(const Numa *numa, const NumaLink *link, DomainCheck *check
 
     if (link->initiator >= numa->n_cells)
         return domain_fail(check, VIR_ERR_XML_ERROR,
-                           _("The attribute initiator='%u' of the element '%s' is no NUMA cell"), link->initiator,
+                           _("The attribute initiator='%u' of <%s> is no NUMA cell"), link->initiator,
                            element);
     if (link->target >= numa->n_cells)
-        return domain_fail(check, VIR_ERR_XML_ERROR, _("The attribute target='%u' of the element '%s' is no NUMA cell"),
+        return domain_fail(check, VIR_ERR_XML_ERROR, _("The attribute target='%u' of <%s> is no NUMA cell"),
                            link->target, element);
     if (!numa->cells[link->initiator]->cpus)
         return domain_fail(check, VIR_ERR_XML_ERROR,
-                           _("The attribute initiator='%u' of the element '%s' is a NUMA cell without CPUs"),
+                           _("The attribute initiator='%u' of <%s> is a NUMA cell without CPUs"),
                            link->initiator, element);
     if (link->cache > 0 && !has_cache(numa->cells[link->target], link->cache))
         return domain_fail(check, VIR_ERR_XML_ERROR,
-                           _("The attribute cache='%u' of the element '%s' is no cache of the NUMA cell %u"),
+                           _("The attribute cache='%u' of <%s> is no cache of the NUMA cell %u"),
                            link->cache, element, link->target);
     return 0;
 }
@@ -166,11 +166,11 @@ static int enter_link(const NumaLink *link, GHashTable *seen, DomainCheck *check
     int64_t back = link_key(link->target, link->initiator, PAIR);
 
     if (g_hash_table_contains(seen, &said))
-        return domain_fail(check, VIR_ERR_XML_ERROR, _("The element '%s' from NUMA cell %u to %u is there twice"),
+        return domain_fail(check, VIR_ERR_XML_ERROR, _("<%s> from NUMA cell %u to %u is there twice"),
                            element, link->initiator, link->target);
     if (link->initiator != link->target && g_hash_table_contains(seen, &back))
         return domain_fail(check, VIR_ERR_XML_ERROR,
-                           _("The element '%s' goes from NUMA cell %u to %u, but another one goes from %u to %u"),
+                           _("<%s> goes from NUMA cell %u to %u, but another one goes from %u to %u"),
                            element, link->initiator, link->target, link->target, link->initiator);
     g_hash_table_add(seen, arena_memdup(check->arena, &said, sizeof said));
     g_hash_table_add(seen, arena_memdup(check->arena, &pair, sizeof pair));
@@ -182,9 +182,12 @@ int rule_numa_links(DomainConfig *config, DomainCheck *check)
 {
     const Numa *numa = config_numa(config);
     const NumaLinks *links = numa ? numa->interconnects : NULL;
-    g_autoptr(GHashTable) seen = g_hash_table_new(g_int64_hash, g_int64_equal);
+    g_autoptr(GHashTable) seen = NULL;
 
-    for (unsigned i = 0; links && i < links->n_links; i++)
+    if (!links)
+        return 0;
+    seen = g_hash_table_new(g_int64_hash, g_int64_equal);
+    for (unsigned i = 0; i < links->n_links; i++)
         if (check_link(numa, links->links[i], check) < 0 || enter_link(links->links[i], seen, check) < 0)
             return -1;
     return 0;

@@ -7,7 +7,7 @@
 
 #include "base/i18n.h"
 #include "conf/cpuset.h"
-#include "conf/rules/rules.h"
+#include "conf/rules/common.h"
 
 #define PERIOD_MIN 1000          /* microseconds */
 #define PERIOD_MAX 1000000
@@ -25,18 +25,17 @@ static const char *settle_cpuset(const VcpuPin *pin, DomainCheck *check)
 
     if (!pin->cpuset) {
         domain_fail(check, VIR_ERR_INTERNAL_ERROR,
-                    _("The element 'vcpupin' of the virtual CPU %u has no attribute 'cpuset'"),
-                    pin->vcpu);
+                    _("<vcpupin> of the virtual CPU %u has no attribute 'cpuset'"), pin->vcpu);
         return NULL;
     }
     if (!cpuset_parse(pin->cpuset, &set)) {
         domain_fail(check, VIR_ERR_INVALID_ARG,
-                    _("The attribute cpuset='%s' of the element 'vcpupin' is no set of CPUs"), pin->cpuset);
+                    _("The attribute cpuset='%s' of <vcpupin> is no set of CPUs"), pin->cpuset);
         return NULL;
     }
     if (cpuset_is_empty(&set)) {
         domain_fail(check, VIR_ERR_CONFIG_UNSUPPORTED,
-                    _("The attribute cpuset='%s' of the element 'vcpupin' leaves no CPU"), pin->cpuset);
+                    _("The attribute cpuset='%s' of <vcpupin> leaves no CPU"), pin->cpuset);
         return NULL;
     }
     return cpuset_format(&set, check->arena);
@@ -62,7 +61,7 @@ static int arrange_vcpu_pins(CpuTune *tune, unsigned n_vcpus, DomainCheck *check
         if (pin->vcpu >= n_vcpus)
             continue;    /* may be a leftover of more virtual CPUs: libvirt lets it go */
         if (pin->cpuset && slots[pin->vcpu])
-            return domain_fail(check, VIR_ERR_INTERNAL_ERROR, _("Two elements 'vcpupin' are for the virtual CPU %u"),
+            return domain_fail(check, VIR_ERR_INTERNAL_ERROR, _("Two <vcpupin> are for the virtual CPU %u"),
                                pin->vcpu);
         pin->cpuset = settle_cpuset(pin, check);
         if (!pin->cpuset)
@@ -82,12 +81,10 @@ static int place_vcpu_sched(const VcpuSched *given, VcpuSched **slots, unsigned 
     for (int vcpu = cpuset_next(&set, 0); vcpu >= 0; vcpu = cpuset_next(&set, (unsigned)vcpu + 1)) {
         if ((unsigned)vcpu >= n_vcpus)
             return domain_fail(check, VIR_ERR_CONFIG_UNSUPPORTED,
-                               _("The element 'vcpusched' names the virtual CPU %d, but the element 'vcpu' has only "
-                                 "%u"), vcpu,
+                               _("<vcpusched> names the virtual CPU %d, but <vcpu> has only %u"), vcpu,
                                n_vcpus);
         if (slots[vcpu])
-            return domain_fail(check, VIR_ERR_XML_DETAIL,
-                               _("Two elements 'vcpusched' are for the virtual CPU %d"), vcpu);
+            return domain_fail(check, VIR_ERR_XML_DETAIL, _("Two <vcpusched> are for the virtual CPU %d"), vcpu);
         slots[vcpu] = arena_memdup(check->arena, given, sizeof *given);
         slots[vcpu]->vcpus = arena_printf(check->arena, "%d", vcpu);
     }
@@ -121,7 +118,7 @@ static int compare_places(const void *a, const void *b)
 {
     const ThreadPlace *one = a, *other = b;
 
-    return (one->id > other->id) - (one->id < other->id);
+    return number_order(one->id, other->id);
 }
 
 static Threads threads_of(const DomainConfig *config, DomainCheck *check)
@@ -151,8 +148,7 @@ static int find_thread(const Threads *threads, unsigned id, const char *element,
     if (found)
         return (int)found->at;
     return domain_fail(check, VIR_ERR_CONFIG_UNSUPPORTED,
-                       _("The element '%s' names the I/O thread %u, which doesn't exist"),
-                       element, id);
+                       _("<%s> names the I/O thread %u, which doesn't exist"), element, id);
 }
 
 static int arrange_thread_pins(CpuTune *tune, const Threads *threads, DomainCheck *check)
@@ -166,7 +162,7 @@ static int arrange_thread_pins(CpuTune *tune, const Threads *threads, DomainChec
         if (at < 0)
             return -1;
         if (slots[at])
-            return domain_fail(check, VIR_ERR_INTERNAL_ERROR, _("Two elements 'iothreadpin' are for the I/O thread %u"),
+            return domain_fail(check, VIR_ERR_INTERNAL_ERROR, _("Two <iothreadpin> are for the I/O thread %u"),
                                pin->iothread);
         slots[at] = pin;
     }
@@ -187,8 +183,7 @@ static int place_thread_sched(const IothreadSched *given, IothreadSched **slots,
         if (at < 0)
             return -1;
         if (slots[at])
-            return domain_fail(check, VIR_ERR_XML_DETAIL,
-                               _("Two elements 'iothreadsched' are for the I/O thread %d"), id);
+            return domain_fail(check, VIR_ERR_XML_DETAIL, _("Two <iothreadsched> are for the I/O thread %d"), id);
         slots[at] = arena_memdup(check->arena, given, sizeof *given);
         slots[at]->iothreads = arena_printf(check->arena, "%d", id);
     }
@@ -230,7 +225,7 @@ static int check_period(uint64_t period, const char *element, DomainCheck *check
     if (period == 0 || (period >= PERIOD_MIN && period <= PERIOD_MAX))
         return 0;
     return domain_fail(check, VIR_ERR_CONFIG_UNSUPPORTED,
-                       _("The element '%s' of 'cputune' has %" PRIu64 ", which is not from %d to %d"), element, period,
+                       _("<%s> of <cputune> has %" PRIu64 ", which is not from %d to %d"), element, period,
                        PERIOD_MIN, PERIOD_MAX);
 }
 
@@ -239,7 +234,7 @@ static int check_quota(int64_t quota, const char *element, DomainCheck *check)
     if (quota <= 0 || (quota >= QUOTA_MIN && quota <= QUOTA_MAX))
         return 0;
     return domain_fail(check, VIR_ERR_CONFIG_UNSUPPORTED,
-                       _("The element '%s' of 'cputune' has %" PRId64 ", which is not from %d to %" PRId64),
+                       _("<%s> of <cputune> has %" PRId64 ", which is not from %d to %" PRId64),
                        element, quota,
                        QUOTA_MIN, (int64_t)QUOTA_MAX);
 }
@@ -252,7 +247,7 @@ int rule_cpu_limits(DomainConfig *config, DomainCheck *check)
         return 0;
     if (tune->shares != 0 && (tune->shares < SHARES_MIN || tune->shares > SHARES_MAX))
         return domain_fail(check, VIR_ERR_CONFIG_UNSUPPORTED,
-                           _("The element 'shares' of 'cputune' has %" PRIu64 ", which is not from %d to %d"),
+                           _("<shares> of <cputune> has %" PRIu64 ", which is not from %d to %d"),
                            tune->shares,
                            SHARES_MIN, SHARES_MAX);
     if (check_period(tune->period, "period", check) < 0

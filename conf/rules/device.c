@@ -2,6 +2,7 @@
 /* The rules of the small devices: input devices, panic devices, memory modules, shared memory, IOMMU and vsock; and
  * that a guest without USB has no USB devices.
  * Pure functions of the config: any thread, no lock. */
+#include <inttypes.h>
 #include <string.h>
 
 #include "base/i18n.h"
@@ -146,9 +147,9 @@ int rule_input_check(DomainConfig *config, DomainCheck *check)
 
 static bool says_nothing(const Panic *panic)
 {
-    const DeviceInfo *info = &panic->info;
+    static const Panic nothing;
 
-    return !panic->model && !info->alias && !info->master && !info->acpi && !info->address;
+    return element_equal(&panic_type, panic, &nothing);
 }
 
 /* One of each model. Of one about which nothing is known nothing is kept. */
@@ -256,21 +257,21 @@ static int check_virtio_mem(const ModuleTarget *target, DomainCheck *check)
 {
     if (target->requested > target->size)
         return domain_fail(check, VIR_ERR_XML_DETAIL,
-                           _("The <requested> memory of a module, %" G_GUINT64_FORMAT " KiB, is more than its <size> "
-                             "of %" G_GUINT64_FORMAT " KiB"),
+                           _("The <requested> memory of a module, %" PRIu64 " KiB, is more than its <size> "
+                             "of %" PRIu64 " KiB"),
                            target->requested, target->size);
     if (target->block == 0 || (target->block & (target->block - 1)) != 0)
         return domain_fail(check, VIR_ERR_XML_DETAIL,
-                           _("The <block> of a memory module is %" G_GUINT64_FORMAT " KiB, which is no power of two"),
+                           _("The <block> of a memory module is %" PRIu64 " KiB, which is no power of two"),
                            target->block);
     if (target->block < BLOCK_KIB_LEAST)
         return domain_fail(check, VIR_ERR_XML_DETAIL,
-                           _("The <block> of a memory module is %" G_GUINT64_FORMAT " KiB, it must be at least %d KiB"),
+                           _("The <block> of a memory module is %" PRIu64 " KiB, it must be at least %d KiB"),
                            target->block, BLOCK_KIB_LEAST);
     if (target->requested % target->block != 0)
         return domain_fail(check, VIR_ERR_XML_DETAIL,
-                           _("The <requested> memory of a module, %" G_GUINT64_FORMAT " KiB, is no multiple of its "
-                             "<block> of %" G_GUINT64_FORMAT " KiB"),
+                           _("The <requested> memory of a module, %" PRIu64 " KiB, is no multiple of its "
+                             "<block> of %" PRIu64 " KiB"),
                            target->requested, target->block);
     return 0;
 }

@@ -148,18 +148,18 @@ static unsigned controller_units(DiskBus bus, const DomainCheck *check, unsigned
 }
 
 /* The addresses that SCSI devices of the host were given, as a set of drive_key; NULL: none has one. */
-static GHashTable *drives_of_hostdevs(const Devices *devices, Arena *arena)
+static GHashTable *drives_of_hostdevs(const DomainConfig *config, Arena *arena)
 {
+    unsigned n;
+    const HostDevice *list = host_devices(config, arena, &n);
     GHashTable *drives = NULL;
 
-    for (unsigned i = 0; i < devices->n_hostdevs; i++) {
-        const Hostdev *hostdev = devices->hostdevs[i];
-
-        if (hostdev->type != HOSTDEV_TYPE_SCSI || !address_is_drive(hostdev->info.address))
+    for (unsigned i = 0; i < n; i++) {
+        if (!host_device_is_scsi(&list[i]) || !address_is_drive(list[i].info->address))
             continue;
         if (!drives)
             drives = g_hash_table_new(g_str_hash, g_str_equal);
-        g_hash_table_add(drives, drive_key(&hostdev->info.address->drive, arena));
+        g_hash_table_add(drives, drive_key(&list[i].info->address->drive, arena));
     }
     return drives;
 }
@@ -236,7 +236,7 @@ bool disk_has_limits(const DiskIoTune *tune)
 int rule_disk_fill(DomainConfig *config, DomainCheck *check)
 {
     Devices *devices = &config->devices;
-    g_autoptr(GHashTable) taken = drives_of_hostdevs(devices, check->arena);
+    g_autoptr(GHashTable) taken = drives_of_hostdevs(config, check->arena);
 
     for (unsigned i = 0; i < devices->n_disks; i++) {
         Disk *disk = devices->disks[i];

@@ -6,6 +6,8 @@
 
 int rule_filesystems(DomainConfig *config, DomainCheck *check)
 {
+    g_autoptr(GHashTable) tags = g_hash_table_new(g_str_hash, g_str_equal);    /* by which virtiofs is mounted */
+
     for (unsigned i = 0; i < config->devices.n_filesystems; i++) {
         const Filesystem *filesystem = config->devices.filesystems[i];
 
@@ -18,6 +20,11 @@ int rule_filesystems(DomainConfig *config, DomainCheck *check)
             return domain_fail(check, VIR_ERR_CONFIG_UNSUPPORTED,
                                _("The <filesystem> with the target dir='%s' can't have <boot>, only those with "
                                  "<driver type='virtiofs'> can"),
+                               filesystem->target.dir);
+        if (filesystem->driver.type == FILESYSTEM_DRIVER_TYPE_VIRTIOFS
+            && !g_hash_table_add(tags, (void *)filesystem->target.dir))
+            return domain_fail(check, VIR_ERR_CONFIG_UNSUPPORTED,
+                               _("Two <filesystem> with <driver type='virtiofs'> have the target dir='%s'"),
                                filesystem->target.dir);
     }
     return 0;

@@ -77,16 +77,17 @@ static void fill_video(Video *video, const DomainConfig *config, const DomainRul
         model->primary = TRISTATE_ABSENT;
 }
 
-/* The cards that are marked come first. */
+/* The card that is marked comes first; of several rule_video_check says that they can't be. */
 static void primary_first(Devices *devices)
 {
-    for (unsigned i = 1; i < devices->n_videos; i++) {
+    for (unsigned i = 0; i < devices->n_videos; i++) {
         Video *video = devices->videos[i];
 
         if (video->model.primary != TRISTATE_YES)
             continue;
         memmove(devices->videos + 1, devices->videos, i * sizeof *devices->videos);
         devices->videos[0] = video;
+        return;
     }
 }
 
@@ -139,13 +140,11 @@ static int check_video_driver(const Video *video, DomainCheck *check)
         if (!is_virtio)
             return domain_fail(check, VIR_ERR_CONFIG_UNSUPPORTED,
                                _("A graphics card of type='%s' can't have the driver name='vhostuser', only "
-                                 "type='virtio' can"),
-                               element_word(&video_type_words, video->model.type));
+                                 "type='virtio' can"), element_word(&video_type_words, video->model.type));
     } else if (video->model.acceleration && video->model.acceleration->rendernode) {
         return domain_fail(check, VIR_ERR_CONFIG_UNSUPPORTED,
-                           _("The element 'acceleration' of a graphics card has rendernode='%s', which needs the "
-                             "driver name='vhostuser'"),
-                           video->model.acceleration->rendernode);
+                           _("<acceleration> of a graphics card has rendernode='%s', which needs the "
+                             "driver name='vhostuser'"), video->model.acceleration->rendernode);
     }
     if (!driver || is_virtio)
         return 0;
@@ -159,7 +158,7 @@ static int check_video_model(const Video *video, DomainCheck *check)
 
     if (model->resolution && (model->resolution->x == 0 || model->resolution->y == 0))
         return domain_fail(check, VIR_ERR_CONFIG_UNSUPPORTED,
-                           _("The element 'resolution' of a graphics card has x='%u' and y='%u', neither may be 0"),
+                           _("<resolution> of a graphics card has x='%u' and y='%u', neither may be 0"),
                            model->resolution->x, model->resolution->y);
     if (model->type == VIDEO_TYPE_QXL)
         return 0;
@@ -171,7 +170,7 @@ static int check_video_model(const Video *video, DomainCheck *check)
         return refuse_video(video, "vgamem", check);
     if (model->type == VIDEO_TYPE_RAMFB && video->info.address)
         return domain_fail(check, VIR_ERR_CONFIG_UNSUPPORTED,
-                           _("A graphics card of type='ramfb' can't have an element 'address'"));
+                           _("A graphics card of type='ramfb' can't have an <address>"));
     return 0;
 }
 
@@ -184,10 +183,10 @@ int rule_video_check(DomainConfig *config, DomainCheck *check)
 
         if (video->model.type == VIDEO_TYPE_NONE && devices->n_videos > 1)
             return domain_fail(check, VIR_ERR_CONFIG_UNSUPPORTED,
-                               _("An element 'video' has a model of type='none', then it must be the only one"));
+                               _("A <video> has a model of type='none', then it must be the only one"));
         if (i > 0 && video->model.primary == TRISTATE_YES)
             return domain_fail(check, VIR_ERR_CONFIG_UNSUPPORTED,
-                               _("More than one element 'video' has a model with primary='yes'"));
+                               _("More than one <video> has a model with primary='yes'"));
         if (check_video_driver(video, check) < 0 || check_video_model(video, check) < 0)
             return -1;
     }
@@ -196,44 +195,55 @@ int rule_video_check(DomainConfig *config, DomainCheck *check)
 
 /* --- sound ------------------------------------------------------------------------------------- */
 
-static int check_audio_use(const AudioUse *use, const char *user, const Devices *devices, DomainCheck *check)
+/* The numbers of the audio backends as a set, and an error in `check` when one is there twice. NULL: none, or that. */
+static GHashTable *audio_ids(const Devices *devices, DomainCheck *check)
 {
-    for (unsigned i = 0; use && i < devices->n_audios; i++)
-        if (devices->audios[i]->id == use->id)
-            return 0;
-    if (!use)
+    g_autoptr(GHashTable) ids = NULL;
+
+    if (devices->n_audios > 0)
+        ids = g_hash_table_new(NULL, NULL);
+    for (unsigned i = 0; i < devices->n_audios; i++)
+        if (!g_hash_table_add(ids, GUINT_TO_POINTER(devices->audios[i]->id))) {
+            domain_fail(check, VIR_ERR_XML_ERROR, _("Two <audio> have the id='%u'"), devices->audios[i]->id);
+            return NULL;
+        }
+    return g_steal_pointer(&ids);
+}
+
+static int check_audio_use(const AudioUse *use, const char *user, GHashTable *ids, DomainCheck *check)
+{
+    if (!use || (ids && g_hash_table_contains(ids, GUINT_TO_POINTER(use->id))))
         return 0;
     return domain_fail(check, VIR_ERR_XML_ERROR,
-                       _("An element '%s' names the audio backend id='%u', but no element 'audio' has that id"),
-                       user, use->id);
+                       _("A <%s> names the audio backend id='%u', but no <audio> has that id"), user, use->id);
 }
 
 int rule_audio_check(DomainConfig *config, DomainCheck *check)
 {
     const Devices *devices = &config->devices;
+    g_autoptr(GHashTable) ids = audio_ids(devices, check);
 
-    for (unsigned i = 0; i < devices->n_audios; i++)
-        for (unsigned k = 0; k < i; k++)
-            if (devices->audios[i]->id == devices->audios[k]->id)
-                return domain_fail(check, VIR_ERR_XML_ERROR, _("Two elements 'audio' have the id='%u'"),
-                                   devices->audios[i]->id);
+    if (!ids && devices->n_audios > 0)
+        return -1;
     for (unsigned i = 0; i < devices->n_sounds; i++)
-        if (check_audio_use(devices->sounds[i]->audio, "sound", devices, check) < 0)
+        if (check_audio_use(devices->sounds[i]->audio, "sound", ids, check) < 0)
             return -1;
     return 0;
 }
 
 /* --- displays ---------------------------------------------------------------------------------- */
 
+/* After rule_audio_check: no number is there twice. */
 int rule_graphics_check(DomainConfig *config, DomainCheck *check)
 {
     const Devices *devices = &config->devices;
+    g_autoptr(GHashTable) ids = devices->n_graphics > 0 ? audio_ids(devices, check) : NULL;
 
     for (unsigned i = 0; i < devices->n_graphics; i++) {
         const Graphics *graphics = devices->graphics[i];
 
         if (graphics->type == GRAPHICS_TYPE_VNC
-            && check_audio_use(graphics->vnc.audio, "graphics", devices, check) < 0)
+            && check_audio_use(graphics->vnc.audio, "graphics", ids, check) < 0)
             return -1;
         if (graphics->dbus.p2p == TRISTATE_YES && graphics->dbus.address)
             return domain_fail(check, VIR_ERR_XML_ERROR,

@@ -2,52 +2,11 @@
 /* The rules about devices of the host, interfaces that are such a device included: places on a SCSI bus for those
  * that have none, addresses that fit the kind of device, and that nothing is handed out twice.
  * Pure functions of the config: any thread, no lock. */
-#include <string.h>
+#include <inttypes.h>
 
 #include "base/i18n.h"
 #include "base/uuid.h"
 #include "conf/rules/common.h"
-
-/* A host device, wherever it stands. */
-typedef struct Device {
-    HostdevType type;
-    HostdevCapability capability;
-    HostdevSgio sgio;
-    MdevModel model;
-    const HostdevSource *source;
-    const Hostdev *hostdev;    /* NULL: an interface */
-    DeviceInfo *info;
-} Device;
-
-/* All of them, interfaces first, as libvirt counts them. */
-static Device *list_devices(const DomainConfig *config, Arena *arena, unsigned *n)
-{
-    const Devices *devices = &config->devices;
-    Device *list = arena_array(arena, devices->n_interfaces + devices->n_hostdevs + 1, sizeof *list);
-
-    *n = 0;
-    for (unsigned i = 0; i < devices->n_interfaces; i++) {
-        Interface *interface = devices->interfaces[i];
-        const char *model = interface->device_model;
-
-        if (interface->type != INTERFACE_TYPE_HOSTDEV)
-            continue;
-        list[(*n)++] = (Device){
-            .type = interface->device.address.type, .sgio = interface->sgio, .source = &interface->hostdev,
-            .model = model ? (MdevModel)MAX(element_value(&mdev_model_words, model), 0) : MDEV_MODEL_ABSENT,
-            .info = &interface->info,
-        };
-    }
-    for (unsigned i = 0; i < devices->n_hostdevs; i++) {
-        Hostdev *hostdev = devices->hostdevs[i];
-
-        list[(*n)++] = (Device){
-            .type = hostdev->type, .capability = hostdev->capability, .sgio = hostdev->sgio,
-            .model = hostdev->mdev_model, .source = &hostdev->source, .hostdev = hostdev, .info = &hostdev->info,
-        };
-    }
-    return list;
-}
 
 /* --- places on a SCSI bus ---------------------------------------------------------------------- */
 
@@ -73,7 +32,8 @@ static void places_take(Places *places, const Address *address)
 }
 
 /* There are at least as many places as devices, so that one is always free. */
-static void places_init(Places *places, const DomainConfig *config, const Device *list, unsigned n, DomainCheck *check)
+static void places_init(Places *places, const DomainConfig *config, const HostDevice *list, unsigned n,
+                        DomainCheck *check)
 {
     bool wide = check->rules->takes & DOMAIN_TAKES_WIDE_SCSI;
 
@@ -86,7 +46,7 @@ static void places_init(Places *places, const DomainConfig *config, const Device
         if (config->devices.disks[i]->target.bus == DISK_BUS_SCSI && config->devices.disks[i]->info.address)
             places_take(places, config->devices.disks[i]->info.address);
     for (unsigned i = 0; i < n; i++)
-        if (list[i].type == HOSTDEV_TYPE_SCSI && list[i].info->address)
+        if (host_device_is_scsi(&list[i]) && list[i].info->address)
             places_take(places, list[i].info->address);
 }
 
@@ -112,7 +72,7 @@ static int refuse_drive(const DriveAddress *drive, int code, DomainCheck *check)
 }
 
 /* A SCSI device of the host takes the first free place of the first controllers, which needn't be there yet. */
-static int place_scsi(DomainConfig *config, const Device *list, unsigned n, DomainCheck *check)
+static int place_scsi(DomainConfig *config, const HostDevice *list, unsigned n, DomainCheck *check)
 {
     g_autoptr(GHashTable) disks = drives_of_disks(config, check->arena);
     Places places;
@@ -122,7 +82,7 @@ static int place_scsi(DomainConfig *config, const Device *list, unsigned n, Doma
     for (unsigned i = 0; i < n; i++) {
         DeviceInfo *info = list[i].info;
 
-        if (list[i].type != HOSTDEV_TYPE_SCSI)
+        if (!host_device_is_scsi(&list[i]))
             continue;
         if (!info->address) {
             while (places.taken[next])
@@ -142,7 +102,7 @@ static int place_scsi(DomainConfig *config, const Device *list, unsigned n, Doma
     return 0;
 }
 
-static int check_mdev_address(const Device *device, DomainCheck *check)
+static int check_mdev_address(const HostDevice *device, DomainCheck *check)
 {
     const Address *address = device->info->address;
 
@@ -160,7 +120,7 @@ static int check_mdev_address(const Device *device, DomainCheck *check)
 int rule_hostdev_addresses(DomainConfig *config, DomainCheck *check)
 {
     unsigned n;
-    const Device *list = list_devices(config, check->arena, &n);
+    const HostDevice *list = host_devices(config, check->arena, &n);
 
     if (n == 0)
         return 0;
@@ -172,7 +132,7 @@ int rule_hostdev_addresses(DomainConfig *config, DomainCheck *check)
 
 /* --- what doesn't fit -------------------------------------------------------------------------- */
 
-static int check_address(const Device *device, DomainCheck *check)
+static int check_address(const HostDevice *device, DomainCheck *check)
 {
     static const struct {
         uint32_t types;    /* bits of AddressType */
@@ -194,7 +154,7 @@ static int check_address(const Device *device, DomainCheck *check)
                        element_word(&address_type_words, address->type));
 }
 
-static int check_teaming(const Device *device, DomainCheck *check)
+static int check_teaming(const HostDevice *device, DomainCheck *check)
 {
     const Teaming *teaming = device->hostdev ? device->hostdev->teaming : NULL;
 
@@ -213,7 +173,7 @@ static int check_teaming(const Device *device, DomainCheck *check)
     return 0;
 }
 
-static int check_device(const Device *device, DomainCheck *check)
+static int check_device(const HostDevice *device, DomainCheck *check)
 {
     if (check_address(device, check) < 0)
         return -1;
@@ -237,7 +197,7 @@ static const char *usb_ids_key(const HostdevSource *source, Arena *arena)
 }
 
 /* The source as text: equal for the same device of the host. Not for USB, where it is not that simple. */
-static const char *source_key(const Device *device, Arena *arena)
+static const char *source_key(const HostDevice *device, Arena *arena)
 {
     const HostdevSource *source = device->source;
     const HostPciAddress *pci = &source->address.pci;
@@ -250,7 +210,7 @@ static const char *source_key(const Device *device, Arena *arena)
         if (source->protocol == HOSTDEV_SCSI_PROTOCOL_ISCSI)
             return arena_printf(arena, "iscsi:%u:%s %s", source->hosts[0]->port,
                                 source->hosts[0]->name ? source->hosts[0]->name : "", source->name);
-        return arena_printf(arena, "scsi:%u:%u:%" G_GUINT64_FORMAT ":%s", source->scsi_address.bus,
+        return arena_printf(arena, "scsi:%u:%u:%" PRIu64 ":%s", source->scsi_address.bus,
                             source->scsi_address.target, source->scsi_address.unit, source->adapter->name);
     case HOSTDEV_TYPE_SCSI_HOST:
         return arena_printf(arena, "vhost:%s", source->wwpn);
@@ -263,7 +223,7 @@ static const char *source_key(const Device *device, Arena *arena)
     g_assert_not_reached();
 }
 
-static const char *capability_key(const Device *device, Arena *arena)
+static const char *capability_key(const HostDevice *device, Arena *arena)
 {
     const HostdevCapabilitySource *source = &device->hostdev->capability_source;
     const char *what = source->block ? source->block : source->device ? source->device : source->interface;
@@ -273,7 +233,7 @@ static const char *capability_key(const Device *device, Arena *arena)
 
 /* True when the device is one of those before it; then adds it to them. A USB device with a bus and a number is
  * known by these, whatever its ids; one without is known by its ids, to those behind it too that have both. */
-static bool is_known(GHashTable *known, const Device *device, Arena *arena)
+static bool is_known(GHashTable *known, const HostDevice *device, Arena *arena)
 {
     const HostdevAddress *address = &device->source->address;
 
@@ -287,7 +247,7 @@ static bool is_known(GHashTable *known, const Device *device, Arena *arena)
                                                           : capability_key(device, arena)));
 }
 
-static int check_duplicates(const Device *list, unsigned n, DomainCheck *check)
+static int check_duplicates(const HostDevice *list, unsigned n, DomainCheck *check)
 {
     g_autoptr(GHashTable) known = g_hash_table_new(g_str_hash, g_str_equal);
     bool ramfb = false;
@@ -307,14 +267,14 @@ static int check_duplicates(const Device *list, unsigned n, DomainCheck *check)
     return 0;
 }
 
-static int check_drives(const Device *list, unsigned n, DomainCheck *check)
+static int check_drives(const HostDevice *list, unsigned n, DomainCheck *check)
 {
     g_autoptr(GHashTable) known = g_hash_table_new(g_str_hash, g_str_equal);
 
     for (unsigned i = 0; i < n; i++) {
         const Address *address = list[i].info->address;
 
-        if (list[i].type == HOSTDEV_TYPE_SCSI && address_is_drive(address) &&
+        if (host_device_is_scsi(&list[i]) && address_is_drive(address) &&
             !g_hash_table_add(known, drive_key(&address->drive, check->arena)))
             return refuse_drive(&address->drive, VIR_ERR_CONFIG_UNSUPPORTED, check);
     }
@@ -324,7 +284,7 @@ static int check_drives(const Device *list, unsigned n, DomainCheck *check)
 int rule_hostdevs(DomainConfig *config, DomainCheck *check)
 {
     unsigned n;
-    const Device *list = list_devices(config, check->arena, &n);
+    const HostDevice *list = host_devices(config, check->arena, &n);
 
     for (unsigned i = 0; i < n; i++)
         if (check_device(&list[i], check) < 0)

@@ -18,12 +18,11 @@ int rule_parts(DomainConfig *config, DomainCheck *check)
 int rule_name(DomainConfig *config, DomainCheck *check)
 {
     if (strchr(config->name, '\n'))
-        return domain_fail(check, VIR_ERR_XML_DETAIL, _("The element 'name' contains a line feed: '%s'"), config->name);
+        return domain_fail(check, VIR_ERR_XML_DETAIL, _("<name> contains a line feed: '%s'"), config->name);
     if (strchr(config->name, '/'))
-        return domain_fail(check, VIR_ERR_XML_ERROR, _("The element 'name' contains a slash: '%s'"), config->name);
+        return domain_fail(check, VIR_ERR_XML_ERROR, _("<name> contains a slash: '%s'"), config->name);
     if (config->title && strchr(config->title, '\n'))
-        return domain_fail(check, VIR_ERR_XML_ERROR,
-                           _("The element 'title' contains a line feed: '%s'"), config->title);
+        return domain_fail(check, VIR_ERR_XML_ERROR, _("<title> contains a line feed: '%s'"), config->title);
     return 0;
 }
 
@@ -32,17 +31,15 @@ int rule_test_state(DomainConfig *config, DomainCheck *check)
     int state = config->has_test_state ? config->test_state : VIR_DOMAIN_RUNNING;
 
     if (state < 0 || state > VIR_DOMAIN_PMSUSPENDED)
-        return domain_fail(check, VIR_ERR_XML_ERROR, _("The element 'runstate' has the state %d, which doesn't exist"),
+        return domain_fail(check, VIR_ERR_XML_ERROR, _("<runstate> has the state %d, which doesn't exist"),
                            state);
     if (config->test_transient && state == VIR_DOMAIN_SHUTOFF)
         return domain_fail(check, VIR_ERR_XML_ERROR,
-                           _("The element 'transient' doesn't go with the state %d in 'runstate': it would be shut "
-                             "off"),
+                           _("<transient> doesn't go with the state %d in <runstate>: it would be shut off"),
                            state);
     if (config->test_saved && state != VIR_DOMAIN_SHUTOFF)
         return domain_fail(check, VIR_ERR_XML_ERROR,
-                           _("The element 'hasmanagedsave' doesn't go with the state %d in 'runstate': it has to be "
-                             "shut off"),
+                           _("<hasmanagedsave> doesn't go with the state %d in <runstate>: it has to be shut off"),
                            state);
     return 0;
 }

@@ -49,11 +49,11 @@ int rule_memory(DomainConfig *config, DomainCheck *check)
     }
     if (modules > total)
         return domain_fail(check, VIR_ERR_XML_ERROR,
-                           _("The memory modules have %" PRIu64 " KiB, the element 'memory' only %" PRIu64),
+                           _("The memory modules have %" PRIu64 " KiB, <memory> only %" PRIu64),
                            modules, total);
     if (modules == total)
         return domain_fail(check, VIR_ERR_XML_ERROR,
-                           _("There is no memory at the start, neither in the element 'memory' nor in NUMA cells"));
+                           _("There is no memory at the start, neither in <memory> nor in NUMA cells"));
     config->memory.value = total;
     config->memory.has_value = config->has_memory = true;
     if (config->current_memory == 0 || config->current_memory > total)
@@ -75,12 +75,12 @@ int rule_max_memory(DomainConfig *config, DomainCheck *check)
     }
     if (limit->value == 0 || limit->slots == 0)
         return domain_fail(check, VIR_ERR_XML_ERROR,
-                           _("The element 'maxMemory' needs both an amount and slots, but has %" PRIu64
+                           _("<maxMemory> needs both an amount and slots, but has %" PRIu64
                              " KiB and %u slots"), limit->value, limit->slots);
     if (limit->value < config->memory.value)
         return domain_fail(check, VIR_ERR_XML_ERROR,
-                           _("The element 'maxMemory' has %" PRIu64 " KiB, less than the %" PRIu64
-                             " of 'memory'"), limit->value, config->memory.value);
+                           _("<maxMemory> has %" PRIu64 " KiB, less than the %" PRIu64
+                             " of <memory>"), limit->value, config->memory.value);
     return 0;
 }
 
@@ -140,8 +140,7 @@ static int check_cells(const HugePages *pages, const HugePage *page, unsigned n_
     cell = cpuset_next(&set, n_cells);
     if (cell >= 0)
         return domain_fail(check, VIR_ERR_XML_DETAIL,
-                           _("The attribute nodeset='%s' of the element 'page' names the NUMA cell %d, which the "
-                             "guest hasn't"),
+                           _("The attribute nodeset='%s' of <page> names the NUMA cell %d, which the guest hasn't"),
                            page->nodeset, cell);
     cpuset_unite(taken, &set);
     return 0;
@@ -164,7 +163,7 @@ int rule_huge_pages(DomainConfig *config, DomainCheck *check)
         if (rest)
             return domain_fail(check, VIR_ERR_XML_DETAIL,
                                _("The huge pages of %" PRIu64 " KiB and of %" PRIu64
-                                 " KiB are both for all NUMA cells that no other element 'page' names"),
+                                 " KiB are both for all NUMA cells that no other <page> names"),
                                rest->size, page->size);
         rest = page;
     }

@@ -58,7 +58,7 @@ static int compare_nodes(const void *a, const void *b)
 {
     const NumaTuneNode *one = *(NumaTuneNode *const *)a, *other = *(NumaTuneNode *const *)b;
 
-    return (one->cellid > other->cellid) - (one->cellid < other->cellid);
+    return number_order(one->cellid, other->cellid);
 }
 
 int rule_numa_node_order(DomainConfig *config, DomainCheck *check)
@@ -75,12 +75,11 @@ static int check_node(const NumaTuneNode *node, const NumaTuneMemory *memory, un
 {
     if (node->cellid >= n_cells)
         return domain_fail(check, VIR_ERR_XML_ERROR,
-                           _("The attribute cellid='%u' of the element 'memnode' is none of the guest's %u NUMA cells"),
+                           _("The attribute cellid='%u' of <memnode> is none of the guest's %u NUMA cells"),
                            node->cellid, n_cells);
     if (memory && memory->mode == NUMA_TUNE_MODE_RESTRICTIVE && node->mode != NUMA_TUNE_MODE_RESTRICTIVE)
         return domain_fail(check, VIR_ERR_XML_ERROR,
-                           _("The element 'memnode' of the cell %u has the mode '%s', but that of 'memory' is "
-                             "'restrictive'"),
+                           _("<memnode> of the cell %u has the mode '%s', but that of <memory> is 'restrictive'"),
                            node->cellid, element_word(&numa_tune_mode_words, node->mode));
     return 0;
 }
@@ -89,14 +88,14 @@ static int check_nodes(const NumaTune *tune, unsigned n_cells, DomainCheck *chec
 {
     if (tune->memory && tune->memory->placement == NUMA_TUNE_PLACEMENT_AUTO)
         return domain_fail(check, VIR_ERR_CONFIG_UNSUPPORTED,
-                           _("The element 'memnode' doesn't go with the placement 'auto' of 'memory'"));
+                           _("<memnode> doesn't go with the placement 'auto' of <memory>"));
     for (unsigned i = 0; i < tune->n_memnodes; i++) {
         const NumaTuneNode *node = tune->memnodes[i];
 
         if (check_node(node, tune->memory, n_cells, check) < 0)
             return -1;
         if (i > 0 && tune->memnodes[i - 1]->cellid == node->cellid)
-            return domain_fail(check, VIR_ERR_XML_ERROR, _("Two elements 'memnode' have the cellid %u"), node->cellid);
+            return domain_fail(check, VIR_ERR_XML_ERROR, _("Two <memnode> have the cellid %u"), node->cellid);
     }
     return 0;
 }
@@ -109,7 +108,6 @@ int rule_numa_nodes(DomainConfig *config, DomainCheck *check)
 
     if (memory && memory->placement == NUMA_TUNE_PLACEMENT_STATIC && !memory->nodeset)
         return domain_fail(check, VIR_ERR_CONFIG_UNSUPPORTED,
-                           _("The element 'memory' of 'numatune' has no nodeset, but the placement 'static' needs "
-                             "one"));
+                           _("<memory> of <numatune> has no nodeset, but the placement 'static' needs one"));
     return tune && tune->n_memnodes ? check_nodes(tune, domain_cell_count(config), check) : 0;
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/i18n.h"
+#include "conf/device-walk.h"
 #include "conf/rules/common.h"
 
 /* --- the kind of guest ------------------------------------------------------------------------- */
@@ -171,9 +172,7 @@ int rule_os_boot(DomainConfig *config, DomainCheck *check)
 
 static int compare_orders(const void *a, const void *b)
 {
-    unsigned x = *(const unsigned *)a, y = *(const unsigned *)b;
-
-    return (x > y) - (x < y);
+    return number_order(*(const unsigned *)a, *(const unsigned *)b);
 }
 
 /* A whole machine starts from kinds of devices or from devices, each at its own place. */

@@ -9,7 +9,7 @@
 
 #include "base/i18n.h"
 #include "conf/cpuset.h"
-#include "conf/rules/rules.h"
+#include "conf/rules/common.h"
 
 typedef enum MonitorKind { MONITOR_CACHE, MONITOR_BANDWIDTH } MonitorKind;
 
@@ -33,6 +33,7 @@ typedef struct Groups {
     unsigned n_vcpus;
     Group **groups;
     unsigned n_groups;
+    CpuSet taken;        /* the virtual CPUs of all of them */
     Group **group_of;    /* by virtual CPU; NULL: none */
     Part **part_of;      /* by virtual CPU; NULL: none */
 } Groups;
@@ -42,8 +43,7 @@ static const char *read_vcpus(Groups *groups, const char *text, const char *elem
 {
     if (!cpuset_parse(text, set)) {
         domain_fail(groups->check, VIR_ERR_XML_ERROR,
-                    _("The attribute vcpus='%s' of the element '%s' is no set of CPUs"),
-                    text, element);
+                    _("The attribute vcpus='%s' of <%s> is no set of CPUs"), text, element);
         return NULL;
     }
     cpuset_limit(set, groups->n_vcpus);
@@ -59,10 +59,12 @@ static int find_group(Groups *groups, const CpuSet *set, const char *vcpus, Grou
     if (*found && strcmp((*found)->vcpus, vcpus) == 0)
         return 0;
     *found = NULL;
+    if (!cpuset_overlaps(&groups->taken, set))
+        return 0;
     for (int vcpu = cpuset_next(set, 0); vcpu >= 0; vcpu = cpuset_next(set, (unsigned)vcpu + 1))
         if (groups->group_of[vcpu])
             return domain_fail(groups->check, VIR_ERR_XML_ERROR,
-                               _("The virtual CPUs '%s' and '%s' of 'cachetune' and 'memorytune' overlap"),
+                               _("The virtual CPUs '%s' and '%s' of <cachetune> and <memorytune> overlap"),
                                groups->group_of[vcpu]->vcpus, vcpus);
     return 0;
 }
@@ -70,6 +72,7 @@ static int find_group(Groups *groups, const CpuSet *set, const char *vcpus, Grou
 static void enter_group(Groups *groups, Group *group, const CpuSet *set)
 {
     element_list_add(groups->check->arena, (void ***)&groups->groups, &groups->n_groups, group);
+    cpuset_unite(&groups->taken, set);
     for (int vcpu = cpuset_next(set, 0); vcpu >= 0; vcpu = cpuset_next(set, (unsigned)vcpu + 1))
         groups->group_of[vcpu] = group;
 }
@@ -78,14 +81,14 @@ static void enter_group(Groups *groups, Group *group, const CpuSet *set)
 
 static int refuse_same_counter(Groups *groups, const char *vcpus)
 {
-    return domain_fail(groups->check, VIR_ERR_INVALID_ARG, _("Two elements 'monitor' of the same kind have vcpus='%s'"),
+    return domain_fail(groups->check, VIR_ERR_INVALID_ARG, _("Two <monitor> of the same kind have vcpus='%s'"),
                        vcpus);
 }
 
 static int refuse_overlap(Groups *groups, const char *vcpus)
 {
     return domain_fail(groups->check, VIR_ERR_INVALID_ARG,
-                       _("The element 'monitor' with vcpus='%s' overlaps another one"), vcpus);
+                       _("<monitor> with vcpus='%s' overlaps another one"), vcpus);
 }
 
 static int count_whole(Groups *groups, Group *group, MonitorKind kind)
@@ -133,12 +136,10 @@ static int settle_monitor(Groups *groups, Group *group, const CpuSet *all, const
         return -1;
     if (cpuset_is_empty(&set))
         return domain_fail(groups->check, VIR_ERR_INVALID_ARG,
-                           _("The attribute vcpus='%s' of the element 'monitor' has none of the guest's virtual "
-                             "CPUs"), *text);
+                           _("The attribute vcpus='%s' of <monitor> has none of the guest's virtual CPUs"), *text);
     if (!cpuset_covers(all, &set))
         return domain_fail(groups->check, VIR_ERR_INVALID_ARG,
-                           _("The attribute vcpus='%s' of the element 'monitor' has others than the vcpus='%s' "
-                             "around it"),
+                           _("The attribute vcpus='%s' of <monitor> has others than the vcpus='%s' around it"),
                            *text, group->vcpus);
     *text = vcpus;
     if (strcmp(vcpus, group->vcpus) == 0)
@@ -151,23 +152,21 @@ static int settle_monitor(Groups *groups, Group *group, const CpuSet *all, const
 static int compare_shares(const void *a, const void *b)
 {
     const CacheShare *one = *(CacheShare *const *)a, *other = *(CacheShare *const *)b;
+    int rc = number_order(one->level, other->level);
 
-    if (one->level != other->level)
-        return one->level > other->level ? 1 : -1;
-    if (one->type != other->type)
-        return one->type > other->type ? 1 : -1;
-    return (one->id > other->id) - (one->id < other->id);
+    if (rc == 0)
+        rc = number_order(one->type, other->type);
+    return rc ? rc : number_order(one->id, other->id);
 }
 
 static int compare_caches(const void *a, const void *b)
 {
     const CacheShare *one = *(CacheShare *const *)a, *other = *(CacheShare *const *)b;
+    int rc = number_order(one->level, other->level);
 
-    if (one->level != other->level)
-        return one->level > other->level ? 1 : -1;
-    if (one->id != other->id)
-        return one->id > other->id ? 1 : -1;
-    return (one->type > other->type) - (one->type < other->type);
+    if (rc == 0)
+        rc = number_order(one->id, other->id);
+    return rc ? rc : number_order(one->type, other->type);
 }
 
 /* Of one cache there may be a part for code and one for data, or one for both. Leaves the shares in libvirt's order. */
@@ -182,7 +181,7 @@ static int arrange_shares(Groups *groups, CacheTune *tune)
         if (before->level == share->level && before->id == share->id
             && (before->type == CACHE_TYPE_BOTH || before->type == share->type))
             return domain_fail(groups->check, VIR_ERR_XML_ERROR,
-                               _("Two elements 'cache' are about the cache level='%u' id='%u' of the type '%s'"),
+                               _("Two <cache> are about the cache level='%u' id='%u' of the type '%s'"),
                                share->level,
                                share->id, element_word(&cache_type_words, share->type));
     }
@@ -203,7 +202,7 @@ static int settle_cache(Groups *groups, CacheTune *tune)
     if (find_group(groups, &set, vcpus, &group) < 0)
         return -1;
     if (group)
-        return domain_fail(groups->check, VIR_ERR_XML_ERROR, _("Two elements 'cachetune' have vcpus='%s'"), vcpus);
+        return domain_fail(groups->check, VIR_ERR_XML_ERROR, _("Two <cachetune> have vcpus='%s'"), vcpus);
     if (arrange_shares(groups, tune) < 0)
         return -1;
     group = arena_zalloc(groups->check->arena, sizeof *group);
@@ -224,7 +223,7 @@ static int compare_nodes(const void *a, const void *b)
 {
     const MemoryBandwidth *one = *(MemoryBandwidth *const *)a, *other = *(MemoryBandwidth *const *)b;
 
-    return (one->id > other->id) - (one->id < other->id);
+    return number_order(one->id, other->id);
 }
 
 static int arrange_nodes(Groups *groups, MemoryBandwidthTune *tune)
@@ -235,7 +234,7 @@ static int arrange_nodes(Groups *groups, MemoryBandwidthTune *tune)
     for (unsigned i = 1; i < tune->n_nodes; i++)
         if (tune->nodes[i]->id == tune->nodes[i - 1]->id)
             return domain_fail(groups->check, VIR_ERR_XML_ERROR,
-                               _("Two elements 'node' of 'memorytune' with vcpus='%s' have the id %u"), tune->vcpus,
+                               _("Two <node> of <memorytune> with vcpus='%s' have the id %u"), tune->vcpus,
                                tune->nodes[i]->id);
     return 0;
 }

@@ -18,8 +18,7 @@ static int check_external(const TpmSource *source, DomainCheck *check)
     if (source->mode != CHAR_MODE_CONNECT)
         return domain_fail(check, VIR_ERR_XML_ERROR,
                            _("The source of a TPM backend of type='external' has mode='%s', it can only have "
-                             "'connect'"),
-                           element_word(&char_mode_words, source->mode));
+                             "'connect'"), element_word(&char_mode_words, source->mode));
     return 0;
 }
 
@@ -30,7 +29,7 @@ static int check_banks(const TpmBackend *backend, DomainCheck *check)
     if (banks && (banks->sha1 || banks->sha256 || banks->sha384 || banks->sha512)
         && backend->version != TPM_VERSION_2_0)
         return domain_fail(check, VIR_ERR_XML_ERROR,
-                           _("A TPM backend with an element 'active_pcr_banks' needs the attribute version='2.0'"));
+                           _("A TPM backend with an <active_pcr_banks> needs the attribute version='2.0'"));
     return 0;
 }
 
@@ -40,7 +39,7 @@ int rule_tpm_check(DomainConfig *config, DomainCheck *check)
 
     if (devices->n_tpms > TPMS_MAX)
         return domain_fail(check, VIR_ERR_XML_ERROR,
-                           _("There are %u elements 'tpm': there may be one, and a second of model='spapr-tpm-proxy'"),
+                           _("There are %u <tpm>: there may be one, and a second of model='spapr-tpm-proxy'"),
                            devices->n_tpms);
     for (unsigned i = 0; i < devices->n_tpms; i++) {
         const TpmBackend *backend = &devices->tpms[i]->backend;

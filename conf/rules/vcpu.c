@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "base/i18n.h"
-#include "conf/rules/rules.h"
+#include "conf/rules/common.h"
 
 /* --- virtual CPUs ---------------------------------------------------------------------------- */
 
@@ -19,8 +19,7 @@ static int spread_entries(Vcpus *vcpus, unsigned most, DomainCheck *check)
 
         if (given->id >= most)
             return domain_fail(check, VIR_ERR_XML_ERROR,
-                               _("The element 'vcpus' names the virtual CPU %u, but the element 'vcpu' has only %u"),
-                               given->id, most);
+                               _("<vcpus> names the virtual CPU %u, but <vcpu> has only %u"), given->id, most);
         all[given->id] = *given;
     }
     vcpus->entries = NULL;
@@ -74,7 +73,7 @@ int rule_vcpus(DomainConfig *config, DomainCheck *check)
         vcpu->placement = VCPU_PLACEMENT_STATIC;
     }
     if (vcpu->value == 0)
-        return domain_fail(check, VIR_ERR_INTERNAL_ERROR, _("The element 'vcpu' has to have 1 virtual CPU at least"));
+        return domain_fail(check, VIR_ERR_INTERNAL_ERROR, _("<vcpu> has to have 1 virtual CPU at least"));
     if (!vcpu->has_current)
         vcpu->current = vcpu->value;
     vcpu->has_current = true;
@@ -83,7 +82,7 @@ int rule_vcpus(DomainConfig *config, DomainCheck *check)
     config->vcpus = NULL;
     if (vcpu->current > vcpu->value)
         return domain_fail(check, VIR_ERR_CONFIG_UNSUPPORTED,
-                           _("The attribute current='%u' of the element 'vcpu' is above its maximum %u"), vcpu->current,
+                           _("The attribute current='%u' of <vcpu> is above its maximum %u"), vcpu->current,
                            vcpu->value);
     return 0;
 }
@@ -92,9 +91,7 @@ int rule_vcpus(DomainConfig *config, DomainCheck *check)
 
 static int compare_numbers(const void *a, const void *b)
 {
-    unsigned one = *(const unsigned *)a, other = *(const unsigned *)b;
-
-    return (one > other) - (one < other);
+    return number_order(*(const unsigned *)a, *(const unsigned *)b);
 }
 
 /* The numbers of the threads in order, 0 at the end. NULL and an error when one is there twice. */
@@ -108,7 +105,7 @@ static unsigned *sorted_numbers(const IothreadIds *threads, DomainCheck *check)
     qsort(numbers, n, sizeof *numbers, compare_numbers);
     for (unsigned i = 1; i < n; i++)
         if (numbers[i] == numbers[i - 1]) {
-            domain_fail(check, VIR_ERR_XML_ERROR, _("Two elements 'iothread' have the id %u"), numbers[i]);
+            domain_fail(check, VIR_ERR_XML_ERROR, _("Two <iothread> have the id %u"), numbers[i]);
             return NULL;
         }
     return numbers;
@@ -146,12 +143,11 @@ static int check_pool(int least, int most, const char *element, DomainCheck *che
 {
     if (most == 0)
         return domain_fail(check, VIR_ERR_CONFIG_UNSUPPORTED,
-                           _("The attribute thread_pool_max='0' of the element '%s' leaves no thread"), element);
+                           _("The attribute thread_pool_max='0' of <%s> leaves no thread"), element);
     if (least > most)
         return domain_fail(check, VIR_ERR_CONFIG_UNSUPPORTED,
-                           _("The attribute thread_pool_min='%d' of the element '%s' needs a thread_pool_max that "
-                             "is not below it"),
-                           least, element);
+                           _("The attribute thread_pool_min='%d' of <%s> needs a thread_pool_max that "
+                             "is not below it"), least, element);
     return 0;
 }
 

@@ -442,6 +442,22 @@ static void validation_refuses_what_the_schema_does_not_know(void)
     assert_refused_sized(WITH("<foo/>"), strlen(WITH("<foo/>")), DOMAIN_PARSE_VALIDATE, VIR_ERR_XML_INVALID_SCHEMA);
 }
 
+static void a_document_that_would_keep_the_checker_busy_is_refused_in_time(void)
+{
+    const char *document =
+        WITH("<devices><disk type='file' device='disk'><driver name='qemu' type='qcow2' cache='none' error_policy='stop'"
+             " rerror_policy='report' io='threads' ioeventfd='on' event_idx='on' copy_on_read='off' discard='unmap'"
+             " detect_zeroes='off' queues='4' queue_size='256' iommu='on' ats='on' packed='on' page_per_vq='off'/>"
+             "<source file='/a'/><target dev='vda' bus='virtio'/></disk></devices>");
+    int64_t start = clock_now();
+
+    if (!has_schema())
+        return;
+    domain_config_unref(parse(document));
+    assert_refused_sized(document, strlen(document), DOMAIN_PARSE_VALIDATE, VIR_ERR_XML_INVALID_SCHEMA);
+    g_assert_cmpint(clock_now() - start, <, 70 * CLOCK_S);
+}
+
 static gpointer validate_some(gpointer unused)
 {
     for (int i = 0; i < 5; i++)
@@ -550,6 +566,7 @@ int main(int argc, char **argv)
     ADD(documents_that_are_too_deep_are_refused);
     ADD(documents_that_are_too_long_are_refused_as_given_and_as_written);
     ADD(validation_refuses_what_the_schema_does_not_know);
+    ADD(a_document_that_would_keep_the_checker_busy_is_refused_in_time);
     ADD(threads_validate_side_by_side);
     ADD(a_copy_can_be_edited_and_the_original_stays);
     ADD(a_copy_of_an_edited_one_has_everything);

@@ -47,21 +47,22 @@ static const ElementRow toy_rows[] = {
     { .name = "colour", .name_size = 6, .prefix = UINT64_C(0x72756f6c6f63), .place = ROW_ATTR, .kind = KIND_ENUM, .flags = ROW_IS_ABI | ROW_HAS_DEFAULT, .presence = PRESENT_BYTE, .seen = offsetof(Toy, colour), .offset = offsetof(Toy, colour), .base = 10, .bad = 67, .initial = INT64_C(1), .words = &colour_words },
     { .name = "weight", .name_size = 6, .prefix = UINT64_C(0x746867696577), .place = ROW_ATTR, .kind = KIND_KIB, .presence = PRESENT_BYTE, .seen = offsetof(Toy, has_weight), .offset = offsetof(Toy, weight), .more = offsetof(Toy, has_weight), .base = 10 },
     { .name = "mode", .name_size = 4, .prefix = UINT64_C(0x65646f6d), .place = ROW_ATTR, .kind = KIND_UINT, .flags = ROW_HAS_OMIT | ROW_HAS_MIN | ROW_HAS_MAX, .presence = PRESENT_BYTE, .seen = offsetof(Toy, has_mode), .offset = offsetof(Toy, mode), .more = offsetof(Toy, has_mode), .base = 0, .show = 4, .omit = INT64_C(0), .min = INT64_C(0), .max = INT64_C(255) },
+    { .name = "shelf", .name_size = 5, .prefix = UINT64_C(0x666c656873), .place = ROW_ATTR, .kind = KIND_STRING, .flags = ROW_IS_PATH, .presence = PRESENT_POINTER, .seen = offsetof(Toy, shelf), .offset = offsetof(Toy, shelf), .base = 10 },
     { .name = "uuid", .name_size = 4, .prefix = UINT64_C(0x64697575), .place = ROW_LEAF, .kind = KIND_UUID, .presence = PRESENT_BYTE, .seen = offsetof(Toy, has_uuid), .offset = offsetof(Toy, uuid), .more = offsetof(Toy, has_uuid), .base = 10 },
     { .name = "password", .name_size = 8, .prefix = UINT64_C(0x64726f7773736170), .place = ROW_LEAF, .kind = KIND_STRING, .flags = ROW_IS_SECRET, .presence = PRESENT_POINTER, .seen = offsetof(Toy, password), .offset = offsetof(Toy, password), .base = 10 },
     { .name = "broken", .name_size = 6, .prefix = UINT64_C(0x6e656b6f7262), .place = ROW_FLAG, .presence = PRESENT_BYTE, .seen = offsetof(Toy, broken), .offset = offsetof(Toy, broken) },
     { .name = "metadata", .name_size = 8, .prefix = UINT64_C(0x617461646174656d), .place = ROW_RAW, .presence = PRESENT_POINTER, .seen = offsetof(Toy, metadata), .offset = offsetof(Toy, metadata) },
-    { .name = "wheel", .name_size = 5, .prefix = UINT64_C(0x6c65656877), .place = ROW_CHILD, .presence = PRESENT_POINTER, .seen = offsetof(Toy, spare), .offset = offsetof(Toy, spare), .type = &wheel_type, .key = KEY_MEMBER, .key_offset = offsetof(Toy, colour) },
+    { .name = "wheel", .name_size = 5, .prefix = UINT64_C(0x6c65656877), .place = ROW_CHILD, .flags = ROW_IS_UNCOMPARED, .presence = PRESENT_POINTER, .seen = offsetof(Toy, spare), .offset = offsetof(Toy, spare), .type = &wheel_type, .key = KEY_MEMBER, .key_offset = offsetof(Toy, colour) },
     { .name = "axle", .name_size = 4, .prefix = UINT64_C(0x656c7861), .place = ROW_PART, .flags = ROW_IS_KEEP, .presence = PRESENT_BYTE, .seen = offsetof(Toy, has_axle), .offset = offsetof(Toy, axle), .more = offsetof(Toy, has_axle), .type = &wheel_type, .key = KEY_MEMBER, .key_offset = offsetof(Toy, colour) },
     { .name = "wheel", .name_size = 5, .prefix = UINT64_C(0x6c65656877), .place = ROW_LIST, .presence = PRESENT_COUNT, .seen = offsetof(Toy, n_wheels), .offset = offsetof(Toy, wheels), .more = offsetof(Toy, n_wheels), .type = &wheel_type, .key = KEY_MEMBER, .key_offset = offsetof(Toy, colour), .conditions = toy_wheels_when, .n_conditions = 1 },
     { .name = "*", .name_size = 1, .prefix = UINT64_C(0x2a), .place = ROW_LIST, .presence = PRESENT_COUNT, .seen = offsetof(Toy, n_joints), .offset = offsetof(Toy, joints), .more = offsetof(Toy, n_joints), .words = &joint_kind_words, .type = &joint_type, .name_offset = offsetof(Joint, kind) },
     { .name = "label", .name_size = 5, .prefix = UINT64_C(0x6c6562616c), .place = ROW_SPLICE, .presence = PRESENT_ALWAYS, .offset = offsetof(Toy, label), .type = &label_type },
     { .name = "more", .name_size = 4, .prefix = UINT64_C(0x65726f6d), .place = ROW_CHILD, .presence = PRESENT_POINTER, .seen = offsetof(Toy, more), .offset = offsetof(Toy, more), .namespace = 1, .type = &label_type, .conditions = toy_more_when, .n_conditions = 1 },
 };
-static const uint16_t toy_deep[] = { 4, 6, 7, 8, 9, 10, 11, 12 };
+static const uint16_t toy_deep[] = { 3, 5, 7, 8, 9, 10, 11, 12, 13 };
 const ElementType toy_type = {
-    .name = "Toy", .rows = toy_rows, .n_rows = 13, .size = sizeof(Toy),
-    .deep = toy_deep, .n_deep = 8, .phases = PHASE_ATTRIBUTES | PHASE_CHILDREN | PHASE_CHILDREN_WHEN,
+    .name = "Toy", .rows = toy_rows, .n_rows = 14, .size = sizeof(Toy),
+    .deep = toy_deep, .n_deep = 9, .phases = PHASE_ATTRIBUTES | PHASE_CHILDREN | PHASE_CHILDREN_WHEN,
     .open = false, .strict = 0,
     .parsed = toy_parsed,
 };

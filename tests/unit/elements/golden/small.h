@@ -41,6 +41,7 @@ typedef struct Toy {
     Wheel axle;
     Label label;
     uint64_t weight;
+    const char *shelf;
     const char *password;
     const char *metadata;
     struct Wheel *spare;

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* One function for each of the quirks: documents of this kind were tried with libvirt 9.0.0, which changes or refuses
+ * what it has printed itself. Pure functions, one thread. */
+#include "tests/fuzz/quirks.h"
+
+/* A console in front of the others that a serial port brings along moves their numbers. */
+static bool consoles_are_moved(const Devices *devices)
+{
+    for (unsigned i = 0; i < devices->n_consoles; i++)
+        if (devices->consoles[i]->target.port != (int)i)
+            return true;
+    return false;
+}
+
+/* No heads, no bus and no name aren't written, and then mean the usual ones or nothing at all. */
+static bool says_none(const Devices *devices)
+{
+    for (unsigned i = 0; i < devices->n_videos; i++)
+        if (devices->videos[i]->model.heads == 0 && devices->videos[i]->model.type != VIDEO_TYPE_NONE)
+            return true;
+    for (unsigned i = 0; i < devices->n_inputs; i++)
+        if (devices->inputs[i]->bus == INPUT_BUS_NONE)
+            return true;
+    for (unsigned i = 0; i < devices->n_panics; i++)
+        if (devices->panics[i]->info.alias && !devices->panics[i]->info.alias->name)
+            return true;
+    return false;
+}
+
+/* What is "none" isn't written, and required. */
+static bool caches_say_none(const DomainConfig *config)
+{
+    const Numa *numa = config->cpu ? config->cpu->numa : NULL;
+
+    for (unsigned i = 0; numa && i < numa->n_cells; i++)
+        for (unsigned j = 0; j < numa->cells[i]->n_caches; j++) {
+            const NumaCache *cache = numa->cells[i]->caches[j];
+
+            if (!cache->associativity || !cache->policy || !cache->line)
+                return true;
+        }
+    return false;
+}
+
+/* A source that says nothing isn't written, and required. */
+static bool layer_is_empty(const BackingStore *layer)
+{
+    static const StorageSource nothing;
+
+    for (; layer; layer = layer->backing_store)
+        if (layer->type && (!layer->source || element_equal(&storage_source_type, layer->source, &nothing)))
+            return true;
+    return false;
+}
+
+static bool sources_are_empty(const Devices *devices)
+{
+    static const HostdevSource no_device;
+    static const DiskSource no_disk;
+
+    for (unsigned i = 0; i < devices->n_hostdevs; i++)
+        if (element_equal(&hostdev_source_type, &devices->hostdevs[i]->source, &no_device))
+            return true;
+    for (unsigned i = 0; i < devices->n_disks; i++) {
+        const Disk *disk = devices->disks[i];
+
+        if (disk->type == STORAGE_TYPE_VOLUME
+            && (!disk->source || element_equal(&disk_source_type, disk->source, &no_disk)))
+            return true;
+        if (layer_is_empty(disk->backing_store) || (disk->mirror && layer_is_empty(disk->mirror->backing_store)))
+            return true;
+    }
+    return false;
+}
+
+unsigned known_quirks(const DomainConfig *config)
+{
+    const Devices *devices = &config->devices;
+    unsigned quirks = 0;
+
+    if (consoles_are_moved(devices))
+        quirks |= QUIRK_CHANGED;
+    if (says_none(devices))
+        quirks |= QUIRK_CHANGED | QUIRK_STORED;
+    if (caches_say_none(config) || sources_are_empty(devices))
+        quirks |= QUIRK_REFUSED;
+    return quirks;
+}
