@@ -12,7 +12,7 @@
 #include "base/clock.h"
 #include "base/i18n.h"
 #include "base/log.h"
-#include "drivers/test/driver.h"
+#include "server/modules.h"
 #include "server/socket.h"
 #include "server/systemd.h"
 
@@ -20,8 +20,6 @@ LOG_SOURCE("server.run");
 
 /* How long running calls may take to finish when the server stops. */
 enum { STOP_SECONDS = 5 };
-
-static const Driver *const drivers[] = { &test_driver, NULL };
 
 static ServiceLimits remote_limits(const Config *config)
 {
@@ -131,6 +129,7 @@ static void take_apart(Server *server)
     if (server->timers)
         timers_free(server->timers);
     wrap_free(server->wrap);
+    modules_free(server->modules);
     config_unref(server->config);
     g_free(server);
 }
@@ -178,7 +177,8 @@ Server *server_start(Config *config, Error *error)
     server->sockets = g_ptr_array_new_with_free_func(socket_unlink);
     server->admin_workers.min = (unsigned)config->admin_min_workers;
     server->admin_workers.max = (unsigned)config->admin_max_workers;
-    server->drivers = drivers;
+    server->modules = modules_load(config);
+    server->drivers = modules_drivers(server->modules);
     server->job_timeout = config->domain_job_timeout * CLOCK_S;
     server->hosts = hosts_new(server);
     server->timers = timers_new();

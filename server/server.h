@@ -26,6 +26,7 @@ struct Server {
     Service *service;          /* hypervisors */
     Service *admin;
     Hosts *hosts;
+    struct Modules *modules;   /* where the drivers come from (server/modules.h); NULL in tests of other things */
     const Driver *const *drivers;    /* NULL-terminated */
     Wrap *wrap;                /* around every driver; NULL: none */
     GPtrArray *sockets;        /* of SocketFile: those that we have made; main thread */

@@ -75,9 +75,21 @@ static size_t params_size(uint32_t groups)
            (groups & VIR_DOMAIN_STATS_BALLOON ? BALLOON_SIZE : 0) + (groups & VIR_DOMAIN_STATS_VCPU ? VCPU_SIZE : 0);
 }
 
-static uint8_t *put_params(Op *op, uint8_t *at, const DomainEntry *entry, uint32_t groups)
+static uint8_t *put_params(Op *op, uint8_t *at, const DomainEntry *published, uint32_t groups,
+                           const CommonStatsSource *source)
 {
     bool cpu = groups & VIR_DOMAIN_STATS_CPU_TOTAL;
+    DomainEntry copy;
+    const DomainEntry *entry = published;
+    uint64_t cpu_time = 0;
+
+    if (source) {
+        copy = *published;
+        cpu_time = source->look(source->data, &copy);
+        entry = &copy;
+    } else if (cpu) {
+        cpu_time = op->host->driver->domain_cpu_time(entry->view);
+    }
 
     xdr_store32(at, 2 * (uint32_t)__builtin_popcount(groups) - cpu);
     at += 4;
@@ -86,7 +98,7 @@ static uint8_t *put_params(Op *op, uint8_t *at, const DomainEntry *entry, uint32
         at = put_word(at, "state.reason", VIR_TYPED_PARAM_INT, (uint32_t)entry->reason);
     }
     if (cpu)
-        at = put_long(at, "cpu.time", op->host->driver->domain_cpu_time(entry->view));
+        at = put_long(at, "cpu.time", cpu_time);
     if (groups & VIR_DOMAIN_STATS_BALLOON) {
         at = put_long(at, "balloon.current", entry->memory);
         at = put_long(at, "balloon.maximum", entry->max_memory);
@@ -123,7 +135,7 @@ static void records_end(Op *op, const Records *records, const uint8_t *end, XdrE
     };
 }
 
-static int stats_of_all(Op *op, uint32_t groups, uint32_t filter, XdrEncoded *result)
+static int stats_of_all(Op *op, uint32_t groups, uint32_t filter, const CommonStatsSource *source, XdrEncoded *result)
 {
     DomainPage *const *pages;
     unsigned n_pages = op_pages(op, &pages);
@@ -150,7 +162,7 @@ static int stats_of_all(Op *op, uint32_t groups, uint32_t filter, XdrEncoded *re
             if (!domain_filter_match(entry->filter, filter))
                 continue;
             memcpy(at, pages[i]->handles + entry->handle_at, entry->handle_size);
-            at = put_params(op, at + entry->handle_size, entry, groups_of(entry->filter, groups));
+            at = put_params(op, at + entry->handle_size, entry, groups_of(entry->filter, groups), source);
         }
     }
     records_end(op, &records, at, result);
@@ -159,7 +171,7 @@ static int stats_of_all(Op *op, uint32_t groups, uint32_t filter, XdrEncoded *re
 
 /* Those that were named; one that is gone is left out. */
 static int stats_of_named(Op *op, const RemoteConnectGetAllDomainStatsArgs *args, uint32_t groups,
-                          uint32_t filter, XdrEncoded *result)
+                          uint32_t filter, const CommonStatsSource *source, XdrEncoded *result)
 {
     DomainView **views = arena_array(op->arena, args->n_doms, sizeof *views);
     Records records = { 0 };
@@ -190,16 +202,16 @@ static int stats_of_named(Op *op, const RemoteConnectGetAllDomainStatsArgs *args
         };
 
         memcpy(at, view->handle, view->handle_size);
-        at = put_params(op, at + view->handle_size, &entry, groups_of(view->filter, groups));
+        at = put_params(op, at + view->handle_size, &entry, groups_of(view->filter, groups), source);
     }
     records_end(op, &records, at, result);
     return 0;
 }
 
-int common_connect_get_all_domain_stats(Op *op, const RemoteConnectGetAllDomainStatsArgs *args,
-                                        RemoteConnectGetAllDomainStatsResult *result)
+int common_domain_stats(Op *op, const RemoteConnectGetAllDomainStatsArgs *args, const CommonStatsSource *source,
+                        RemoteConnectGetAllDomainStatsResult *result)
 {
-    uint32_t known = op->host->driver->domain_cpu_time ? STATS_KNOWN : STATS_KNOWN & ~VIR_DOMAIN_STATS_CPU_TOTAL;
+    uint32_t known = source || op->host->driver->domain_cpu_time ? STATS_KNOWN : STATS_KNOWN & ~VIR_DOMAIN_STATS_CPU_TOTAL;
     uint32_t groups = args->stats ? args->stats & known : known;
     uint32_t filter = domain_filter_reduce(args->flags & STATS_FILTERS);
 
@@ -210,6 +222,12 @@ int common_connect_get_all_domain_stats(Op *op, const RemoteConnectGetAllDomainS
                        _("the groups of statistics with the bits 0x%x are not known to this host"),
                        args->stats & ~known);
     if (args->n_doms)
-        return stats_of_named(op, args, groups, filter, &result->retStats);
-    return stats_of_all(op, groups, filter, &result->retStats);
+        return stats_of_named(op, args, groups, filter, source, &result->retStats);
+    return stats_of_all(op, groups, filter, source, &result->retStats);
+}
+
+int common_connect_get_all_domain_stats(Op *op, const RemoteConnectGetAllDomainStatsArgs *args,
+                                        RemoteConnectGetAllDomainStatsResult *result)
+{
+    return common_domain_stats(op, args, NULL, result);
 }

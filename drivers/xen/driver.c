@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The Xen driver's table: what it can do, and which file does it.
+ * Constant data; what is missing here answers VIR_ERR_NO_SUPPORT. */
+#include "drivers/xen/driver.h"
+
+#include "drivers/common/common.h"
+#include "drivers/xen/xen.h"
+
+const Driver xen_driver = {
+    .scheme = "xen",
+    .type = "Xen",
+    .error_domain = VIR_FROM_LIBXL,
+
+    /* host.c */
+    .claims = xen_claims,
+    .open = xen_open,
+    .close = xen_close,
+    .may_block = xen_may_block,
+
+    /* document.c */
+    .domain_rules = &xen_domain_rules,
+
+    /* node.c */
+    .connect_get_version = xen_connect_get_version,
+    .connect_get_capabilities = xen_connect_get_capabilities,
+    .connect_get_max_vcpus = xen_connect_get_max_vcpus,
+    .connect_get_hostname = common_connect_get_hostname,
+    .connect_is_secure = common_connect_is_secure,
+    .node_get_info = xen_node_get_info,
+    .node_get_free_memory = xen_node_get_free_memory,
+    .node_get_cells_free_memory = xen_node_get_cells_free_memory,
+    .node_get_cpu_map = xen_node_get_cpu_map,
+    .domain_get_scheduler_type = xen_domain_get_scheduler_type,
+
+    /* identity.c */
+    .connect_list_all_domains = xen_connect_list_all_domains,
+    .connect_list_domains = xen_connect_list_domains,
+    .connect_num_of_domains = xen_connect_num_of_domains,
+    .connect_list_defined_domains = xen_connect_list_defined_domains,
+    .connect_num_of_defined_domains = xen_connect_num_of_defined_domains,
+    .domain_lookup_by_id = xen_domain_lookup_by_id,
+    .domain_lookup_by_name = xen_domain_lookup_by_name,
+    .domain_lookup_by_uuid = xen_domain_lookup_by_uuid,
+
+    /* stats.c */
+    .connect_get_all_domain_stats = xen_connect_get_all_domain_stats,
+
+    /* question.c */
+    .domain_get_info = xen_domain_get_info,
+    .domain_get_state = xen_domain_get_state,
+    .domain_is_active = xen_domain_is_active,
+    .domain_get_max_memory = xen_domain_get_max_memory,
+    .domain_get_max_vcpus = xen_domain_get_max_vcpus,
+    .domain_get_vcpus_flags = xen_domain_get_vcpus_flags,
+    .domain_get_vcpus = xen_domain_get_vcpus,
+    .domain_get_xml_desc = xen_domain_get_xml_desc,
+    .domain_get_control_info = xen_domain_get_control_info,
+
+    /* questions that the hypervisor has no other answer to */
+    .domain_get_os_type = common_domain_get_os_type,
+    .domain_get_autostart = common_domain_get_autostart,
+    .domain_get_metadata = common_domain_get_metadata,
+    .domain_has_managed_save_image = common_domain_has_managed_save_image,
+    .domain_is_persistent = common_domain_is_persistent,
+    .domain_is_updated = common_domain_is_updated,
+
+    /* life.c */
+    .domain_suspend = xen_domain_suspend,
+    .domain_resume = xen_domain_resume,
+    .domain_shutdown_flags = xen_domain_shutdown_flags,
+    .domain_reboot = xen_domain_reboot,
+    .domain_destroy_flags = xen_domain_destroy_flags,
+};

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The seam between the Xen driver and Xen: everything that the driver asks of the hypervisor and of xenstore, as one
+ * small table. hypervisor-real.c fills it in with libxenctrl, libxenstore and libxenlight; the unit tests' double with
+ * ten thousand domains in memory. Above this line nobody knows a type of Xen's.
+ *
+ * Every function may be called from any thread, several at once, with no lock held. Functions return 0 or more,
+ * or -errno. Hypercalls don't wait. Requests to xenstore wait for xenstored, so they are for threads that may wait.
+ * Functions count what they ask: one hypercall is one entry into the hypervisor, one request is one message to xenstored. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/uuid.h"
+
+/* As many domains as one hypercall may tell about. */
+enum { XEN_LIST_MAX = 1024 };
+
+typedef enum XenKind { XEN_PV, XEN_PVH, XEN_HVM } XenKind;
+
+/* Why a guest has shut itself down. */
+typedef enum XenShutdown {
+    XEN_SHUTDOWN_POWEROFF, XEN_SHUTDOWN_REBOOT, XEN_SHUTDOWN_SUSPEND, XEN_SHUTDOWN_CRASH, XEN_SHUTDOWN_WATCHDOG,
+    XEN_SHUTDOWN_SOFT_RESET,
+} XenShutdown;
+
+/* A domain as the hypervisor tells of it. */
+typedef struct XenInfo {
+    int id;
+    Uuid uuid;
+    XenKind kind;
+    bool dying;               /* destroyed, and not all of its memory is back */
+    bool paused;              /* by a tool */
+    bool shutdown;            /* by itself, see `why`; a tool has to destroy it */
+    uint8_t why;              /* XenShutdown, or another number */
+    unsigned vcpus;           /* that are online */
+    unsigned max_vcpus;
+    uint64_t memory;          /* KiB that it has */
+    uint64_t max_memory;      /* KiB that it may have; UINT64_MAX: as much as it likes */
+    uint64_t cpu_time;        /* ns, of all its CPUs */
+} XenInfo;
+
+typedef struct XenVcpu {
+    bool online, running, blocked;
+    uint64_t cpu_time;        /* ns */
+    int cpu;                  /* where it runs or last ran */
+} XenVcpu;
+
+typedef struct XenNode {
+    unsigned cpus;            /* that are online */
+    unsigned max_cpus;        /* highest number of a CPU + 1 */
+    unsigned cells;           /* that are there */
+    unsigned max_cells;       /* highest number of a NUMA cell + 1 */
+    unsigned cores, threads;  /* of a socket, of a core */
+    unsigned mhz;
+    uint64_t memory, free_memory;    /* KiB */
+    bool hvm, pv, hap;        /* what guests it can have */
+} XenNode;
+
+typedef struct XenCpu {
+    bool online;
+    unsigned socket, core, cell;
+} XenCpu;
+
+typedef struct XenCell {
+    bool there;
+    uint64_t memory, free_memory;    /* bytes */
+} XenCell;
+
+typedef struct XenVersion {
+    unsigned major, minor, micro;
+    char capabilities[1024];  /* words: "xen-3.0-x86_64 hvm-3.0-x86_32 …" */
+} XenVersion;
+
+/* A scheduler by its number in Xen's interface. */
+typedef enum XenScheduler { XEN_CREDIT = 5, XEN_CREDIT2 = 6, XEN_ARINC653 = 7, XEN_RTDS = 8, XEN_NULL = 9 } XenScheduler;
+
+typedef struct XenShare {
+    unsigned weight, cap;     /* of a domain, with credit and credit2 */
+} XenShare;
+
+typedef struct XenAsked {
+    uint64_t hypercalls, requests;    /* atomic */
+} XenAsked;
+
+/* What has happened to a path that is watched. Owned by the caller: xen_event_clear. */
+typedef struct XenEvent {
+    char *path, *token;
+} XenEvent;
+
+typedef struct Hypervisor Hypervisor;
+
+typedef struct HypervisorOps {
+    void (*close)(Hypervisor *hv);
+
+    /* --- hypercalls ------------------------------------------------------------------------- */
+
+    /* Up to `max` (at most XEN_LIST_MAX) domains from the id `first` on, in the order of their ids; how many. */
+    int (*list)(Hypervisor *hv, int first, XenInfo *infos, unsigned max);
+    /* The domain with this very id; -ENOENT: there is none. */
+    int (*info)(Hypervisor *hv, int id, XenInfo *info);
+    int (*pause)(Hypervisor *hv, int id);
+    int (*unpause)(Hypervisor *hv, int id);
+    /* As if somebody had pressed the power button of a machine with ACPI. */
+    int (*press_power)(Hypervisor *hv, int id);
+    /* Whether an HVM guest has drivers that listen to xenstore: 1 or 0. */
+    int (*has_drivers)(Hypervisor *hv, int id);
+    int (*set_max_memory)(Hypervisor *hv, int id, uint64_t kib);
+    int (*vcpu)(Hypervisor *hv, int id, unsigned vcpu, XenVcpu *out);
+    /* CPUs that a virtual CPU may run on, bit after bit, in `size` bytes. */
+    int (*get_affinity)(Hypervisor *hv, int id, unsigned vcpu, uint8_t *map, size_t size);
+    int (*set_affinity)(Hypervisor *hv, int id, unsigned vcpu, const uint8_t *map, size_t size);
+    int (*node)(Hypervisor *hv, XenNode *node);
+    int (*cpus)(Hypervisor *hv, XenCpu *cpus, unsigned max);    /* how many were written */
+    /* How many were written; distances (may be NULL) has room for max * max. */
+    int (*cells)(Hypervisor *hv, XenCell *cells, uint32_t *distances, unsigned max);
+    int (*version)(Hypervisor *hv, XenVersion *version);
+    int (*scheduler)(Hypervisor *hv);    /* XenScheduler, or another number */
+    int (*get_share)(Hypervisor *hv, XenScheduler scheduler, int id, XenShare *share);
+    int (*set_share)(Hypervisor *hv, XenScheduler scheduler, int id, const XenShare *share);
+
+    /* --- xenstore, never in a transaction ---------------------------------------------------- */
+
+    /* The value of a path, with a NUL behind it; `*value` is the caller's, from g_malloc. */
+    int (*read)(Hypervisor *hv, const char *path, char **value);
+    int (*write)(Hypervisor *hv, const char *path, const char *value);
+    /* The names below a path, NULL-terminated, the caller's. -E2BIG: more than xenstored can tell. */
+    int (*directory)(Hypervisor *hv, const char *path, char ***names);
+    /* Tells one event at once, so that whoever watches knows that the watch is there. */
+    int (*watch)(Hypervisor *hv, const char *path, const char *token);
+    int (*unwatch)(Hypervisor *hv, const char *path, const char *token);
+    /* Whether an event lies ready. Never waits. */
+    bool (*has_event)(Hypervisor *hv);
+    /* The next event: 1, 0 when none is ready; another -errno: the connection is lost, and all watches with it. */
+    int (*next_event)(Hypervisor *hv, XenEvent *event);
+    /* What turns readable when an event lies ready; it changes with reconnect. -1: nothing does. */
+    int (*event_fd)(Hypervisor *hv);
+    /* A new connection, without any watch. -errno: xenstored doesn't answer. */
+    int (*reconnect)(Hypervisor *hv);
+
+    /* --- operations that touch both, and perhaps wait for long: inside a job only ------------- */
+
+    /* Ends the domain with all that belongs to it: devices, device model, entries in xenstore. */
+    int (*destroy)(Hypervisor *hv, int id);
+    /* Lets a machine with a device model go on, the model first. */
+    int (*unpause_machine)(Hypervisor *hv, int id);
+} HypervisorOps;
+
+/* Implementations have one of these as their first member. */
+struct Hypervisor {
+    const HypervisorOps *ops;
+    bool unobserved;          /* no thread looks at it by itself: a test counts what is asked */
+    XenAsked asked;
+};
+
+static inline void xen_count_hypercall(Hypervisor *hv)
+{
+    __atomic_add_fetch(&hv->asked.hypercalls, 1, __ATOMIC_RELAXED);
+}
+
+static inline void xen_count_request(Hypervisor *hv)
+{
+    __atomic_add_fetch(&hv->asked.requests, 1, __ATOMIC_RELAXED);
+}
+
+static inline XenAsked xen_asked(const Hypervisor *hv)
+{
+    return (XenAsked){
+        .hypercalls = __atomic_load_n(&hv->asked.hypercalls, __ATOMIC_RELAXED),
+        .requests = __atomic_load_n(&hv->asked.requests, __ATOMIC_RELAXED),
+    };
+}
+
+void xen_event_clear(XenEvent *event);

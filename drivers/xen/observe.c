@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What happens without anybody asking: xenstore's watches, and a look at the hypervisor now and then, since a domain
+ * that is paused tells nobody. A *pass* takes all that xenstore has told so far, each domain once however often it was
+ * named, and settles. The observer's thread makes passes; a question that finds events ready makes one before it answers.
+ *
+ *   idle ──an event, a wake-up, the time──▶ turn ──▶ reconnect? ──▶ events ──▶ sweep? ──▶ settle ──▶ idle
+ *
+ * LOCK_XEN_HOST guards whose turn it is and is held across nothing. */
+#include "drivers/xen/xen.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/i18n.h"
+#include "base/log.h"
+
+LOG_SOURCE("drivers.xen.observe");
+
+enum {
+    TURN_SECONDS = 10,        /* longer than a thousand new domains take; else xenstored hangs */
+    LOOK_MS = 1000,           /* between two looks at the hypervisor */
+    HURRY_MS = 100,           /* the same while a domain is being built */
+    EVENTS_MAX = 8192,        /* of one pass; a storm must not keep those waiting who want what came before it */
+};
+
+#define INTRODUCED "@introduceDomain"
+#define RELEASED "@releaseDomain"
+
+/* --- turns ----------------------------------------------------------------------------------- */
+
+static bool take_turn_locked(XenHost *xen)
+{
+    int64_t deadline = clock_now() + TURN_SECONDS * CLOCK_S;
+
+    lock_assert_held(&xen->lock);
+    while (xen->taken)
+        if (!cond_wait_until(&xen->passed, &xen->lock, deadline) && xen->taken) {
+            log_warning("domains can't be settled: another thread has waited for xenstored for %d s", TURN_SECONDS);
+            return false;
+        }
+    xen->taken = true;
+    return true;
+}
+
+bool xen_turn_begin(XenHost *xen)
+{
+    LOCK_SCOPE(&xen->lock);
+    return take_turn_locked(xen);
+}
+
+void xen_turn_end(XenHost *xen)
+{
+    LOCK_SCOPE(&xen->lock);
+    xen->taken = false;
+    cond_broadcast(&xen->passed);
+}
+
+/* The turn for a pass; false: somebody else has begun and ended one since the call, or it can't be had. */
+static bool begin_pass(XenHost *xen)
+{
+    uint64_t before;
+
+    LOCK_SCOPE(&xen->lock);
+    before = xen->passes;
+    if (!take_turn_locked(xen))
+        return false;
+    if (xen->passes > before) {
+        xen->taken = false;
+        cond_broadcast(&xen->passed);
+        return false;
+    }
+    xen->passes++;
+    return true;
+}
+
+/* --- a pass ---------------------------------------------------------------------------------- */
+
+static bool is_lost(XenHost *xen)
+{
+    LOCK_SCOPE(&xen->lock);
+    return xen->lost;
+}
+
+static void set_lost(XenHost *xen, bool lost)
+{
+    LOCK_SCOPE(&xen->lock);
+    xen->lost = lost;
+}
+
+static int watch_domains(XenHost *xen)
+{
+    int r = xen->hv->ops->watch(xen->hv, INTRODUCED, INTRODUCED);
+
+    return r < 0 ? r : xen->hv->ops->watch(xen->hv, RELEASED, RELEASED);
+}
+
+/* A new connection, all watches again, and all names, since they may have changed meanwhile. */
+static bool reconnect(XenHost *xen)
+{
+    int r = xen->hv->ops->reconnect(xen->hv);
+
+    if (r == 0)
+        r = watch_domains(xen);
+    if (r == 0)
+        r = xen_names_again(xen);
+    if (r < 0)
+        return false;
+    log_info("xenstored answers again");
+    set_lost(xen, false);
+    return true;
+}
+
+/* Takes the events that are ready. `names` collects the ids whose name has changed. True: domains have come or gone. */
+static bool take_events(XenHost *xen, GHashTable *names)
+{
+    bool sweep = false;
+    int r = 0;
+
+    for (unsigned i = 0; i < EVENTS_MAX; i++) {
+        XenEvent event;
+        int id;
+
+        r = xen->hv->ops->next_event(xen->hv, &event);
+        if (r <= 0)
+            break;
+        if (*event.path == '@')
+            sweep = true;
+        if (strcmp(event.path, INTRODUCED) == 0)
+            __atomic_store_n(&xen->introduced, clock_real(), __ATOMIC_RELAXED);
+        if (xen_name_event(xen, &event, &id))
+            g_hash_table_add(names, GINT_TO_POINTER(id));
+        xen_event_clear(&event);
+    }
+    if (r < 0 && !is_lost(xen)) {
+        log_warning("the connection to xenstored is lost: %s", g_strerror(-r));
+        set_lost(xen, true);
+    }
+    return sweep;
+}
+
+/* True: a domain that was waited for has its name now. */
+static bool take_names(XenHost *xen, GHashTable *names)
+{
+    GHashTableIter iter;
+    bool awaited = false;
+    void *key;
+
+    g_hash_table_iter_init(&iter, names);
+    while (g_hash_table_iter_next(&iter, &key, NULL)) {
+        int id = GPOINTER_TO_INT(key);
+        g_autofree char *name = NULL;
+
+        if (xen_name_awaited(xen, id))
+            awaited = true;
+        else if (xen_name_read(xen, id, &name) == 0)
+            xen_settle_name(xen, id, name);
+    }
+    return awaited;
+}
+
+static void look(XenHost *xen)
+{
+    XenSweep sweep;
+    int r = xen_sweep(xen, &sweep);
+
+    if (r < 0) {
+        log_warning("the hypervisor doesn't list its domains: %s", g_strerror(-r));
+        return;
+    }
+    xen_compare_in_turn(xen, &sweep);
+    xen_names_sweep(xen, &sweep);
+    xen_sweep_clear(&sweep);
+}
+
+void xen_observe(XenHost *xen, bool sweep)
+{
+    g_autoptr(GHashTable) names = NULL;
+
+    if (!begin_pass(xen))
+        return;
+    names = g_hash_table_new(NULL, NULL);
+    if (is_lost(xen) && reconnect(xen))
+        sweep = true;
+    sweep = take_events(xen, names) || sweep;
+    xen_settle_granted(xen);
+    if (take_names(xen, names) || sweep)
+        look(xen);
+    xen_settle_aliases(xen);
+    xen_turn_end(xen);
+}
+
+/* --- the observer's thread ------------------------------------------------------------------- */
+
+void xen_wake(XenHost *xen)
+{
+    const uint64_t one = 1;
+
+    if (write(xen->wake_fd, &one, sizeof one) < 0)
+        g_assert(errno == EAGAIN);    /* it is awake */
+}
+
+static int wait_ms(XenHost *xen)
+{
+    LOCK_SCOPE(&xen->lock);
+    if (xen->hurry) {
+        xen->hurry = false;
+        return HURRY_MS;
+    }
+    return LOOK_MS;
+}
+
+/* True: woken for the time, or by xen_wake: the hypervisor is to be asked. */
+static bool wait_for_something(XenHost *xen)
+{
+    struct pollfd fds[] = {
+        { .fd = xen->wake_fd, .events = POLLIN },
+        { .fd = is_lost(xen) ? -1 : xen->hv->ops->event_fd(xen->hv), .events = POLLIN },
+    };
+    int n = poll(fds, G_N_ELEMENTS(fds), wait_ms(xen));
+    uint64_t count;
+
+    if (fds[0].revents && read(xen->wake_fd, &count, sizeof count) == sizeof count)
+        return true;
+    return n <= 0;
+}
+
+static bool is_stopping(XenHost *xen)
+{
+    LOCK_SCOPE(&xen->lock);
+    return xen->stopping;
+}
+
+static void *observe(void *data)
+{
+    XenHost *xen = data;
+
+    while (!is_stopping(xen))
+        xen_observe(xen, wait_for_something(xen));
+    return NULL;
+}
+
+int xen_observer_start(XenHost *xen, Error *error)
+{
+    int r = watch_domains(xen);
+
+    if (r < 0)
+        return xen_fail(error, r, _("watch for domains"));
+    if (!xen->hv->unobserved)
+        xen->observer = g_thread_new("xen-observer", observe, xen);
+    return 0;
+}
+
+void xen_observer_stop(XenHost *xen)
+{
+    if (!xen->observer)
+        return;
+    lock_acquire(&xen->lock);
+    xen->stopping = true;
+    lock_release(&xen->lock);
+    xen_wake(xen);
+    g_thread_join(g_steal_pointer(&xen->observer));
+}

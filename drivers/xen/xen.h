@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The insides of the Xen driver, shared by its files. docs/xen.md tells the states of a domain and what holds in each;
+ * in short: the hypervisor says which domains there are and how they are, the published list (conf/list.h) is the index
+ * of their names, and what differs between the two is *settled* inside a job of the domain before anybody is answered. */
+#pragma once
+
+#include "base/lock.h"
+#include "drivers/driver.h"
+#include "drivers/xen/hypervisor.h"
+
+typedef struct XenHost XenHost;
+typedef struct XenDomain XenDomain;
+typedef struct XenSweep XenSweep;
+
+/* One per Xen host; host->data. Made by xen_open, freed by xen_close. */
+struct XenHost {
+    /* fixed after creation */
+    Host *host;
+    Hypervisor *hv;           /* owned */
+    const DomainConfig *samples[3];    /* by XenKind: documents of guests of which nothing else is known; owned */
+    XenVersion version;
+    int wake_fd;              /* an eventfd: the observer has something to do */
+    int64_t patience;         /* ns that a domain may be paused before its first instruction until that is news */
+    /* relaxed atomic */
+    int64_t introduced;       /* clock_real() when xenstored was last told of a domain */
+    /* by xen_open alone */
+    bool opening;             /* true until xen_open returns; nobody else knows the host then */
+    GThread *observer;        /* NULL: nobody observes, passes are run by hand */
+    /* under LOCK_XEN_HOST */
+    Lock lock;
+    Cond passed;              /* a turn has ended */
+    bool taken;               /* a thread has its turn to settle */
+    bool stopping;
+    bool lost;                /* the connection to xenstored, with all watches */
+    bool hurry;               /* something is about to change: look again soon */
+    uint64_t passes;          /* how many passes have begun */
+    GHashTable *watched;      /* id → XenWatch: names that are watched */
+    GHashTable *aliased;      /* id → the name that it has in xenstore and can't have in the list */
+    GHashTable *settling;     /* uuid → XenSettle that waits for its job; owned by that */
+    GQueue granted;           /* of XenSettle: those whose turn has come */
+};
+
+/* What the driver keeps of a domain; domain->driver_data, owned by the running job like all of that. */
+struct XenDomain {
+    int64_t changed;          /* clock_now() at the last publication: what was seen before it is not believed any more */
+    /* An operation is changing this domain in steps and tells of it itself (a save, a migration): what is seen of it
+     * meanwhile is not settled. The operation clears it in its last step and calls xen_settle_held. */
+    bool own_story;
+    bool announced;           /* that it has started; false while it is being built */
+};
+
+/* All domains of the hypervisor as of one moment, in the order of their ids. */
+struct XenSweep {
+    XenInfo *infos;           /* owned */
+    unsigned n;
+    int64_t asked;            /* clock_now() before the first hypercall */
+};
+
+static inline XenHost *xen_host(const Host *host)
+{
+    return host->data;
+}
+
+/* The seam's other half, linked into the module or into a unit test: this host's Xen. NULL and VIR_ERR_NO_CONNECT's
+ * kin when there is none. May wait. */
+Hypervisor *xen_connect(Error *error);
+
+/* --- host.c --------------------------------------------------------------------------------- */
+bool xen_claims(const char *uri, char **key, Error *error);
+int xen_open(Host *host, const char *uri, bool read_only, Error *error);
+void xen_close(Host *host);
+/* Questions that may find something new, and then ask xenstored for a name. */
+bool xen_may_block(const Host *host, const Proc *proc);
+/* -1 and VIR_ERR_OPERATION_FAILED: Xen has answered `what` with the errno -r. `what`: a translated phrase. */
+int xen_fail(Error *error, int r, const char *what);
+
+/* --- identity.c: what the hypervisor says, against what is published ------------------------- */
+
+/* Asks for all domains: a hypercall for each XEN_LIST_MAX of them. 0, or -errno. */
+int xen_sweep(XenHost *xen, XenSweep *sweep);
+void xen_sweep_clear(XenSweep *sweep);
+/* The living domain with this id and UUID among them; NULL: none. */
+const XenInfo *xen_sweep_find(const XenSweep *sweep, int id, const Uuid *uuid);
+bool xen_sweep_has(const XenSweep *sweep, int id);    /* whatever it is, and dying too */
+/* Settles all in which the published list differs. May wait for xenstored when there are new domains. */
+void xen_compare(XenHost *xen, const XenSweep *sweep);
+void xen_compare_in_turn(XenHost *xen, const XenSweep *sweep);    /* the caller has the turn */
+/* All of it for a question about many: catches up with xenstore's events, sweeps, compares. The sweep is the caller's.
+ * 0, or -1 and an error. May wait. */
+int xen_look(XenHost *xen, XenSweep *sweep, Error *error);
+/* The domain `id`, if it lives and is the one with this UUID (NULL: whichever it is): 1; 0: it isn't; or -errno. */
+int xen_ask(XenHost *xen, int id, const Uuid *uuid, XenInfo *info);
+int xen_domain_lookup_by_id(Op *op, const RemoteDomainLookupByIdArgs *args, RemoteDomainLookupByIdResult *result);
+int xen_domain_lookup_by_name(Op *op, const RemoteDomainLookupByNameArgs *args,
+                              RemoteDomainLookupByNameResult *result);
+int xen_domain_lookup_by_uuid(Op *op, const RemoteDomainLookupByUuidArgs *args,
+                              RemoteDomainLookupByUuidResult *result);
+int xen_connect_list_all_domains(Op *op, const RemoteConnectListAllDomainsArgs *args,
+                                 RemoteConnectListAllDomainsResult *result);
+int xen_connect_list_domains(Op *op, const RemoteConnectListDomainsArgs *args, RemoteConnectListDomainsResult *result);
+int xen_connect_list_defined_domains(Op *op, const RemoteConnectListDefinedDomainsArgs *args,
+                                     RemoteConnectListDefinedDomainsResult *result);
+int xen_connect_num_of_domains(Op *op, RemoteConnectNumOfDomainsResult *result);
+int xen_connect_num_of_defined_domains(Op *op, RemoteConnectNumOfDefinedDomainsResult *result);
+
+/* --- settle.c: the published list follows the hypervisor ------------------------------------- */
+
+/* What was seen of a domain at `asked`; `info` NULL: it wasn't there. Settled now, or as soon as its job is free.
+ * This function and the next three that are not called in a job: in the caller's turn. */
+void xen_settle(XenHost *xen, const Uuid *uuid, const XenInfo *info, int64_t asked);
+/* The same, when the caller has the domain's job. `info` is fresh. */
+void xen_settle_held(XenHost *xen, Domain *domain, const XenInfo *info);
+/* The domain with the id has this name in xenstore now. */
+void xen_settle_name(XenHost *xen, int id, const char *name);
+/* Those whose job has become free. */
+void xen_settle_granted(XenHost *xen);
+/* Names that were taken and may be free now. */
+void xen_settle_aliases(XenHost *xen);
+/* Publishes `facts` of a domain that has been changed, and remembers when. As change_commit. */
+int xen_commit(XenHost *xen, Domain *domain, const DomainFacts *facts, Error *error);
+/* domain->driver_data, made when it isn't there. */
+XenDomain *xen_domain(Domain *domain);
+/* A domain that was being built is told of as started, if it wasn't. In a job of it, after it was published. */
+void xen_announce_started(XenHost *xen, Domain *domain);
+
+/* --- state.c --------------------------------------------------------------------------------- */
+
+/* virDomainState of a living domain, and a reason: the one of `view` (may be NULL) when that has the same state. */
+void xen_state(const XenInfo *info, const DomainView *view, int *state, int *reason);
+/* KiB that a domain may have, never more than clients can be told. */
+uint64_t xen_max_memory(const XenInfo *info);
+
+/* --- document.c ------------------------------------------------------------------------------ */
+
+/* 0, or -1 and an error. */
+int xen_samples_make(XenHost *xen, Error *error);
+void xen_samples_free(XenHost *xen);
+/* A copy of a running domain's document with the memory and CPUs that it has now. Owned by the caller. */
+DomainConfig *xen_document_now(const DomainConfig *config, const XenInfo *info);
+/* The document of a domain that drover didn't make: what the hypervisor tells. Owned by the caller. */
+DomainConfig *xen_document(const XenHost *xen, const XenInfo *info, const char *name);
+extern const struct DomainRules xen_domain_rules;
+
+/* --- names.c: xenstore, watched -------------------------------------------------------------- */
+
+/* Watches the name of a domain and reads it: two requests. `*name` is the caller's; -ENOENT: it has none (yet). */
+int xen_name_learn(XenHost *xen, int id, char **name);
+/* One request; what xenstore says now. */
+int xen_name_read(XenHost *xen, int id, char **name);
+/* No more events about this id. */
+void xen_name_forget(XenHost *xen, int id);
+/* Whether the event is about a name that has changed; *id: whose. */
+bool xen_name_event(XenHost *xen, const XenEvent *event, int *id);
+/* Forgets the names of domains that came to nothing before they had one. */
+void xen_names_sweep(XenHost *xen, const XenSweep *sweep);
+/* After a new connection: watches all again, reads all names and settles them. */
+int xen_names_again(XenHost *xen);
+/* Whether this id is watched and its domain not published: it had no name. */
+bool xen_name_awaited(XenHost *xen, int id);
+
+/* --- observe.c ------------------------------------------------------------------------------- */
+
+/* The turn to settle: one thread at a time. False: another one has had it for too long, xenstored may hang; nothing
+ * can be settled then. Waits; no job and no lock may be held. */
+bool xen_turn_begin(XenHost *xen);
+void xen_turn_end(XenHost *xen);
+/* One pass, in a turn: takes what xenstore has told, asks the hypervisor when that may matter (or `sweep`), settles. When another
+ * thread is at it, waits for a pass that has begun after this call. May wait for xenstored. */
+void xen_observe(XenHost *xen, bool sweep);
+/* The observer makes a pass soon. Never waits. */
+void xen_wake(XenHost *xen);
+int xen_observer_start(XenHost *xen, Error *error);
+void xen_observer_stop(XenHost *xen);
+
+/* --- question.c: one domain, as it is now ---------------------------------------------------- */
+int xen_domain_get_info(Op *op, const RemoteDomainGetInfoArgs *args, RemoteDomainGetInfoResult *result);
+int xen_domain_get_state(Op *op, const RemoteDomainGetStateArgs *args, RemoteDomainGetStateResult *result);
+int xen_domain_is_active(Op *op, const RemoteDomainIsActiveArgs *args, RemoteDomainIsActiveResult *result);
+int xen_domain_get_max_memory(Op *op, const RemoteDomainGetMaxMemoryArgs *args, RemoteDomainGetMaxMemoryResult *result);
+int xen_domain_get_max_vcpus(Op *op, const RemoteDomainGetMaxVcpusArgs *args, RemoteDomainGetMaxVcpusResult *result);
+int xen_domain_get_vcpus_flags(Op *op, const RemoteDomainGetVcpusFlagsArgs *args,
+                               RemoteDomainGetVcpusFlagsResult *result);
+int xen_domain_get_xml_desc(Op *op, const RemoteDomainGetXmlDescArgs *args, RemoteDomainGetXmlDescResult *result);
+int xen_domain_get_control_info(Op *op, const RemoteDomainGetControlInfoArgs *args,
+                                RemoteDomainGetControlInfoResult *result);
+int xen_domain_get_vcpus(Op *op, const RemoteDomainGetVcpusArgs *args, RemoteDomainGetVcpusResult *result);
+
+/* --- stats.c --------------------------------------------------------------------------------- */
+int xen_connect_get_all_domain_stats(Op *op, const RemoteConnectGetAllDomainStatsArgs *args,
+                                     RemoteConnectGetAllDomainStatsResult *result);
+
+/* --- node.c ---------------------------------------------------------------------------------- */
+int xen_connect_get_version(Op *op, RemoteConnectGetVersionResult *result);
+int xen_connect_get_capabilities(Op *op, RemoteConnectGetCapabilitiesResult *result);
+int xen_connect_get_max_vcpus(Op *op, const RemoteConnectGetMaxVcpusArgs *args,
+                              RemoteConnectGetMaxVcpusResult *result);
+int xen_node_get_info(Op *op, RemoteNodeGetInfoResult *result);
+int xen_node_get_free_memory(Op *op, RemoteNodeGetFreeMemoryResult *result);
+int xen_node_get_cells_free_memory(Op *op, const RemoteNodeGetCellsFreeMemoryArgs *args,
+                                   RemoteNodeGetCellsFreeMemoryResult *result);
+int xen_node_get_cpu_map(Op *op, const RemoteNodeGetCpuMapArgs *args, RemoteNodeGetCpuMapResult *result);
+int xen_domain_get_scheduler_type(Op *op, const RemoteDomainGetSchedulerTypeArgs *args,
+                                  RemoteDomainGetSchedulerTypeResult *result);
+
+/* --- life.c: inside a job of the domain ------------------------------------------------------ */
+
+/* What the hypervisor says of op->domain now; -1 and an error when it doesn't run (any more), which is published then.
+ * Every operation that does something to a domain by its id asks this first. */
+int xen_need(Op *op, XenInfo *info);
+int xen_domain_suspend(Op *op, const RemoteDomainSuspendArgs *args);
+int xen_domain_resume(Op *op, const RemoteDomainResumeArgs *args);
+int xen_domain_shutdown_flags(Op *op, const RemoteDomainShutdownFlagsArgs *args);
+int xen_domain_reboot(Op *op, const RemoteDomainRebootArgs *args);
+int xen_domain_destroy_flags(Op *op, const RemoteDomainDestroyFlagsArgs *args);

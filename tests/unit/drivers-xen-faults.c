@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What goes wrong on a Xen host: hypercalls that fail, xenstored gone and back, storms of events, names that are
+ * missing or there twice, domains that are half built. */
+#include <errno.h>
+
+#include "xen-calls.h"
+
+static void failing_hypercall_is_an_error_not_an_old_answer(void)
+{
+    Fixture *fixture = double_open(10);
+    const RemoteDomainGetStateArgs args = { .flags = 0 };
+    RemoteDomainGetStateResult result = { .state = 0 };
+
+    double_fail_hypercalls(double_of(fixture), EACCES);
+    g_assert_cmpint(listed(fixture), ==, -1);
+    g_assert_cmpint(FIXTURE_CALL(fixture, "domain.get_state", "guest-00005", domain_get_state, &args, &result), ==,
+                    VIR_ERR_OPERATION_FAILED);
+    xen_observe(xen_host(&fixture->host), true);
+    double_fail_hypercalls(double_of(fixture), 0);
+    g_assert_cmpint(listed(fixture), ==, 11);
+    g_assert_cmpstr(fixture_events(fixture), ==, "");
+    fixture_free(fixture);
+}
+
+static void without_xenstored_what_is_known_is_still_answered(void)
+{
+    Fixture *fixture = double_open(1000);
+
+    double_lose_store(double_of(fixture));
+    xen_observe(xen_host(&fixture->host), true);
+    double_asked(fixture);
+    g_assert_cmpint(listed(fixture), ==, 1001);
+    g_assert_cmpstr(by_id(fixture, 500), ==, "guest-00500");
+    g_assert_cmpint(by_name(fixture, "guest-00500"), ==, 500);
+    expect_asked(fixture, 3, 0);
+    fixture_free(fixture);
+}
+
+static void xenstored_that_is_back_is_watched_again_and_names_are_read_anew(void)
+{
+    Fixture *fixture = double_open(100);
+
+    double_lose_store(double_of(fixture));
+    xen_observe(xen_host(&fixture->host), false);
+    double_rename(double_of(fixture), 5, "while-it-was-away");
+    double_bring_back_store(double_of(fixture));
+    xen_observe(xen_host(&fixture->host), false);
+    g_assert_cmpuint(double_watches(double_of(fixture)), ==, 2 + 101);
+    g_assert_cmpint(by_name(fixture, "while-it-was-away"), ==, 5);
+    double_rename(double_of(fixture), 6, "after");
+    g_assert_cmpint(by_name(fixture, "after"), ==, 6);
+    fixture_free(fixture);
+}
+
+static void xenstored_that_goes_again_while_names_are_read_is_asked_again(void)
+{
+    Fixture *fixture = double_open(100);
+
+    double_lose_store(double_of(fixture));
+    xen_observe(xen_host(&fixture->host), false);
+    double_bring_back_store(double_of(fixture));
+    double_fail_requests(double_of(fixture), EIO);
+    xen_observe(xen_host(&fixture->host), false);
+    double_fail_requests(double_of(fixture), 0);
+    xen_observe(xen_host(&fixture->host), false);
+    g_assert_cmpuint(double_watches(double_of(fixture)), ==, 2 + 101);
+    fixture_free(fixture);
+}
+
+static void storm_of_events_costs_one_pass(void)
+{
+    Fixture *fixture = double_open(1000);
+
+    for (unsigned i = 0; i < 3000; i++) {
+        double_fire(double_of(fixture), "@releaseDomain");
+        double_rename(double_of(fixture), 5, i % 2 ? "odd" : "even");
+    }
+    g_assert_cmpint(by_name(fixture, "odd"), ==, 5);
+    expect_asked(fixture, 2, 1);    /* a sweep and the confirmation; the name as it is now */
+    fixture_free(fixture);
+}
+
+static void two_domains_with_one_name_are_both_listed(void)
+{
+    Fixture *fixture = double_open(10);
+
+    double_create(double_of(fixture), 20, 20, "guest-00005");
+    g_assert_cmpint(listed(fixture), ==, 12);
+    g_assert_cmpint(by_name(fixture, "guest-00005"), ==, 5);
+    g_assert_cmpstr(by_id(fixture, 20), ==, "guest-00005~20");
+    double_destroy(double_of(fixture), 5, true);
+    g_assert_cmpint(by_name(fixture, "guest-00005"), ==, 20);
+    fixture_free(fixture);
+}
+
+static void domain_without_a_name_is_met_when_it_gets_one(void)
+{
+    Fixture *fixture = double_open(10);
+
+    double_create(double_of(fixture), 20, 20, NULL);
+    g_assert_cmpint(listed(fixture), ==, 11);
+    xen_observe(xen_host(&fixture->host), false);
+    double_asked(fixture);
+    for (unsigned i = 0; i < 10; i++)
+        g_assert_cmpint(listed(fixture), ==, 11);
+    expect_asked(fixture, 10, 0);
+    double_rename(double_of(fixture), 20, "late");
+    g_assert_cmpint(by_name(fixture, "late"), ==, 20);
+    fixture_free(fixture);
+}
+
+static void domain_that_dies_without_a_name_leaves_nothing(void)
+{
+    Fixture *fixture = double_open(10);
+
+    double_create(double_of(fixture), 20, 20, NULL);
+    listed(fixture);
+    double_destroy(double_of(fixture), 20, true);
+    xen_observe(xen_host(&fixture->host), true);
+    g_assert_cmpuint(double_watches(double_of(fixture)), ==, 2 + 11);
+    g_assert_cmpstr(fixture_events(fixture), ==, "");
+    fixture_free(fixture);
+}
+
+static void half_built_domain_is_started_when_it_runs(void)
+{
+    Fixture *fixture = double_open(10);
+    XenInfo *info = double_create_silently(double_of(fixture), 20, 20, "new");
+
+    info->paused = true;
+    info->cpu_time = 0;
+    g_assert_cmpint(by_name(fixture, "new"), ==, 20);
+    g_assert_cmpstr(fixture_state(fixture, "new"), ==, "paused/11");
+    g_assert_cmpstr(fixture_events(fixture), ==, "");
+    double_fire(double_of(fixture), "@introduceDomain");
+    info->paused = false;
+    listed(fixture);
+    g_assert_cmpstr(fixture_events(fixture), ==, "lifecycle new 20 2 0\n");
+    fixture_free(fixture);
+}
+
+static void half_built_domain_that_fails_is_never_told_of(void)
+{
+    Fixture *fixture = double_open(10);
+    XenInfo *info = double_create_silently(double_of(fixture), 20, 20, "new");
+
+    info->paused = true;
+    info->cpu_time = 0;
+    g_assert_cmpint(listed(fixture), ==, 12);
+    double_destroy(double_of(fixture), 20, true);
+    g_assert_cmpint(listed(fixture), ==, 11);
+    g_assert_cmpstr(fixture_events(fixture), ==, "");
+    fixture_free(fixture);
+}
+
+static void domain_that_is_made_paused_is_told_of_after_a_while(void)
+{
+    Fixture *fixture = double_open(10);
+    XenInfo *info = double_create_silently(double_of(fixture), 20, 20, "new");
+
+    xen_host(&fixture->host)->patience = 0;
+    info->paused = true;
+    info->cpu_time = 0;
+    listed(fixture);
+    double_fire(double_of(fixture), "@introduceDomain");
+    listed(fixture);
+    listed(fixture);
+    g_assert_cmpstr(fixture_events(fixture), ==, "lifecycle new 20 2 0\nlifecycle new 20 3 0\n");
+    g_assert_cmpstr(fixture_state(fixture, "new"), ==, "paused/0");
+    fixture_free(fixture);
+}
+
+static void name_that_no_document_can_hold_is_no_name(void)
+{
+    Fixture *fixture = double_open(1);
+
+    double_create(double_of(fixture), 20, 20, "a/b");
+    double_create(double_of(fixture), 21, 21, "\xff");
+    g_assert_cmpint(listed(fixture), ==, 2);
+    fixture_free(fixture);
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+#define ADD(test) g_test_add_func("/drivers-xen-faults/" #test, test)
+    ADD(failing_hypercall_is_an_error_not_an_old_answer);
+    ADD(without_xenstored_what_is_known_is_still_answered);
+    ADD(xenstored_that_is_back_is_watched_again_and_names_are_read_anew);
+    ADD(xenstored_that_goes_again_while_names_are_read_is_asked_again);
+    ADD(storm_of_events_costs_one_pass);
+    ADD(two_domains_with_one_name_are_both_listed);
+    ADD(domain_without_a_name_is_met_when_it_gets_one);
+    ADD(domain_that_dies_without_a_name_leaves_nothing);
+    ADD(half_built_domain_is_started_when_it_runs);
+    ADD(half_built_domain_that_fails_is_never_told_of);
+    ADD(domain_that_is_made_paused_is_told_of_after_a_while);
+    ADD(name_that_no_document_can_hold_is_no_name);
+    return g_test_run();
+}

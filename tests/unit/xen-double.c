@@ -1,0 +1,371 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* See xen-double.h. One thread: the test's. */
+#include "xen-double.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#include "drivers/xen/driver.h"
+
+struct XenDouble {
+    Hypervisor hv;
+    GTree *domains;           /* id → XenInfo */
+    GHashTable *store;        /* path → value */
+    GHashTable *watches;      /* of paths */
+    GQueue events;            /* of char */
+    int hypercalls_fail, requests_fail;
+    bool lost;
+    void (*then)(XenDouble *xen);
+    XenAsked before;
+};
+
+/* How many domains the next host has; the seam's xen_connect has no other way to be told. */
+static unsigned next_domains;
+
+static XenDouble *of(Hypervisor *hv)
+{
+    return (XenDouble *)hv;
+}
+
+static int compare_ids(const void *a, const void *b, void *data)
+{
+    return (GPOINTER_TO_INT(a) > GPOINTER_TO_INT(b)) - (GPOINTER_TO_INT(a) < GPOINTER_TO_INT(b));
+}
+
+/* --- hypercalls ------------------------------------------------------------------------------ */
+
+static int hypercall(Hypervisor *hv)
+{
+    lock_assert_none();
+    xen_count_hypercall(hv);
+    return -of(hv)->hypercalls_fail;
+}
+
+static int double_list(Hypervisor *hv, int first, XenInfo *infos, unsigned max)
+{
+    GTreeNode *node = g_tree_lower_bound(of(hv)->domains, GINT_TO_POINTER(first));
+    unsigned n = 0;
+    int r = hypercall(hv);
+
+    g_assert_cmpuint(max, <=, XEN_LIST_MAX);
+    for (; r == 0 && node && n < max; node = g_tree_node_next(node))
+        infos[n++] = *(XenInfo *)g_tree_node_value(node);
+    return r < 0 ? r : (int)n;
+}
+
+static int double_info(Hypervisor *hv, int id, XenInfo *info)
+{
+    XenDouble *xen = of(hv);
+    const XenInfo *found = double_find(xen, id);
+    void (*then)(XenDouble *xen) = g_steal_pointer(&xen->then);
+    int r = hypercall(hv);
+
+    if (r == 0 && !found)
+        r = -ENOENT;
+    if (r == 0)
+        *info = *found;
+    if (then)
+        then(xen);
+    return r;
+}
+
+static int set_paused(Hypervisor *hv, int id, bool paused)
+{
+    XenInfo *found = double_find(of(hv), id);
+    int r = hypercall(hv);
+
+    if (r < 0 || !found)
+        return r < 0 ? r : -ENOENT;
+    found->paused = paused;
+    return 0;
+}
+
+static int double_pause(Hypervisor *hv, int id)
+{
+    return set_paused(hv, id, true);
+}
+
+static int double_unpause(Hypervisor *hv, int id)
+{
+    return set_paused(hv, id, false);
+}
+
+static int double_version(Hypervisor *hv, XenVersion *version)
+{
+    *version = (XenVersion){ .major = 4, .minor = 17, .micro = 7, .capabilities = "xen-3.0-x86_64 hvm-3.0-x86_64 " };
+    return hypercall(hv);
+}
+
+static int double_node(Hypervisor *hv, XenNode *node)
+{
+    *node = (XenNode){
+        .cpus = 4, .max_cpus = 4, .cells = 1, .max_cells = 8, .cores = 2, .threads = 2, .mhz = 2500,
+        .memory = 4194304, .free_memory = 1048576,
+    };
+    return hypercall(hv);
+}
+
+static int double_cells(Hypervisor *hv, XenCell *cells, uint32_t *distances, unsigned max)
+{
+    memset(cells, 0, max * sizeof *cells);
+    cells[0] = (XenCell){ .there = true, .memory = UINT64_C(4) << 30, .free_memory = 1 << 30 };
+    return hypercall(hv) < 0 ? -of(hv)->hypercalls_fail : 1;
+}
+
+static int double_cpus(Hypervisor *hv, XenCpu *cpus, unsigned max)
+{
+    for (unsigned i = 0; i < max; i++)
+        cpus[i] = (XenCpu){ .online = true, .core = i / 2 };
+    return hypercall(hv) < 0 ? -of(hv)->hypercalls_fail : (int)max;
+}
+
+/* --- xenstore -------------------------------------------------------------------------------- */
+
+static int request(Hypervisor *hv)
+{
+    lock_assert_none();
+    xen_count_request(hv);
+    return of(hv)->lost ? -EPIPE : -of(hv)->requests_fail;
+}
+
+static int double_read(Hypervisor *hv, const char *path, char **value)
+{
+    const char *found = g_hash_table_lookup(of(hv)->store, path);
+    int r = request(hv);
+
+    if (r < 0 || !found)
+        return r < 0 ? r : -ENOENT;
+    *value = g_strdup(found);
+    return 0;
+}
+
+static int double_write(Hypervisor *hv, const char *path, const char *value)
+{
+    int r = request(hv);
+
+    if (r == 0)
+        g_hash_table_insert(of(hv)->store, g_strdup(path), g_strdup(value));
+    return r;
+}
+
+static int double_watch(Hypervisor *hv, const char *path, const char *token)
+{
+    int r = request(hv);
+
+    if (r < 0)
+        return r;
+    g_hash_table_add(of(hv)->watches, g_strdup(path));
+    double_fire(of(hv), path);
+    return 0;
+}
+
+static int double_unwatch(Hypervisor *hv, const char *path, const char *token)
+{
+    int r = request(hv);
+
+    if (r < 0)
+        return r;
+    return g_hash_table_remove(of(hv)->watches, path) ? 0 : -ENOENT;
+}
+
+static bool double_has_event(Hypervisor *hv)
+{
+    return !g_queue_is_empty(&of(hv)->events);
+}
+
+static int double_next_event(Hypervisor *hv, XenEvent *event)
+{
+    char *path = g_queue_pop_head(&of(hv)->events);
+
+    if (!path)
+        return of(hv)->lost ? -EINVAL : 0;
+    *event = (XenEvent){ .path = path, .token = g_strdup(path) };
+    return 1;
+}
+
+static int double_event_fd(Hypervisor *hv)
+{
+    return -1;
+}
+
+static int double_reconnect(Hypervisor *hv)
+{
+    return of(hv)->lost ? -ECONNREFUSED : 0;
+}
+
+/* --- both ------------------------------------------------------------------------------------ */
+
+static int double_end(Hypervisor *hv, int id)
+{
+    if (!double_find(of(hv), id))
+        return -ENOENT;
+    double_destroy(of(hv), id, true);
+    return 0;
+}
+
+static void double_close(Hypervisor *hv)
+{
+    XenDouble *xen = of(hv);
+
+    g_tree_unref(xen->domains);
+    g_hash_table_unref(xen->store);
+    g_hash_table_unref(xen->watches);
+    g_queue_clear_full(&xen->events, g_free);
+    g_free(xen);
+}
+
+static const HypervisorOps double_ops = {
+    .close = double_close,
+    .list = double_list,
+    .info = double_info,
+    .pause = double_pause,
+    .unpause = double_unpause,
+    .node = double_node,
+    .cells = double_cells,
+    .cpus = double_cpus,
+    .version = double_version,
+    .read = double_read,
+    .write = double_write,
+    .watch = double_watch,
+    .unwatch = double_unwatch,
+    .has_event = double_has_event,
+    .next_event = double_next_event,
+    .event_fd = double_event_fd,
+    .reconnect = double_reconnect,
+    .destroy = double_end,
+    .unpause_machine = double_unpause,
+};
+
+Hypervisor *xen_connect(Error *error)
+{
+    XenDouble *xen = g_new0(XenDouble, 1);
+    XenInfo *first;
+
+    xen->hv.ops = &double_ops;
+    xen->hv.unobserved = true;
+    xen->domains = g_tree_new_full(compare_ids, NULL, NULL, g_free);
+    xen->store = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+    xen->watches = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    g_queue_init(&xen->events);
+    first = double_create_silently(xen, 0, 0, "Domain-0");
+    memset(&first->uuid, 0, sizeof first->uuid);
+    for (unsigned i = 1; i <= next_domains; i++) {
+        g_autofree char *name = g_strdup_printf("guest-%05u", i);
+
+        double_create_silently(xen, (int)i, i, name);
+    }
+    return &xen->hv;
+}
+
+/* --- what tests do --------------------------------------------------------------------------- */
+
+Fixture *double_open(unsigned n)
+{
+    Fixture *fixture;
+
+    next_domains = n;
+    fixture = fixture_new(&xen_driver, "xen:///system");
+    while (double_has_event(xen_host(&fixture->host)->hv))
+        xen_observe(xen_host(&fixture->host), false);    /* the first events of all watches */
+    double_asked(fixture);
+    return fixture;
+}
+
+XenDouble *double_of(Fixture *fixture)
+{
+    return of(xen_host(&fixture->host)->hv);
+}
+
+XenAsked double_asked(Fixture *fixture)
+{
+    XenDouble *xen = double_of(fixture);
+    XenAsked now = xen_asked(&xen->hv), before = xen->before;
+
+    xen->before = now;
+    return (XenAsked){ now.hypercalls - before.hypercalls, now.requests - before.requests };
+}
+
+XenInfo *double_create_silently(XenDouble *xen, int id, unsigned number, const char *name)
+{
+    XenInfo *info = g_new0(XenInfo, 1);
+    g_autofree char *uuid = g_strdup_printf("00000000-0000-4000-8000-%012u", number);
+
+    *info = (XenInfo){
+        .id = id, .kind = XEN_PVH, .vcpus = 1, .max_vcpus = 2, .memory = 65536, .max_memory = 131072,
+        .cpu_time = 1000000 * (uint64_t)(id + 1),
+    };
+    g_assert_true(uuid_parse(uuid, &info->uuid));
+    g_tree_replace(xen->domains, GINT_TO_POINTER(id), info);
+    if (name)
+        g_hash_table_insert(xen->store, g_strdup_printf("/local/domain/%d/name", id), g_strdup(name));
+    return info;
+}
+
+XenInfo *double_create(XenDouble *xen, int id, unsigned number, const char *name)
+{
+    XenInfo *info = double_create_silently(xen, id, number, name);
+
+    double_fire(xen, "@introduceDomain");
+    return info;
+}
+
+XenInfo *double_find(XenDouble *xen, int id)
+{
+    return g_tree_lookup(xen->domains, GINT_TO_POINTER(id));
+}
+
+void double_destroy(XenDouble *xen, int id, bool tell)
+{
+    g_autofree char *path = g_strdup_printf("/local/domain/%d/name", id);
+
+    g_tree_remove(xen->domains, GINT_TO_POINTER(id));
+    g_hash_table_remove(xen->store, path);
+    if (tell)
+        double_fire(xen, "@releaseDomain");
+}
+
+void double_rename(XenDouble *xen, int id, const char *name)
+{
+    g_autofree char *path = g_strdup_printf("/local/domain/%d/name", id);
+
+    g_hash_table_insert(xen->store, g_strdup(path), g_strdup(name));
+    double_fire(xen, path);
+}
+
+void double_fire(XenDouble *xen, const char *path)
+{
+    if (!xen->lost && g_hash_table_contains(xen->watches, path))
+        g_queue_push_tail(&xen->events, g_strdup(path));
+}
+
+void double_fail_hypercalls(XenDouble *xen, int errnum)
+{
+    xen->hypercalls_fail = errnum;
+}
+
+void double_fail_requests(XenDouble *xen, int errnum)
+{
+    xen->requests_fail = errnum;
+}
+
+void double_lose_store(XenDouble *xen)
+{
+    xen->lost = true;
+    g_hash_table_remove_all(xen->watches);
+    g_queue_clear_full(&xen->events, g_free);
+}
+
+void double_bring_back_store(XenDouble *xen)
+{
+    xen->lost = false;
+}
+
+unsigned double_watches(XenDouble *xen)
+{
+    return g_hash_table_size(xen->watches);
+}
+
+void double_then(XenDouble *xen, void (*then)(XenDouble *xen))
+{
+    xen->then = then;
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* A Xen host in memory, on the other side of the seam (drivers/xen/hypervisor.h): it counts what it is asked, and fails
+ * when it is told to. What the tests do to it here is what xl would do behind drover's back. */
+#pragma once
+
+#include "drivers-fixture.h"
+#include "drivers/xen/hypervisor.h"
+#include "drivers/xen/xen.h"
+
+typedef struct XenDouble XenDouble;
+
+/* A host that is opened next has these domains already: Domain-0 and `n` others from the id 1 on, "guest-00001" and so
+ * on, that have run. Then fixture_new(&xen_driver, "xen:///system"). */
+Fixture *double_open(unsigned n);
+XenDouble *double_of(Fixture *fixture);
+
+/* What has been asked since the last call of this. */
+XenAsked double_asked(Fixture *fixture);
+
+/* A domain that runs, as xl makes it: created, named, introduced. Its uuid ends with `number`. `name` NULL: it has none. */
+XenInfo *double_create(XenDouble *xen, int id, unsigned number, const char *name);
+/* The same without telling xenstore: only the hypervisor knows. */
+XenInfo *double_create_silently(XenDouble *xen, int id, unsigned number, const char *name);
+/* To be changed at will (paused, shutdown, dying). NULL: gone. */
+XenInfo *double_find(XenDouble *xen, int id);
+void double_destroy(XenDouble *xen, int id, bool tell);
+void double_rename(XenDouble *xen, int id, const char *name);
+/* An event for a path that is watched. */
+void double_fire(XenDouble *xen, const char *path);
+
+/* From now on hypercalls (requests) fail with this errno; 0: no more. */
+void double_fail_hypercalls(XenDouble *xen, int errnum);
+void double_fail_requests(XenDouble *xen, int errnum);
+/* xenstored ends: all watches are gone, requests fail until it is back. */
+void double_lose_store(XenDouble *xen);
+void double_bring_back_store(XenDouble *xen);
+unsigned double_watches(XenDouble *xen);
+/* Called once inside the next hypercall about one domain, after it was answered. */
+void double_then(XenDouble *xen, void (*then)(XenDouble *xen));
