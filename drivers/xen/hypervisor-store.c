@@ -44,7 +44,7 @@ static int handle_open(StoreHandle **handle)
 /* Puts a new connection into the slot in which `failed` was, unless somebody has done so already. */
 static int handle_replace(RealHypervisor *real, StoreHandle **slot, StoreHandle *failed)
 {
-    StoreHandle *fresh, *old = NULL;
+    StoreHandle *fresh = NULL, *old = NULL;
     int r = handle_open(&fresh);
 
     if (r < 0)

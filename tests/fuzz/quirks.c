@@ -65,11 +65,15 @@ static bool layer_is_empty(const BackingStore *layer)
     return false;
 }
 
-static bool sources_are_empty(const Devices *devices)
+static bool sources_are_empty(const DomainConfig *config)
 {
     static const HostdevSource no_device;
+    static const StorageSource no_file;
+    const Devices *devices = &config->devices;
     static const DiskSource no_disk;
 
+    if (config->os.nvram.type && element_equal(&storage_source_type, &config->os.nvram.source, &no_file))
+        return true;
     for (unsigned i = 0; i < devices->n_hostdevs; i++)
         if (element_equal(&hostdev_source_type, &devices->hostdevs[i]->source, &no_device))
             return true;
@@ -94,7 +98,7 @@ unsigned known_quirks(const DomainConfig *config)
         quirks |= QUIRK_CHANGED;
     if (says_none(devices))
         quirks |= QUIRK_CHANGED | QUIRK_STORED;
-    if (caches_say_none(config) || sources_are_empty(devices))
+    if (caches_say_none(config) || sources_are_empty(config))
         quirks |= QUIRK_REFUSED;
     return quirks;
 }
