@@ -33,6 +33,9 @@ static bool says_none(const Devices *devices)
     for (unsigned i = 0; i < devices->n_shmems; i++)
         if (devices->shmems[i]->size && devices->shmems[i]->size->value == 0)
             return true;
+    for (unsigned i = 0; i < devices->n_filesystems; i++)
+        if (!devices->filesystems[i]->accessmode)
+            return true;
     for (unsigned i = 0; i < devices->n_graphics; i++)
         if (devices->graphics[i]->type == GRAPHICS_TYPE_RDP && devices->graphics[i]->rdp.port <= 0)
             return true;
@@ -54,6 +57,21 @@ static bool caches_say_none(const DomainConfig *config)
     return false;
 }
 
+/* The native VLAN is marked wherever it stands. */
+static bool vlan_is_marked_twice(const Devices *devices)
+{
+    for (unsigned i = 0; i < devices->n_interfaces; i++) {
+        const Vlan *vlan = devices->interfaces[i]->vlan;
+        unsigned marked = 0;
+
+        for (unsigned j = 0; vlan && j < vlan->n_tags; j++)
+            marked += vlan->tags[j]->native_mode != VLAN_NATIVE_MODE_ABSENT;
+        if (marked > 1)
+            return true;
+    }
+    return false;
+}
+
 /* A source that says nothing isn't written, and required. */
 static bool layer_is_empty(const BackingStore *layer)
 {
@@ -63,6 +81,15 @@ static bool layer_is_empty(const BackingStore *layer)
         if (layer->type && (!layer->source || element_equal(&storage_source_type, layer->source, &nothing)))
             return true;
     return false;
+}
+
+/* The path of a socket doesn't count where it isn't shown. */
+static bool filesystem_is_empty(const Filesystem *filesystem)
+{
+    const FilesystemSource *source = &filesystem->source;
+
+    return filesystem->type != FILESYSTEM_TYPE_RAM && !source->dir && !source->file && !source->dev && !source->name
+           && !source->volume;
 }
 
 static bool sources_are_empty(const DomainConfig *config)
@@ -76,6 +103,9 @@ static bool sources_are_empty(const DomainConfig *config)
         return true;
     for (unsigned i = 0; i < devices->n_hostdevs; i++)
         if (element_equal(&hostdev_source_type, &devices->hostdevs[i]->source, &no_device))
+            return true;
+    for (unsigned i = 0; i < devices->n_filesystems; i++)
+        if (filesystem_is_empty(devices->filesystems[i]))
             return true;
     for (unsigned i = 0; i < devices->n_disks; i++) {
         const Disk *disk = devices->disks[i];
@@ -98,7 +128,7 @@ unsigned known_quirks(const DomainConfig *config)
         quirks |= QUIRK_CHANGED;
     if (says_none(devices))
         quirks |= QUIRK_CHANGED | QUIRK_STORED;
-    if (caches_say_none(config) || sources_are_empty(config))
+    if (caches_say_none(config) || vlan_is_marked_twice(devices) || sources_are_empty(config))
         quirks |= QUIRK_REFUSED;
     return quirks;
 }

@@ -2,9 +2,12 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Writes seeds for the fuzzers.
 
-    seeds.py args FOLDER         of arguments: for each procedure of the remote program, in both directions, messages of
-                                 the shapes that are common
-    seeds.py documents FOLDER    of documents: those of tests/documents, of each row of words the first one
+    seeds.py args FOLDER LIST         of arguments: for each procedure of the remote program, in both directions,
+                                      messages of the shapes that are common
+    seeds.py documents FOLDER LIST    of documents: those of documents/ here and those of tests/documents, of each row
+                                      of words the first one
+
+LIST becomes the list of the files as -seed_inputs=@LIST takes it: then libFuzzer writes nothing into the folder.
 """
 
 import os
@@ -33,6 +36,10 @@ def args():
 
 
 def documents():
+    own = os.path.join(HERE, 'documents')
+    for name in sorted(os.listdir(own)):
+        with open(os.path.join(own, name), 'rb') as file:
+            yield name, file.read()
     seen = set()
     for document in collection.read_all():
         name = document.name.partition('=')[0]
@@ -41,14 +48,18 @@ def documents():
             yield name.replace('/', '-'), document.data
 
 
-def main(kind, folder):
+def main(kind, folder, listing):
     os.makedirs(folder, exist_ok=True)
+    paths = []
     for name, data in {'args': args, 'documents': documents}[kind]():
-        with open(os.path.join(folder, name), 'wb') as file:
+        paths.append(os.path.join(folder, name))
+        with open(paths[-1], 'wb') as file:
             file.write(data)
+    with open(listing, 'w', encoding='utf-8') as file:
+        file.write(','.join(os.path.abspath(path) for path in paths))
 
 
 if __name__ == '__main__':
-    if len(sys.argv) != 3 or sys.argv[1] not in ('args', 'documents'):
+    if len(sys.argv) != 4 or sys.argv[1] not in ('args', 'documents'):
         sys.exit(__doc__)
     main(*sys.argv[1:])

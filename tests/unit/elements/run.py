@@ -23,11 +23,11 @@ sys.path.insert(0, os.path.dirname(ELEMENTS))
 from table import TableError, Tables    # noqa: E402
 
 GOLDEN = os.path.join(HERE, 'golden')
-MADE = ['small.h', 'small.c', 'small.md']
+MADE = ['small.h', 'small.c', 'small.md', 'small.dict']
 
 
 def generate(folder, table):
-    for words in (['code', 'small.h', 'small.c', table], ['page', 'small.md', table]):
+    for words in (['code', 'small.h', 'small.c', table], ['page', 'small.md', table], ['words', 'small.dict', table]):
         run = subprocess.run([sys.executable, '-B', ELEMENTS] + words, cwd=folder, capture_output=True, text=True,
                              check=False)
         if run.returncode:
