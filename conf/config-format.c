@@ -24,7 +24,7 @@ void domain_config_put(const DomainConfig *config, const char *name, int id, uns
 {
     g_autoptr(GString) extra = g_string_new(NULL);
     ElementFormat format = { .out = out, .flags = element_flags(flags) };
-    DomainConfig placed = *config;
+    DomainConfig placed;
     Arena arena;
 
     if (id >= 0)
@@ -32,9 +32,15 @@ void domain_config_put(const DomainConfig *config, const char *name, int id, uns
     element_put_namespaces(extra, element_namespaces_used(&domain_config_type, config));
     format.root_extra = extra->str;
     arena_init(&arena, NULL, 0);
-    if (depth > 0 && config->metadata)
+    if (depth > 0 && config->metadata) {
+        /* Without its head, whose count of references others may be changing. */
+        memcpy((char *)&placed + sizeof placed.head, (const char *)config + sizeof placed.head,
+               sizeof placed - sizeof placed.head);
+        placed.head = (ConfigHead){ 0 };
         placed.metadata = xml_foreign_deeper(config->metadata, depth + 1, &arena);
-    element_format(&domain_config_type, &placed, name, 0, depth, &format);
+        config = &placed;
+    }
+    element_format(&domain_config_type, config, name, 0, depth, &format);
     arena_reset(&arena);
 }
 
