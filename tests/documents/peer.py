@@ -312,6 +312,8 @@ def same(ours, theirs, document):
 def is_meant(name, ours, theirs, document):
     """At a start libvirt writes the definition and reads it again, and keeps that as the definition: what doesn't come
     back the same changes, and what can't be read fails the start. Ours starts, and keeps what was defined."""
+    if name == "validate" and theirs[name].code == 1 and "parse RNG" in theirs[name].text:
+        return True    # now and then libxml2 loses its data types in libvirt's process, and no schema can be read any more
     if name in ("live INACTIVE|SECURE", "after"):
         return name in ours and same(ours[name], ours[DUMP], document)
     return name in ("start", "created") and name in ours and ours[name].ok and not theirs[name].ok
