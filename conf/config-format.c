@@ -33,10 +33,7 @@ void domain_config_put(const DomainConfig *config, const char *name, int id, uns
     format.root_extra = extra->str;
     arena_init(&arena, NULL, 0);
     if (depth > 0 && config->metadata) {
-        /* Without its head, whose count of references others may be changing. */
-        memcpy((char *)&placed + sizeof placed.head, (const char *)config + sizeof placed.head,
-               sizeof placed - sizeof placed.head);
-        placed.head = (ConfigHead){ 0 };
+        domain_config_view(config, &placed);
         placed.metadata = xml_foreign_deeper(config->metadata, depth + 1, &arena);
         config = &placed;
     }

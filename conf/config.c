@@ -17,11 +17,19 @@ DomainConfig *domain_config_pack(const DomainConfig *draft, size_t *size)
     return config;
 }
 
+void domain_config_view(const DomainConfig *config, DomainConfig *view)
+{
+    memcpy((char *)view + sizeof view->head, (const char *)config + sizeof view->head, sizeof *view - sizeof view->head);
+    view->head = (ConfigHead){ .uuid_generated = config->head.uuid_generated };
+}
+
 DomainConfig *domain_config_copy(const DomainConfig *config)
 {
+    DomainConfig view;
     size_t size;
 
-    return domain_config_pack(config, &size);
+    domain_config_view(config, &view);
+    return domain_config_pack(&view, &size);
 }
 
 Arena *domain_config_arena(DomainConfig *config)

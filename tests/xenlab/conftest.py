@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What the tests in the lab share: one lab for all tests of a xenstored, guests that are gone after each test, droverd,
+and limits on time. A machine that can't have a lab skips them all and says why."""
+
+import faulthandler
+import signal
+import sys
+
+import pytest
+
+sys.dont_write_bytecode = True
+import lab as xenlab  # noqa: E402
+
+# What came of making the image and droverd: "" or why this machine can't.
+PREPARED = pytest.StashKey()
+
+
+def pytest_addoption(parser):
+    parser.addoption(
+        "--xenstored",
+        choices=["c", "ocaml", "both"],
+        default="both",
+        help="which xenstored the lab has; with both, the tests marked one_store run with the first alone",
+    )
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "one_store: which xenstored it is makes no difference to the test")
+    config.addinivalue_line(
+        "markers", "limit(seconds): the most that the test may take on a machine that does nothing else (default 120)"
+    )
+
+
+def pytest_generate_tests(metafunc):
+    if "lab" in metafunc.fixturenames:
+        chosen = metafunc.config.getoption("--xenstored")
+        stores = ["c", "ocaml"] if chosen == "both" else [chosen]
+        if metafunc.definition.get_closest_marker("one_store"):
+            stores = stores[:1]
+        metafunc.parametrize("lab", stores, indirect=True, scope="session")
+
+
+@pytest.fixture(scope="session")
+def lab(request):
+    """A running lab. The tests of one xenstored come one after another: only one machine runs at a time."""
+    made = xenlab.Lab(request.param)
+    stash = request.config.stash
+    if PREPARED not in stash:
+        try:
+            made.prepare()
+            stash[PREPARED] = ""
+        except xenlab.Unavailable as why:
+            stash[PREPARED] = str(why)
+    if stash[PREPARED]:
+        pytest.skip(stash[PREPARED])
+    made.boot()
+    print(f"\nxenlab ({request.param}): " + ", ".join(f"{k} {v:.1f} s" for k, v in made.seconds.items()))
+    yield made
+    made.stop()
+
+
+@pytest.fixture(autouse=True)
+def limit(request, lab):
+    """A test that hangs fails, and shows where; making the lab is not in its time."""
+    marker = request.node.get_closest_marker("limit")
+    seconds = round((marker.args[0] if marker else 120) * lab.slow)
+
+    def ring(*_):
+        faulthandler.dump_traceback(all_threads=True)
+        raise AssertionError(f"the test took longer than {seconds} s")
+
+    before = signal.signal(signal.SIGALRM, ring)
+    signal.alarm(seconds)
+    yield
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, before)
+
+
+@pytest.fixture
+def guests(lab):
+    """Makes guests with xl, as Lab.create does; whatever runs at the end of the test is ended."""
+    yield lab.create
+    lab.clean()
+
+
+@pytest.fixture
+def make_drover(lab):
+    """Starts a droverd of the test's own in the dom0: make_drover(config={…}). Each must be alive at the end, and end in
+    order."""
+    made = []
+
+    def make(config=None):
+        made.append(xenlab.Droverd(lab, config))
+        return made[-1].start()
+
+    yield make
+    for server in made:
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def session_drover(lab):
+    server = xenlab.Droverd(lab).start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def drover(session_drover):
+    """droverd in the dom0, one for all tests of a lab."""
+    yield session_drover
+    if not session_drover.alive():
+        pytest.fail(f"droverd died:\n{session_drover.log()[-8000:]}")
+
+
+@pytest.fixture(scope="session")
+def peer(lab):
+    """The URI of Debian's libvirtd with its Xen driver, beside drover."""
+    lab.run("start-libvirtd")
+    return "xen:///system"
+
+
+def pytest_terminal_summary(terminalreporter):
+    stats = terminalreporter.stats
+    failed = {r.nodeid for kind in ("failed", "error") for r in stats.get(kind, [])}
+    passed = {r.nodeid for r in stats.get("passed", [])} - failed
+    skipped = {r.nodeid for r in stats.get("skipped", [])}
+    terminalreporter.write_line(f"xenlab: {len(passed)} passed, {len(failed)} failed, {len(skipped)} skipped")

@@ -1,0 +1,297 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The lab from the tests' side: a real Xen in an emulated PC, with droverd and its peers in the dom0.
+
+`Lab` makes the image and droverd at need, starts and ends the machine, and runs commands in it; `Droverd` is the server
+under test; `Accesses` counts what xenstored was asked, at xenstored's own end. The scripts beside this file do the work and
+can be used alone. Everything here runs outside the lab."""
+
+import collections
+import contextlib
+import os
+import re
+import shlex
+import subprocess
+import sys
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, "..", "integration"))
+from harness import REPORTS, Result, format_config  # noqa: E402
+
+CANNOT = 77  # what the scripts end with on a machine that can't have a lab
+IDLE_BOOT = 15.0  # seconds; machines that do other work beside are slower, and so is all inside
+GUESTS = "/root/guest"
+XENSTORED_LOG = "/run/xenstored.log"
+
+
+class Unavailable(Exception):
+    """This machine can't run the lab; the text says why."""
+
+
+def script(name, *args, timeout=1200, env=None):
+    """Runs one of the scripts beside this file; raises Unavailable or AssertionError."""
+    done = subprocess.run(
+        [os.path.join(HERE, name), *args],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=timeout,
+        env={**os.environ, **(env or {})},
+    )
+    if done.returncode == CANNOT:
+        raise Unavailable(done.stderr.strip().splitlines()[-1])
+    assert done.returncode == 0, f"{name} ended with {done.returncode}:\n{done.stderr[-4000:]}"
+
+
+class Access(collections.namedtuple("Access", "client kind path")):
+    """One request to xenstored: the connection that it came over, what was asked in capitals (READ, WRITE, DIRECTORY,
+    TRANSACTION_START…), and of which node."""
+
+
+class Accesses(list):
+    """The requests that reached xenstored while the block ran; each an Access."""
+
+    C_LINE = re.compile(r"^IN (\S+) \S+ \S+ ([A-Z_]+) \((\S*)", re.M)
+    OCAML_LINE = re.compile(r"^\[[^]]*\] +(\S+) +(\w+(?: \w+)?) +(/\S*|@\S*|)", re.M)
+    # what oxenstored calls requests, where it is another word, and what it logs that is none
+    OCAML_KINDS = {
+        "t start": "TRANSACTION_START",
+        "t end": "TRANSACTION_END",
+        "getdomainpath": "GET_DOMAIN_PATH",
+        "isintroduced": "IS_DOMAIN_INTRODUCED",
+        "getperms": "GET_PERMS",
+        "setperms": "SET_PERMS",
+    }
+    OCAML_OTHER = {"newconn", "endconn", "coalesce", "conflict", "commit", "w event", "error", "debug"}
+
+    def read_c(self, text):
+        self += (Access(*m) for m in self.C_LINE.findall(text) if m[1] != "CONTROL")
+        return self
+
+    def read_ocaml(self, text):
+        for client, word, path in self.OCAML_LINE.findall(text):
+            if word not in self.OCAML_OTHER:
+                self.append(Access(client, self.OCAML_KINDS.get(word, word.upper()), path))
+        return self
+
+    def kinds(self):
+        return collections.Counter(access.kind for access in self)
+
+
+class Lab:
+    def __init__(self, xenstored):
+        self.xenstored = xenstored
+        self.seconds = {}  # what took how long
+        self.slow = 1.0  # by how much limits on time are stretched, from the time that it took to boot
+
+    # --- life
+
+    def prepare(self):
+        """The image and droverd for it, made where they are missing or old."""
+        self._timed("image", "build-image")
+        self._timed("droverd", "build-drover")
+
+    def boot(self):
+        self._timed(
+            "boot",
+            "boot",
+            env={"XENLAB_XENSTORED": self.xenstored, "XENLAB_ACCESSES": "1", "XENLAB_OWNER": str(os.getpid())},
+        )
+        self.slow = max(1.0, self.seconds["boot"] / IDLE_BOOT)
+
+    def stop(self):
+        script("stop")
+
+    def _timed(self, what, name, **how):
+        start = time.monotonic()
+        script(name, **how)
+        self.seconds[what] = time.monotonic() - start
+
+    # --- commands in the dom0
+
+    def run(self, *argv, ok=True, timeout=60):
+        """Runs a command with exactly these arguments. `ok`: its exit status must be 0 (True), must not be (False), or does
+        not matter (None)."""
+        done = subprocess.run(
+            [os.path.join(HERE, "run"), *argv],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=timeout * self.slow,
+        )
+        result = Result(done.returncode, done.stdout, done.stderr)
+        if ok is not None:
+            assert (result.code == 0) == ok, f"{' '.join(argv)}: {result}"
+        return result
+
+    def sh(self, line, **how):
+        """Runs a line of bash."""
+        return self.run("-c", line, **how)
+
+    def xl(self, *args, **how):
+        return self.run("xl", *args, **how)
+
+    def virsh(self, uri, *args, **how):
+        return self.run("virsh", "-c", uri, *args, **how)
+
+    def write(self, path, text):
+        """Makes a file in the dom0."""
+        self.sh(f"cat >{shlex.quote(path)} <<'END-OF-FILE'\n{text}\nEND-OF-FILE")
+
+    def read(self, path):
+        return self.run("cat", path).out
+
+    def wait(self, state, what, seconds=30):
+        """Looks for a state until a deadline; not too often, since each look takes time from what it waits for."""
+        deadline = time.monotonic() + seconds * self.slow
+        while not (found := state()):
+            assert time.monotonic() < deadline, f"after {seconds * self.slow:.0f} s still not: {what}"
+            time.sleep(0.5)
+        return found
+
+    def seconds_of(self, *argv, rounds=5):
+        """How long a command takes in the dom0, once for each round: what the way into the lab costs is not in it."""
+        line = shlex.join(argv)
+        out = self.sh(
+            f"for ((i = 0; i < {rounds}; i++)); do a=$EPOCHREALTIME; {line} >/dev/null || exit; b=$EPOCHREALTIME; "
+            "echo $((${b/./} - ${a/./})); done"
+        )
+        return [int(word) / 1e6 for word in out.out.split()]
+
+    @contextlib.contextmanager
+    def accesses(self):
+        """Counts what xenstored is asked: `with lab.accesses() as seen: …`; afterwards `seen` holds each request."""
+        seen = Accesses()
+        if self.xenstored == "c":
+            self.sh(f"rm -f {XENSTORED_LOG}; xenstore-control logfile {XENSTORED_LOG} && xenstore-control log on")
+            yield seen
+            seen.read_c(self.sh(f"xenstore-control log off >/dev/null; cat {XENSTORED_LOG}").out)
+        else:
+            before = int(self.sh(f"wc -c <{XENSTORED_LOG}").out)
+            yield seen
+            seen.read_ocaml(self.sh(f"tail -c +{before + 1} {XENSTORED_LOG}").out)
+
+    # --- guests
+
+    def names(self):
+        """The domains that xl sees, without Domain-0."""
+        return [row.split()[0] for row in self.xl("list").out.splitlines()[1:] if not row.startswith("Domain-0 ")]
+
+    def create(self, name, kind="pv", disk=None, mac=None, extra=(), paused=False):
+        """Makes a guest with xl: kind pv, pvh, hvm, idle-pv or idle-pvh; `disk` is an image file, `mac` an address on the
+        lab's bridge."""
+        settings = [f'name="{name}"', *extra]
+        if disk:
+            settings.append(f'disk=["vdev=xvda,access=rw,script=block-quick,target={disk}"]')
+        if mac:
+            settings.append(f'vif=["mac={mac},script=vif-quick"]')
+        command = ["xl", "create", *(["-p"] if paused else []), f"{GUESTS}/{kind}.cfg", *settings]
+        guest = Guest(self, name)
+        self.sh(f"rm -f {guest.console_path}; {shlex.join(command)}")
+        return guest
+
+    def clean(self):
+        """Ends every guest, whoever made it."""
+        self.sh(
+            "while xl list | awk 'NR > 2 { print $1; some = 1 } END { exit !some }' >/run/guests; do "
+            "xargs -n 1 xl destroy </run/guests; done"
+        )
+
+
+class Guest:
+    """One of the lab's Linux guests, seen from the dom0."""
+
+    def __init__(self, lab, name):
+        self.lab, self.name = lab, name
+        self.console_path = f"/var/log/xen/console/guest-{name}.log"
+
+    @property
+    def id(self):
+        return int(self.lab.xl("domid", self.name).out)
+
+    def console(self):
+        """All that it has written."""
+        return self.lab.sh(f"cat {self.console_path} 2>/dev/null", ok=None).out
+
+    def ready(self, seconds=60):
+        """Waits until it is up; what it says of itself is returned."""
+        # Waits in the dom0, without a fork: those would keep the guest from getting there.
+        looks = int(seconds * self.lab.slow * 2)
+        found = self.lab.sh(
+            f"exec 3<> <(:); for ((i = 0; i < {looks}; i++)); do "
+            f"if [[ -e {self.console_path} ]]; then mapfile -t lines <{self.console_path}; fi; "
+            'for line in "${lines[@]}"; do if [[ $line == "guest: ready"* ]]; then echo "$line"; exit; fi; done; '
+            "read -rt 0.5 -u 3; done; exit 1",
+            ok=None,
+            timeout=seconds + 60,
+        )
+        assert found.code == 0, f"{self.name} is not up after {seconds * self.lab.slow:.0f} s:\n{self.console()[-2000:]}"
+        return found.out.strip()
+
+    def sh(self, line, ok=True):
+        """Runs a line of shell inside the guest, through its console."""
+        return self.lab.run("guest-sh", self.name, line, ok=ok)
+
+
+class Droverd:
+    """droverd in the dom0, with a folder, sockets and a log of its own."""
+
+    PROGRAM = "/build/server/droverd"
+
+    def __init__(self, lab, config=None):
+        self.lab = lab
+        self.folder = lab.sh("d=$(mktemp -d /run/drover.XXXXXX) && mkdir $d/sockets $d/root && echo $d").out.strip()
+        self.socket = f"{self.folder}/sockets/libvirt-sock"
+        self.log_path = f"{self.folder}/log"
+        self.config = {
+            "unix_sock_dir": f"{self.folder}/sockets",
+            "auth_unix_rw": "none",
+            "auth_unix_ro": "none",
+            "log_outputs": f"3:file:{self.log_path}",
+            **(config or {}),
+        }
+
+    def start(self):
+        """Returns when it serves: it goes into the background then."""
+        self.lab.write(f"{self.folder}/server.conf", format_config(self.config))
+        self.lab.sh(
+            f"{self.PROGRAM} --daemon --config {self.folder}/server.conf --root {self.folder}/root "
+            f"--pid-file {self.folder}/pid </dev/null >{self.folder}/output 2>&1 || "
+            f"{{ cat {self.folder}/output {self.log_path}; false; }}"
+        )
+        return self
+
+    @property
+    def pid(self):
+        return int(self.lab.read(f"{self.folder}/pid"))
+
+    def alive(self):
+        return self.lab.sh(f"kill -0 $(cat {self.folder}/pid)", ok=None).code == 0
+
+    def uri(self, hypervisor="xen", path="/system"):
+        return f"{hypervisor}+unix://{path}?socket={self.socket}"
+
+    def virsh(self, *args, hypervisor="xen", path="/system", **how):
+        return self.lab.virsh(self.uri(hypervisor, path), *args, **how)
+
+    def log(self):
+        return self.lab.sh(f"cat {self.log_path} {self.folder}/output 2>/dev/null", ok=None).out
+
+    def stop(self, seconds=10):
+        """SIGTERM; it must end in order, with nothing bad in its log."""
+        tenths = int(seconds * self.lab.slow * 10)
+        assert self.alive(), f"droverd died:\n{self.log()[-4000:]}"
+        self.lab.sh(
+            f"pid=$(cat {self.folder}/pid); kill $pid; for ((i = 0; i < {tenths}; i++)); do "
+            "kill -0 $pid 2>/dev/null || exit 0; sleep 0.1; done; kill -KILL $pid; exit 1"
+        )
+        self.check_log()
+
+    def check_log(self):
+        log = self.log()
+        assert not REPORTS.search(log), "the log holds reports:\n" + log[-8000:]
+
+    def kill(self):
+        self.lab.sh(f"kill -KILL $(cat {self.folder}/pid)")

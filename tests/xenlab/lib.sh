@@ -1,0 +1,104 @@
+# shellcheck shell=bash
+# shellcheck disable=SC2034
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# What the scripts of the lab share: where things lie, which packages it is made of, and how they say what is wrong.
+# Sourced, never run.
+#
+# Exit status 77 means "this machine can't": no root, no package source, no mounts. Anything else but 0 is a fault.
+
+set -euo pipefail
+
+lab_scripts=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
+lab_source=$(cd -- "$lab_scripts/../.." && pwd)
+
+# What lasts: the dom0's tree, its disk image, the kernels, droverd built for it.
+XENLAB_DIR=${XENLAB_DIR:-$lab_source/build-check/xenlab}
+mkdir -p "$XENLAB_DIR"
+XENLAB_DIR=$(cd -- "$XENLAB_DIR" && pwd)
+# One running lab. Labs with folders of their own can run side by side on one image.
+XENLAB_RUN=${XENLAB_RUN:-$XENLAB_DIR/run}
+
+lab_suite=bookworm
+lab_xen=4.17
+lab_path=/usr/lib/xen-$lab_xen/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+
+lab_root=$XENLAB_DIR/root           # what the disk image is made of
+lab_workshop=$XENLAB_DIR/workshop   # the same with a tool chain: in-root works here
+lab_debs=$XENLAB_DIR/debs           # packages as they came, so that a second image is made without fetching
+lab_boot=$XENLAB_DIR/boot           # hypervisor, kernels, initramfs, the guest's modules
+lab_image=$XENLAB_DIR/dom0.img
+lab_key=$XENLAB_DIR/key
+lab_build=$XENLAB_DIR/build         # droverd, compiled in the workshop; /build in workshop and dom0
+
+# In the dom0: what brings it up and the commands go through; Xen; the peers; what droverd is linked with.
+lab_packages=(
+    busybox-static kmod iproute2 procps strace dropbear-bin python3
+    "xen-utils-$lab_xen" xen-utils-common xenstore-utils qemu-system-xen seabios
+    libvirt-daemon libvirt-daemon-driver-xen libvirt-clients python3-libvirt
+    libglib2.0-0 libxml2 zlib1g libsystemd0 "libxenmisc$lab_xen"
+)
+# In the workshop beside them: what ./check asks for to build droverd, and Xen's headers.
+lab_tools=(
+    gcc libc6-dev meson ninja-build pkg-config gettext
+    libglib2.0-dev libxml2-dev zlib1g-dev libvirt-dev libsystemd-dev libxen-dev
+)
+
+say() { printf 'xenlab: %s\n' "$*" >&2; }
+fail() { say "$*"; exit 1; }
+cannot() { say "not on this machine: $*"; exit 77; }
+
+need_root() { [[ $(id -u) == 0 ]] || cannot "it needs root"; }
+
+need_commands() {
+    local command missing=()
+    for command; do
+        command -v "$command" >/dev/null || missing+=("$command")
+    done
+    ((${#missing[@]} == 0)) || cannot "these commands are missing: ${missing[*]}"
+}
+
+# Whether mounts of our own can be made, which nobody else sees and which end with the process.
+need_mounts() {
+    unshare --mount --propagation private mount -t tmpfs none /mnt 2>/dev/null ||
+        cannot "no file system can be mounted (a container without CAP_SYS_ADMIN?)"
+}
+
+# The process of the running QEMU; fails when there is none.
+lab_process() {
+    local pid
+    pid=$(cat "$XENLAB_RUN/qemu.pid" 2>/dev/null) || return 1
+    [[ -n $pid && $(cat "/proc/$pid/comm" 2>/dev/null) == qemu-system* ]] || return 1
+    echo "$pid"
+}
+
+need_image() { [[ -e $XENLAB_DIR/image.made ]] || fail "there is no image yet: build-image makes it"; }
+
+# A hash of words: what is made from them is made again when it changes.
+words_hash() { printf '%s\n' "$@" | sha256sum | cut -d' ' -f1; }
+
+# The file systems that programs expect, below a tree; only within a mount namespace of our own.
+mount_system() {
+    mount -t proc proc "$1/proc"
+    mount --rbind /dev "$1/dev"
+    mount -t tmpfs tmp "$1/tmp"
+}
+
+# A command in a tree, with a clean environment.
+in_tree() {
+    local tree=$1
+    shift
+    chroot "$tree" env -i HOME=/root TERM="${TERM:-dumb}" LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive \
+        PATH="$lab_path" "$@"
+}
+
+# apt-get in a tree; packages stay in $lab_debs.
+apt_in() {
+    local tree=$1
+    shift
+    mount --bind "$lab_debs" "$tree/var/cache/apt/archives"
+    in_tree "$tree" apt-get -q -y --no-install-recommends "$@" >>"$XENLAB_DIR/packages.log" 2>&1 || {
+        tail -n 20 "$XENLAB_DIR/packages.log" >&2
+        fail "apt-get $* failed in $tree; all of it is in $XENLAB_DIR/packages.log"
+    }
+    umount "$tree/var/cache/apt/archives"
+}
