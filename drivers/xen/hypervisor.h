@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "base/uuid.h"
+#include "conf/config.h"
 
 /* As many domains as one hypercall may tell about. */
 enum { XEN_LIST_MAX = 1024 };
@@ -80,6 +81,19 @@ typedef struct XenShare {
     unsigned weight, cap;     /* of a domain, with credit and credit2 */
 } XenShare;
 
+/* What a guest is built from. */
+typedef struct XenBuild {
+    const DomainConfig *config;    /* its name and UUID become the guest's; borrowed */
+    int stream;               /* -1: the guest boots; else its saved state is read from this descriptor, which stays open */
+} XenBuild;
+
+/* One device of a document that can come and go while the guest runs. */
+typedef enum XenDeviceKind { XEN_DEVICE_DISK, XEN_DEVICE_INTERFACE, XEN_DEVICE_HOSTDEV, XEN_DEVICE_CHANNEL } XenDeviceKind;
+typedef struct XenDevice {
+    XenDeviceKind kind;
+    const void *element;      /* Disk, Interface, … of conf/elements; borrowed */
+} XenDevice;
+
 typedef struct XenAsked {
     uint64_t hypercalls, requests;    /* atomic */
 } XenAsked;
@@ -140,6 +154,30 @@ typedef struct HypervisorOps {
     int (*reconnect)(Hypervisor *hv);
 
     /* --- operations that touch both, and perhaps wait for long: inside a job only ------------- */
+    /* `*why` of those that have one: on failure what Xen's libraries said of it, for people, or NULL; the caller's. */
+
+    /* Builds a guest with its devices; it is paused then and has run nothing. `*id`: the guest's, set as soon as it has
+     * one, also when the rest fails; -1 before. A failed build leaves nothing behind. */
+    int (*build)(Hypervisor *hv, const XenBuild *build, int *id, char **why);
+    /* Whether this Xen could build the guest of the document: 0; -ENOTSUP and why. Asks nobody. */
+    int (*can_build)(Hypervisor *hv, const DomainConfig *config, char **why);
+    /* Writes the guest's state to a descriptor, which stays open. The guest stands still then, until it is destroyed
+     * or let go on. */
+    int (*save)(Hypervisor *hv, int id, int stream, char **why);
+    /* Lets a guest go on that `save` has made stand still. */
+    int (*go_on)(Hypervisor *hv, int id, char **why);
+    /* Writes the memory of a guest that is paused to a file of this name, in Xen's format. */
+    int (*dump)(Hypervisor *hv, int id, const char *path, char **why);
+    /* The document of a running guest as Xen's tools know it, whoever made it. The caller's; name and UUID are set. */
+    int (*describe)(Hypervisor *hv, int id, DomainConfig **config, char **why);
+    /* One device of a running guest. */
+    int (*attach)(Hypervisor *hv, int id, const XenDevice *device, char **why);
+    int (*detach)(Hypervisor *hv, int id, const XenDevice *device, char **why);
+    int (*update)(Hypervisor *hv, int id, const XenDevice *device, char **why);
+    /* How much the guest shall take, KiB: its balloon driver follows when it can. */
+    int (*set_memory)(Hypervisor *hv, int id, uint64_t kib, char **why);
+    /* How many virtual CPUs are online. */
+    int (*set_vcpus)(Hypervisor *hv, int id, unsigned n, char **why);
 
     /* Ends the domain with all that belongs to it: devices, device model, entries in xenstore. */
     int (*destroy)(Hypervisor *hv, int id);
