@@ -62,8 +62,13 @@ Service *admin_service_at(const AdminSession *session, unsigned i)
     return i == 0 ? session->server->service : session->server->admin;
 }
 
+/* What scripts call the first server, since they were written for the peer. */
+#define OTHER_NAME "libvirtd"
+
 Service *admin_find_service(const AdminSession *session, Call *call, const char *name)
 {
+    if (strcmp(name, OTHER_NAME) == 0)
+        return session->server->service;
     for (unsigned i = 0; i < ADMIN_SERVERS; i++)
         if (strcmp(service_name(admin_service_at(session, i)), name) == 0)
             return admin_service_at(session, i);
