@@ -209,5 +209,6 @@ ssize_t admit_frames(Client *client, uint8_t *data, size_t size)
         }
         used += frame_size;
     }
+    __atomic_add_fetch(&client->use.bytes_in, used, __ATOMIC_RELAXED);
     return (ssize_t)used;
 }

@@ -10,6 +10,9 @@ typedef struct IoThread IoThread;
 typedef struct OutItem OutItem;
 typedef struct Stream Stream;
 typedef struct Pool Pool;
+typedef struct Identity Identity;
+typedef struct Identities Identities;
+typedef struct Share Share;
 
 /* The classes of calls that wait for a worker; see pool.c. */
 typedef enum TurnClass { TURN_HIGH, TURN_NORMAL, TURN_BULK, TURN_CLASSES } TurnClass;
@@ -18,7 +21,8 @@ typedef enum TurnClass { TURN_HIGH, TURN_NORMAL, TURN_BULK, TURN_CLASSES } TurnC
 typedef struct Turn {
     Call *first, *last;
     Client *client;
-    struct Turn *next;        /* in the pool's round */
+    struct Turn *next;        /* in its share */
+    Share *share;             /* where it is queued */
     bool queued;
 } Turn;
 
@@ -38,6 +42,8 @@ struct Client {
     ClientIdentity identity;
     int refs;                 /* atomic */
     void *session;            /* the server's */
+    Identity *who;            /* atomic: whom it stands for; owned */
+    ClientUse use;            /* relaxed atomics, member by member */
 
     /* owned by the I/O thread */
     uint8_t *held;            /* an incomplete frame, or frames held back */
@@ -54,6 +60,8 @@ struct Client {
     Client *io_prev, *io_next;            /* the I/O thread's clients */
     Client *sub_prev, *sub_next;          /* those with subscriptions */
     Stream *streams;
+    Identity *former[4];      /* what it passed for before; owned */
+    unsigned n_former;
 
     /* under LOCK_CLIENT */
     Lock lock;
@@ -96,6 +104,12 @@ Client *client_new(Service *service, IoThread *io, int fd, bool read_only);
 /* Takes it out of everything. I/O thread; once. */
 void client_leave(Client *client);
 
+/* --- identity.c ------------------------------------------------------------------------------ */
+/* Any thread; lives as long as the client. */
+Identity *client_who(const Client *client);
+/* The last reference has gone. */
+void client_forget_identity(Client *client);
+
 /* --- clients.c ------------------------------------------------------------------------------ */
 /* Its session is made: it may be found from now on. */
 void clients_add(Client *client);
@@ -114,6 +128,8 @@ void call_begin_inline(Call *call, Client *client, const Program *program, const
                        uint8_t *payload, size_t payload_size, XdrOut *out);
 Call *call_ref(Call *call);
 void call_unref(Call *call);
+/* A worker takes it for the first time. */
+void call_taken(Call *call);
 /* Ends it without an answer. */
 void call_end(Call *call);
 /* Hands a new call to the workers or lets it wait behind them. I/O thread, after client_has_room. */
@@ -198,6 +214,7 @@ struct Rpc {
     IoThread **io;
     unsigned n_io;
     Pool *pool;
+    Identities *identities;
     /* relaxed atomics */
     unsigned next_io;
     uint64_t next_client;

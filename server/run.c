@@ -158,6 +158,19 @@ static int make_wrap(Server *server, Error *error)
     return r;
 }
 
+static int check_weights(const Config *config, Error *error)
+{
+    for (char **text = config->identity_weights; text && *text; text++) {
+        g_autofree char *what = NULL;
+
+        if (identity_weight_parse(*text, NULL, NULL))
+            continue;
+        what = g_strdup_printf(_("'%s' is no pattern with a weight from 1 to %d"), *text, IDENTITY_WEIGHT_MAX);
+        return config_mistake(config, SETTING_identity_weights, what, error);
+    }
+    return 0;
+}
+
 Server *server_start(Config *config, Error *error)
 {
     Server *server;
@@ -185,10 +198,11 @@ Server *server_start(Config *config, Error *error)
     server->rpc = rpc_new(&settings, server->timers);
     server->service = service_new(server->rpc, "droverd", &remote_service_ops, &limits, server);
     server->admin = service_new(server->rpc, "admin", &admin_service_ops, &admin, server);
-    if (make_wrap(server, error) < 0 || open_default(server, error) < 0 || open_sockets(server, error) < 0) {
+    if (check_weights(config, error) < 0 || make_wrap(server, error) < 0 || open_default(server, error) < 0 || open_sockets(server, error) < 0) {
         take_apart(server);
         return NULL;
     }
+    rpc_set_weights(server->rpc, (const char *const *)config->identity_weights);
     rpc_start(server->rpc);
     return server;
 }
@@ -223,6 +237,11 @@ void server_reload(Server *server, Config *config)
         log_warning("%s", *warning);
     set_limits(service_limits(server->service), &limits);
     set_limits(service_limits(server->admin), &admin);
+    if (check_weights(config, &error) < 0)
+        log_error("%s", error.message);
+    else
+        rpc_set_weights(server->rpc, (const char *const *)config->identity_weights);
+    error_clear(&error);
     __atomic_store_n(&server->job_timeout, config->domain_job_timeout * CLOCK_S, __ATOMIC_RELAXED);
     log_info("the configuration was read again");
 }
