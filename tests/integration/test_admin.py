@@ -4,6 +4,7 @@
 The peer runs beside the server under test; names, times and numbers of processes are made alike before the
 outputs are compared. What limits do to clients is in test_server.py."""
 
+import json
 import os
 import re
 
@@ -127,3 +128,72 @@ def test_other_users_may_not_administer_even_when_they_can_connect(make_server):
             os._exit(status)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     assert server.virt_admin("srv-list").rows()
+
+
+# --- droverctl
+
+
+def droverctl(server, *words, ok=True):
+    program = os.path.join(os.path.dirname(server.program), "droverctl")
+    result = harness.run([program, *words, "--socket", server.admin], os.path.join(server.directory, "home"))
+    assert (result.code == 0) == ok, result
+    return result
+
+
+@pytest.mark.drover("droverctl is drover's own")
+def test_droverctl_shows_who_uses_the_server_and_how_much(server):
+    c = server.open()
+    for _ in range(10):
+        c.version()
+    rows = json.loads(droverctl(server, "clients", "--json").out)
+    mine = max((r for r in rows if r["server"] == "droverd"), key=lambda r: r["id"])
+    assert mine["who"] == f"uid:{os.geteuid()}" and mine["pid"] == os.getpid() and mine["weight"] == 1
+    assert mine["served"] >= 11 and mine["bytes_in"] >= 11 * 28 and mine["bytes_out"] >= 11 * 28
+    assert (mine["running"], mine["queued"], mine["parked"]) == (0, 0, 0)
+    assert [r["server"] for r in rows].count("admin") == 1  # itself
+    table = droverctl(server, "clients").rows()
+    assert any(r[:2] == ["droverd", str(mine["id"])] for r in table)
+    sums = json.loads(droverctl(server, "clients", "--identities", "--json").out)
+    assert len(sums) == 1 and sums[0]["clients"] == len(rows) and sums[0]["served"] >= mine["served"]
+
+
+@pytest.mark.drover("its calls are held up by a wrapper of the driver")
+def test_droverctl_shows_what_runs_and_what_is_queued(make_server):
+    server = make_server(
+        {
+            "driver_wrap": ["delay ms=600000 procedure=domain.suspend"],
+            "identity_weights": [f"uid:{os.geteuid()} 3"],
+            "max_client_requests": 2,
+        }
+    )
+    c = server.open()
+    domains = [c.define(wire.domain_xml(f"vm{i}")) for i in range(5)]
+    for d in domains:
+        c.on_domain(wire.DOMAIN_CREATE, d)
+    busy = server.open()
+    serials = [busy.request(wire.DOMAIN_SUSPEND, d.encode()) for d in domains]
+
+    def state():
+        rows = json.loads(droverctl(server, "clients", "--json").out)
+        last = max((r for r in rows if r["server"] == "droverd"), key=lambda r: r["id"])
+        return (last["running"], last["queued"], last["weight"]) == (2, 3, 3)
+
+    harness.wait_until(state, "two run and three are queued")
+    for d, serial in zip(domains, serials):
+        c.on_domain(wire.DOMAIN_DESTROY, d)
+        assert busy.reply(serial).status != wire.OK
+
+
+@pytest.mark.drover("droverctl is drover's own")
+def test_droverctl_says_what_is_wrong(server):
+    assert "--help" in droverctl(server, "nonsense", ok=False).err
+    server.admin += "-not"
+    assert "cannot connect" in droverctl(server, "clients", ok=False).err
+
+
+@pytest.mark.drover("drover's own setting")
+def test_a_weight_that_is_none_keeps_the_server_from_starting(make_server):
+    server = make_server({"identity_weights": ["uid:0"]}, start=False)
+    server.launch()
+    assert server.ended(20) != 0
+    assert "identity_weights" in server.log()
