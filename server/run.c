@@ -192,6 +192,7 @@ Server *server_start(Config *config, Error *error)
     server->admin_workers.max = (unsigned)config->admin_max_workers;
     server->modules = modules_load(config);
     server->drivers = modules_drivers(server->modules);
+    server->audit = config->audit_logging;
     server->job_timeout = config->domain_job_timeout * CLOCK_S;
     server->hosts = hosts_new(server);
     server->timers = timers_new();
@@ -242,6 +243,7 @@ void server_reload(Server *server, Config *config)
     else
         rpc_set_weights(server->rpc, (const char *const *)config->identity_weights);
     error_clear(&error);
+    __atomic_store_n(&server->audit, config->audit_logging, __ATOMIC_RELAXED);
     __atomic_store_n(&server->job_timeout, config->domain_job_timeout * CLOCK_S, __ATOMIC_RELAXED);
     log_info("the configuration was read again");
 }

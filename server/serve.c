@@ -28,6 +28,7 @@ static void end_serve(Call *call)
 
     if (!serve)
         return;
+    audit_call(serve);
     op_release_kept(&serve->op);
     domain_config_unref(serve->document);
     if (serve->op.view)
@@ -179,6 +180,7 @@ static void finish(Serve *serve, int r)
         call_fail(call);
         return;
     }
+    serve->succeeded = true;
     if (serve->op.n_reply_fds) {
         memcpy(call->reply_fds, serve->op.reply_fds, sizeof call->reply_fds);
         call->n_reply_fds = serve->op.n_reply_fds;

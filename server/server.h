@@ -33,6 +33,7 @@ struct Server {
     /* relaxed atomics */
     int64_t job_timeout;       /* nanoseconds that a call may wait for a domain */
     uint64_t announced;        /* events so far: their order */
+    bool audit;                /* changes are written to the log: audit_logging */
     int64_t idle_timeout;      /* nanoseconds without any client until the server ends; 0: it stays */
     WorkerLimits admin_workers;    /* what virt-admin is told of workers that administration doesn't need */
 };
@@ -76,6 +77,7 @@ struct Serve {
     const struct Hand *hand;   /* NULL: a driver's operation */
     void *args, *result;
     DomainConfig *document;    /* what a hand-written operation has parsed; owned */
+    bool succeeded;            /* the operation has */
     bool job_granted;          /* set by whoever resumes the call */
 };
 
@@ -107,6 +109,10 @@ uint32_t flags_of(const Proc *proc, const void *args);
 /* (7) Whether the client, that may perhaps only read, may make this call; -1 and an error when not. Looks at the row
  * and the flags alone. */
 int access_check(bool read_only, const Proc *proc, const void *args, Error *error);
+
+/* --- audit.c -------------------------------------------------------------------------------- */
+/* The call ends: one line when it was to change something and changes are audited. Any thread. */
+void audit_call(const Serve *serve);
 
 /* --- enter.c -------------------------------------------------------------------------------- */
 /* How a row reaches its operation; NULL when the program has no operations. */
