@@ -128,6 +128,7 @@ static void take_apart(Server *server)
         hosts_free(server->hosts);
     if (server->timers)
         timers_free(server->timers);
+    g_ptr_array_unref(server->policies);
     wrap_free(server->wrap);
     modules_free(server->modules);
     config_unref(server->config);
@@ -171,6 +172,26 @@ static int check_weights(const Config *config, Error *error)
     return 0;
 }
 
+static void free_policy(void *policy)
+{
+    policy_free(policy);
+}
+
+/* A file that can't be read or has a mistake leaves what was. */
+static int take_policy(Server *server, const Config *config, Error *error)
+{
+    Policy *policy = NULL;
+
+    if (config->access_policy) {
+        policy = policy_load(config->access_policy, error);
+        if (!policy)
+            return -1;
+        g_ptr_array_add(server->policies, policy);
+    }
+    __atomic_store_n(&server->policy, policy, __ATOMIC_RELEASE);
+    return 0;
+}
+
 Server *server_start(Config *config, Error *error)
 {
     Server *server;
@@ -199,7 +220,8 @@ Server *server_start(Config *config, Error *error)
     server->rpc = rpc_new(&settings, server->timers);
     server->service = service_new(server->rpc, "droverd", &remote_service_ops, &limits, server);
     server->admin = service_new(server->rpc, "admin", &admin_service_ops, &admin, server);
-    if (check_weights(config, error) < 0 || make_wrap(server, error) < 0 || open_default(server, error) < 0 || open_sockets(server, error) < 0) {
+    server->policies = g_ptr_array_new_with_free_func(free_policy);
+    if (check_weights(config, error) < 0 || take_policy(server, config, error) < 0 || make_wrap(server, error) < 0 || open_default(server, error) < 0 || open_sockets(server, error) < 0) {
         take_apart(server);
         return NULL;
     }
@@ -238,6 +260,9 @@ void server_reload(Server *server, Config *config)
         log_warning("%s", *warning);
     set_limits(service_limits(server->service), &limits);
     set_limits(service_limits(server->admin), &admin);
+    if (take_policy(server, config, &error) < 0)
+        log_error("%s", error.message);
+    error_clear(&error);
     if (check_weights(config, &error) < 0)
         log_error("%s", error.message);
     else

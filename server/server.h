@@ -11,6 +11,7 @@
 #include "drivers/wrap/wrap.h"
 #include "rpc/rpc.h"
 #include "server/config.h"
+#include "server/policy.h"
 
 typedef struct Server Server;
 typedef struct Session Session;
@@ -29,10 +30,12 @@ struct Server {
     struct Modules *modules;   /* where the drivers come from (server/modules.h); NULL in tests of other things */
     const Driver *const *drivers;    /* NULL-terminated */
     Wrap *wrap;                /* around every driver; NULL: none */
+    GPtrArray *policies;       /* all that were read, since calls may still look at an older one; main thread */
     GPtrArray *sockets;        /* of SocketFile: those that we have made; main thread */
     /* relaxed atomics */
     int64_t job_timeout;       /* nanoseconds that a call may wait for a domain */
     uint64_t announced;        /* events so far: their order */
+    const Policy *policy;      /* acquire and release; NULL: everybody who is connected may do everything */
     bool audit;                /* changes are written to the log: audit_logging */
     int64_t idle_timeout;      /* nanoseconds without any client until the server ends; 0: it stays */
     WorkerLimits admin_workers;    /* what virt-admin is told of workers that administration doesn't need */
@@ -109,6 +112,9 @@ uint32_t flags_of(const Proc *proc, const void *args);
 /* (7) Whether the client, that may perhaps only read, may make this call; -1 and an error when not. Looks at the row
  * and the flags alone. */
 int access_check(bool read_only, const Proc *proc, const void *args, Error *error);
+/* Whether the rules of access let `who` make it: every right that the row and the flags ask for, and the one to see the
+ * elements of its result. -1 and VIR_ERR_ACCESS_DENIED. `policy` NULL: yes. */
+int access_check_policy(const Policy *policy, const char *who, const Proc *proc, const void *args, Error *error);
 
 /* --- audit.c -------------------------------------------------------------------------------- */
 /* The call ends: one line when it was to change something and changes are audited. Any thread. */
