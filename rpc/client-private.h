@@ -5,6 +5,7 @@
 
 #include "base/lock.h"
 #include "rpc/rpc.h"
+#include "rpc/transport.h"
 
 typedef struct IoThread IoThread;
 typedef struct OutItem OutItem;
@@ -12,7 +13,10 @@ typedef struct Stream Stream;
 typedef struct Pool Pool;
 
 /* The classes of calls that wait for a worker; see pool.c. */
-typedef enum TurnClass { TURN_HIGH, TURN_NORMAL, TURN_BULK, TURN_CLASSES } TurnClass;
+typedef enum TurnClass { TURN_HIGH, TURN_NORMAL, TURN_BULK, TURN_LOGIN, TURN_CLASSES } TurnClass;
+
+/* How far a client is; login.c has the way from one to the next. */
+typedef enum LoginStage { LOGIN_DONE, LOGIN_HANDSHAKE } LoginStage;
 
 /* One client's calls of one class, and its place in the round. */
 typedef struct Turn {
@@ -29,6 +33,8 @@ typedef enum ClientWish {
     WISH_LOOK = 1 << 2,       /* room again: take frames that were held back */
     WISH_STREAM = 1 << 3,     /* a stream was opened or has something to say */
     WISH_END = 1 << 4,        /* close it unless something waits to be written; then that is the last */
+    WISH_LOGIN = 1 << 5,      /* a worker has done a step of its login */
+    WISH_READ = 1 << 6,       /* the transport has more than the socket tells */
 } ClientWish;
 
 struct Client {
@@ -36,8 +42,13 @@ struct Client {
     Service *service;
     IoThread *io;
     ClientIdentity identity;
+    int socket;               /* what `fd` is as long as it is open */
+    Tls *tls;                 /* NULL: not encrypted by TLS */
     int refs;                 /* atomic */
     void *session;            /* the server's */
+    const char *dn;           /* atomic: set once by login.c, owned */
+    Transport *transport;     /* NULL: the socket itself. Set by a worker while `login_busy`, then fixed */
+    int login_progress;       /* TlsProgress: the worker's while `login_busy`, else the I/O thread's */
 
     /* owned by the I/O thread */
     uint8_t *held;            /* an incomplete frame, or frames held back */
@@ -49,6 +60,9 @@ struct Client {
     bool subscribed;
     bool keepalive;
     bool closed;
+    LoginStage stage;
+    bool login_busy;          /* a worker does a step of its login: its socket may be shut down but not closed */
+    int64_t login_deadline;   /* clock_now() */
     unsigned unanswered;      /* pings since it was last heard */
     int64_t heard;            /* clock_now() of its last bytes */
     Client *io_prev, *io_next;            /* the I/O thread's clients */
@@ -95,6 +109,17 @@ struct Client {
 Client *client_new(Service *service, IoThread *io, int fd, bool read_only);
 /* Takes it out of everything. I/O thread; once. */
 void client_leave(Client *client);
+
+/* It comes over the network, from `address`; before it is adopted. */
+void client_set_network(Client *client, Tls *tls, const char *address);
+
+/* --- login.c -------------------------------------------------------------------------------- */
+/* All on the I/O thread. epoll has `events` for a client whose stage isn't LOGIN_DONE. False: the connection is gone. */
+bool login_wake(Client *client, uint32_t events);
+/* A worker has done its step. False: the connection must be closed. */
+bool login_continue(Client *client);
+/* Once a second; false: it has had its time. */
+bool login_tick(Client *client, int64_t now);
 
 /* --- clients.c ------------------------------------------------------------------------------ */
 /* Its session is made: it may be found from now on. */

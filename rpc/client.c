@@ -22,7 +22,7 @@ Client *client_new(Service *service, IoThread *io, int fd, bool read_only)
     client->service = service;
     client->io = io;
     client->refs = 1;
-    client->fd = fd;
+    client->fd = client->socket = fd;
     client->identity = (ClientIdentity){
         .id = __atomic_add_fetch(&service->rpc->next_client, 1, __ATOMIC_RELAXED),
         .read_only_socket = read_only,
@@ -35,6 +35,17 @@ Client *client_new(Service *service, IoThread *io, int fd, bool read_only)
     for (unsigned i = 0; i < TURN_CLASSES; i++)
         client->turns[i].client = client;
     return client;
+}
+
+void client_set_network(Client *client, Tls *tls, const char *address)
+{
+    int64_t seconds = limit_of(client, login_timeout);
+
+    client->tls = tls;
+    client->identity.transport = tls ? CLIENT_TLS : CLIENT_TCP;
+    g_strlcpy(client->identity.address, address, sizeof client->identity.address);
+    client->stage = tls ? LOGIN_HANDSHAKE : LOGIN_DONE;
+    client->login_deadline = seconds ? client->heard + seconds * CLOCK_S : G_MAXINT64;
 }
 
 Client *client_ref(Client *client)
@@ -51,8 +62,13 @@ void client_unref(Client *client)
         client->service->ops->client_free(client);
     for (unsigned i = 0; i < client->n_fds; i++)
         close(client->fds[i]);
+    if (client->login_busy)
+        close(client->socket);    /* left open for the worker's sake */
+    if (client->transport)
+        client->transport->ops->free(client->transport);
     g_free(client->fds);
     g_free(client->held);
+    g_free((char *)client->dn);
     lock_deinit(&client->lock);
     lock_deinit(&client->out_lock);
     service_client_gone(client->service);
@@ -106,6 +122,11 @@ void client_close_after_replies(Client *client)
 const ClientIdentity *client_identity(const Client *client)
 {
     return &client->identity;
+}
+
+const char *client_dn(const Client *client)
+{
+    return __atomic_load_n(&client->dn, __ATOMIC_ACQUIRE);
 }
 
 Service *client_service(const Client *client)

@@ -6,6 +6,10 @@
 #include "rpc/io-private.h"
 
 #include <errno.h>
+#include <net/if.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -22,6 +26,8 @@ struct Listener {
     Service *service;
     int fd, epoll_fd;
     bool read_only;
+    bool network;
+    Tls *tls;     /* NULL: not encrypted */
     /* the I/O thread's */
     bool watched;
     bool told;    /* the log has a line about the present shortage */
@@ -101,7 +107,29 @@ static bool has_room(Listener *listener)
     return false;
 }
 
-static void take(Listener *listener, int fd)
+/* Numbers, in the form of a URI. */
+static void format_address(const struct sockaddr_storage *peer, socklen_t size, char *text, size_t room)
+{
+    char host[INET6_ADDRSTRLEN + IF_NAMESIZE + 1] = "", port[8] = "";
+
+    getnameinfo((const struct sockaddr *)peer, size, host, sizeof host, port, sizeof port,
+                NI_NUMERICHOST | NI_NUMERICSERV);
+    g_snprintf(text, room, peer->ss_family == AF_INET6 ? "[%s]:%s" : "%s:%s", host, port);
+}
+
+static void take_network(const Listener *listener, Client *client, int fd, const struct sockaddr_storage *peer,
+                         socklen_t size)
+{
+    char address[sizeof client->identity.address];
+    int one = 1;
+
+    format_address(peer, size, address, sizeof address);
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);    /* answers are sent whole */
+    setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof one);    /* for clients that don't answer pings */
+    client_set_network(client, listener->tls, address);
+}
+
+static void take(Listener *listener, int fd, const struct sockaddr_storage *peer, socklen_t size)
 {
     Rpc *rpc = listener->service->rpc;
     unsigned turn = __atomic_fetch_add(&rpc->next_io, 1, __ATOMIC_RELAXED);
@@ -109,21 +137,25 @@ static void take(Listener *listener, int fd)
 
     __atomic_add_fetch(&listener->service->n_clients, 1, __ATOMIC_RELAXED);
     client = client_new(listener->service, rpc->io[turn % rpc->n_io], fd, listener->read_only);
+    if (listener->network)
+        take_network(listener, client, fd, peer, size);
     io_wish(client, WISH_ADOPT);
 }
 
 void listener_accept(Listener *listener)
 {
     for (int i = 0; i < ACCEPT_AT_ONCE; i++) {
+        struct sockaddr_storage peer = { .ss_family = AF_UNSPEC };
+        socklen_t size = sizeof peer;
         int fd;
 
         if (!has_room(listener)) {
             pause_listener(listener);
             return;
         }
-        fd = accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        fd = accept4(listener->fd, (struct sockaddr *)&peer, &size, SOCK_CLOEXEC | SOCK_NONBLOCK);
         if (fd >= 0) {
-            take(listener, fd);
+            take(listener, fd, &peer, size);
             continue;
         }
         if (errno == EAGAIN || errno == EWOULDBLOCK) {
@@ -152,13 +184,27 @@ void listeners_tick(Listener *listeners)
         watch(listener, true);
 }
 
-void service_listen(Service *service, int fd, bool read_only)
+static Listener *add_listener(Service *service, int fd, bool read_only)
 {
     IoThread *io = service->rpc->io[0];
     Listener **head = io_listeners(io), *listener = listener_new(service, fd, read_only, io_epoll_fd(io));
 
     listener->next = *head;
     *head = listener;
+    return listener;
+}
+
+void service_listen(Service *service, int fd, bool read_only)
+{
+    add_listener(service, fd, read_only);
+}
+
+void service_listen_network(Service *service, int fd, Tls *tls)
+{
+    Listener *listener = add_listener(service, fd, false);
+
+    listener->network = true;
+    listener->tls = tls;
 }
 
 void listeners_free(Rpc *rpc)

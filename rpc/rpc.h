@@ -18,6 +18,7 @@
 #include "base/timer.h"
 #include "rpc/frame.h"
 #include "rpc/proc.h"
+#include "rpc/tls.h"
 
 typedef struct Rpc Rpc;
 typedef struct Service Service;
@@ -35,6 +36,7 @@ typedef struct ServiceLimits {
     unsigned max_client_streams;
     unsigned max_client_output;      /* bytes unread by the client before its socket is left unread */
     unsigned max_client_events;      /* bytes of undelivered events before it is disconnected */
+    unsigned login_timeout;          /* seconds that the handshake and the proof of identity may take; 0: no limit */
     unsigned write_timeout;          /* seconds without any progress before it is disconnected; 0: never */
     int keepalive_interval;          /* seconds; <= 0: no pings from us */
     unsigned keepalive_count;
@@ -109,11 +111,17 @@ unsigned service_n_clients(Service *service);
 int64_t service_idle_since(Service *service);
 /* Accepts on `fd` (listening, ownership taken); clients of a read-only socket can't change anything. */
 void service_listen(Service *service, int fd, bool read_only);
+/* The same for a socket of IPv4 or IPv6; `tls` (borrowed until rpc_free) encrypts what comes, NULL is plain TCP. */
+void service_listen_network(Service *service, int fd, Tls *tls);
 
 /* --- clients ------------------------------------------------------------------------------- */
 
+typedef enum ClientTransport { CLIENT_UNIX, CLIENT_TCP, CLIENT_TLS } ClientTransport;
+
 typedef struct ClientIdentity {
     uint64_t id;              /* counts up from 1, never used again */
+    ClientTransport transport;
+    char address[72];         /* where it comes from, "192.0.2.1:40404" or "[2001:db8::1]:40404"; "" for UNIX sockets */
     bool read_only_socket;
     pid_t pid;
     uid_t uid;
@@ -123,6 +131,8 @@ typedef struct ClientIdentity {
 
 const ClientIdentity *client_identity(const Client *client);
 Service *client_service(const Client *client);
+/* The distinguished name in its verified certificate; NULL: none, or not known yet. Lives as long as the client. */
+const char *client_dn(const Client *client);
 Client *client_ref(Client *client);
 void client_unref(Client *client);
 /* The server's own part, set by client_new. */
@@ -152,6 +162,7 @@ struct Call {
     const Proc *proc;
     FrameHeader header;
     bool inline_call;         /* runs on the I/O thread, in its scratch memory */
+    void (*run)(Call *call);  /* what a worker does for a client that has not logged in; NULL: ops->serve */
     uint8_t lane;             /* as ops->lane said */
     uint8_t *payload;         /* the arguments; decoding changes them, so once */
     size_t payload_size;

@@ -89,6 +89,9 @@ static int check_auth(const Config *config, Error *error)
         check_remote_auth(config, SETTING_auth_tcp, config->auth_tcp, error) < 0 ||
         check_remote_auth(config, SETTING_auth_tls, config->auth_tls, error) < 0)
         return -1;
+    if (config->listen_tls && strcmp(config->auth_tls, "sasl") == 0)
+        return config_fail(config, SETTING_auth_tls, VIR_ERR_CONFIG_UNSUPPORTED, error,
+                           _("authentication by '%s' is not available yet"), config->auth_tls);
     if (check_access(config, error) < 0)
         return -1;
     return check_audit(config, error);

@@ -13,6 +13,7 @@
 #include "base/i18n.h"
 #include "base/log.h"
 #include "server/modules.h"
+#include "server/network.h"
 #include "server/socket.h"
 #include "server/systemd.h"
 
@@ -32,6 +33,7 @@ static ServiceLimits remote_limits(const Config *config)
         .max_client_streams = (unsigned)config->max_client_streams,
         .max_client_output = (unsigned)config->max_client_output,
         .max_client_events = (unsigned)config->max_client_events,
+        .login_timeout = (unsigned)config->login_timeout,
         .write_timeout = (unsigned)config->client_write_timeout,
         .keepalive_interval = config->keepalive_interval,
         .keepalive_count = (unsigned)config->keepalive_count,
@@ -128,6 +130,7 @@ static void take_apart(Server *server)
         hosts_free(server->hosts);
     if (server->timers)
         timers_free(server->timers);
+    tls_free(server->tls);
     wrap_free(server->wrap);
     modules_free(server->modules);
     config_unref(server->config);
@@ -185,7 +188,8 @@ Server *server_start(Config *config, Error *error)
     server->rpc = rpc_new(&settings, server->timers);
     server->service = service_new(server->rpc, "droverd", &remote_service_ops, &limits, server);
     server->admin = service_new(server->rpc, "admin", &admin_service_ops, &admin, server);
-    if (make_wrap(server, error) < 0 || open_default(server, error) < 0 || open_sockets(server, error) < 0) {
+    if (make_wrap(server, error) < 0 || open_default(server, error) < 0 || open_sockets(server, error) < 0
+        || network_open(server, error) < 0) {
         take_apart(server);
         return NULL;
     }
@@ -204,6 +208,7 @@ static void set_limits(ServiceLimits *to, const ServiceLimits *from)
     TAKE(max_client_streams);
     TAKE(max_client_output);
     TAKE(max_client_events);
+    TAKE(login_timeout);
     TAKE(write_timeout);
     TAKE(keepalive_interval);
     TAKE(keepalive_count);

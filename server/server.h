@@ -28,6 +28,7 @@ struct Server {
     Hosts *hosts;
     struct Modules *modules;   /* where the drivers come from (server/modules.h); NULL in tests of other things */
     const Driver *const *drivers;    /* NULL-terminated */
+    Tls *tls;                  /* the certificates in use; NULL: nothing listens for TLS */
     Wrap *wrap;                /* around every driver; NULL: none */
     GPtrArray *sockets;        /* of SocketFile: those that we have made; main thread */
     /* relaxed atomics */
