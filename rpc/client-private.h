@@ -4,6 +4,7 @@
 #pragma once
 
 #include "base/lock.h"
+#include "rpc/gate.h"
 #include "rpc/rpc.h"
 #include "rpc/transport.h"
 
@@ -101,6 +102,8 @@ struct Client {
     unsigned wishes;          /* ClientWish */
     Client *wish_next;
 
+    GatePlace place;          /* what each member says */
+
     /* under LOCK_CLIENTS */
     Client *peer_prev, *peer_next;        /* the service's clients */
 };
@@ -118,6 +121,8 @@ void client_set_network(Client *client, Tls *tls, const char *address);
 bool login_wake(Client *client, uint32_t events);
 /* A worker has done its step. False: the connection must be closed. */
 bool login_continue(Client *client);
+/* It leaves; before its socket is closed. */
+void login_left(Client *client);
 /* Once a second; false: it has had its time. */
 bool login_tick(Client *client, int64_t now);
 
@@ -209,7 +214,7 @@ struct Service {
     Service *next;
     /* relaxed atomics */
     ServiceLimits limits;
-    unsigned n_clients;
+    unsigned n_clients, n_unauth;
     int64_t last_left;        /* clock_now() */
     /* under LOCK_CLIENTS */
     Lock clients_lock;
@@ -228,6 +233,7 @@ struct Rpc {
     uint64_t next_client;
     int calls;                /* that exist outside the I/O threads' scratch */
     int quiet;                /* no new calls */
+    int crowded;              /* a listening socket is not watched until a client has logged in or must go */
     int deaf_listeners;       /* a listening socket is not watched until there is room */
     /* under LOCK_SERVICES */
     Lock lock;

@@ -92,6 +92,7 @@ static void drop_calls(Client *client)
 
 void client_leave(Client *client)
 {
+    login_left(client);
     clients_remove(client);
     lock_acquire(&client->lock);
     client->leaving = true;

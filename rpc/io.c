@@ -23,6 +23,7 @@ enum {
     SCRATCH_SIZE = 65536,       /* an inline call's arena */
     EVENTS_AT_ONCE = 64,
     TICK_MS = 1000,
+    CROWD_MS = 20,              /* until a full port is looked at again */
 };
 
 struct IoThread {
@@ -36,6 +37,7 @@ struct IoThread {
     Call scratch;
     Client *clients, *subscribers;
     int64_t now, next_tick;
+    int64_t next_crowd;       /* when a full port is looked at again */
     Listener *listeners;      /* the first I/O thread's */
     /* under LOCK_IO_INBOX */
     Lock lock;
@@ -525,6 +527,10 @@ bool io_turn(IoThread *io, int wait_ms)
     }
     if (inbox)
         running = serve_inbox(io);
+    if (G_UNLIKELY(listeners_crowded(io->listeners)) && io->now >= io->next_crowd) {
+        listeners_tick(io->listeners);
+        io->next_crowd = io->now + CROWD_MS * CLOCK_MS;
+    }
     if (io->now >= io->next_tick)
         tick(io);
     return running;
@@ -532,7 +538,9 @@ bool io_turn(IoThread *io, int wait_ms)
 
 static int until_tick(const IoThread *io)
 {
-    return (int)CLAMP((io->next_tick - io->now + CLOCK_MS - 1) / CLOCK_MS, 0, TICK_MS);
+    int most = G_UNLIKELY(listeners_crowded(io->listeners)) ? CROWD_MS : TICK_MS;
+
+    return (int)CLAMP((io->next_tick - io->now + CLOCK_MS - 1) / CLOCK_MS, 0, most);
 }
 
 static void *io_main(void *data)

@@ -6,6 +6,7 @@
 #include "rpc/io-private.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <net/if.h>
 #include <netdb.h>
 #include <netinet/in.h>
@@ -14,6 +15,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 
 LOG_SOURCE("rpc.listen");
@@ -28,9 +30,11 @@ struct Listener {
     bool read_only;
     bool network;
     Tls *tls;     /* NULL: not encrypted */
+    Gate gate;    /* the clients that have not logged in */
     /* the I/O thread's */
     bool watched;
     bool told;    /* the log has a line about the present shortage */
+    int64_t told_crowd;    /* clock_now() of the last line about those that were sent away */
 };
 
 static void watch(Listener *listener, bool watched)
@@ -54,6 +58,7 @@ Listener *listener_new(Service *service, int fd, bool read_only, int epoll_fd)
     listener->epoll_fd = epoll_fd;
     listener->read_only = read_only;
     listener->watched = true;
+    gate_init(&listener->gate);
     if (epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0)
         log_error("cannot watch a listening socket: %s", g_strerror(errno));
     return listener;
@@ -62,6 +67,7 @@ Listener *listener_new(Service *service, int fd, bool read_only, int epoll_fd)
 void listener_free(Listener *listener)
 {
     close(listener->fd);
+    gate_deinit(&listener->gate);
     g_free(listener);
 }
 
@@ -117,7 +123,59 @@ static void format_address(const struct sockaddr_storage *peer, socklen_t size, 
     g_snprintf(text, room, peer->ss_family == AF_INET6 ? "[%s]:%s" : "%s:%s", host, port);
 }
 
-static void take_network(const Listener *listener, Client *client, int fd, const struct sockaddr_storage *peer,
+/* At most a line in ten seconds: a flood must not fill the log. */
+static void tell_crowd(Listener *listener, const Client *victim, int64_t now)
+{
+    if (listener->told_crowd && now - listener->told_crowd < 10 * CLOCK_S)
+        return;
+    listener->told_crowd = now;
+    log_warning("%s: too many connections have not logged in; the oldest that keep the server waiting are closed, such "
+                "as client %" PRIu64 " from %s", listener->service->name, victim->identity.id, victim->identity.address);
+}
+
+/* Makes room for one more; false: nobody can be sent away now. */
+static bool send_one_away(Listener *listener, const uint8_t *source)
+{
+    int64_t now = clock_now();
+    Client *victim = gate_evict(&listener->gate, source, now);
+
+    if (!victim)
+        return false;
+    tell_crowd(listener, victim, now);
+    io_wish(victim, WISH_CLOSE);
+    client_unref(victim);
+    return true;
+}
+
+/* Whether another one may come before those that are here have logged in. */
+static bool has_gate_room(Listener *listener)
+{
+    unsigned most = __atomic_load_n(&listener->service->limits.max_unauth_clients, __ATOMIC_RELAXED);
+
+    return most == 0 || gate_count(&listener->gate) < most || send_one_away(listener, NULL);
+}
+
+/* The first I/O thread looks again when somebody has logged in, and every 20 ms. */
+static void wait_for_gate(Listener *listener)
+{
+    watch(listener, false);
+    __atomic_store_n(&listener->service->rpc->crowded, 1, __ATOMIC_SEQ_CST);
+    if (has_gate_room(listener))
+        watch(listener, true);
+}
+
+static void enter_gate(Listener *listener, Client *client, const struct sockaddr_storage *peer)
+{
+    unsigned most = __atomic_load_n(&listener->service->limits.max_unauth_per_source, __ATOMIC_RELAXED);
+
+    client->place.gate = &listener->gate;
+    gate_source(client->place.source, peer);
+    if (most && gate_count_source(&listener->gate, client->place.source) >= most)
+        send_one_away(listener, client->place.source);
+    gate_enter(client, client->heard);
+}
+
+static void take_network(Listener *listener, Client *client, int fd, const struct sockaddr_storage *peer,
                          socklen_t size)
 {
     char address[sizeof client->identity.address];
@@ -127,6 +185,8 @@ static void take_network(const Listener *listener, Client *client, int fd, const
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);    /* answers are sent whole */
     setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof one);    /* for clients that don't answer pings */
     client_set_network(client, listener->tls, address);
+    if (client->stage != LOGIN_DONE)
+        enter_gate(listener, client, peer);
 }
 
 static void take(Listener *listener, int fd, const struct sockaddr_storage *peer, socklen_t size)
@@ -153,6 +213,10 @@ void listener_accept(Listener *listener)
             pause_listener(listener);
             return;
         }
+        if (listener->tls && !has_gate_room(listener)) {
+            wait_for_gate(listener);
+            return;
+        }
         fd = accept4(listener->fd, (struct sockaddr *)&peer, &size, SOCK_CLOEXEC | SOCK_NONBLOCK);
         if (fd >= 0) {
             take(listener, fd, &peer, size);
@@ -174,11 +238,17 @@ void listener_accept(Listener *listener)
     }
 }
 
+bool listeners_crowded(const Listener *listeners)
+{
+    return listeners && __atomic_load_n(&listeners->service->rpc->crowded, __ATOMIC_SEQ_CST);
+}
+
 void listeners_tick(Listener *listeners)
 {
-    if (!listeners || !__atomic_load_n(&listeners->service->rpc->deaf_listeners, __ATOMIC_SEQ_CST)
-        || is_quiet(listeners->service))
+    if (!listeners || is_quiet(listeners->service)
+        || (!__atomic_load_n(&listeners->service->rpc->deaf_listeners, __ATOMIC_SEQ_CST) && !listeners_crowded(listeners)))
         return;
+    __atomic_store_n(&listeners->service->rpc->crowded, 0, __ATOMIC_SEQ_CST);
     __atomic_store_n(&listeners->service->rpc->deaf_listeners, 0, __ATOMIC_SEQ_CST);
     for (Listener *listener = listeners; listener; listener = listener->next)
         watch(listener, true);

@@ -65,11 +65,27 @@ bool login_wake(Client *client, uint32_t events)
     if (client->login_busy)    /* epoll is asked for nothing, and tells of a broken connection all the same */
         return !(events & (EPOLLERR | EPOLLHUP));
     client->login_busy = true;
+    if (client->place.gate)
+        gate_work(client);
     watch(client, false, false);
     call = call_new(client, NULL, &login_proc, &header, (const uint8_t *)"", 0);
     call->run = run_handshake;
     pool_push(client->service->rpc->pool, call);
     return true;
+}
+
+static void login_wait(Client *client)
+{
+    if (client->place.gate)
+        gate_wait(client, io_now(client->io));
+}
+
+void login_left(Client *client)
+{
+    Rpc *rpc = client->service->rpc;
+
+    if (gate_leave(client) && __atomic_load_n(&rpc->crowded, __ATOMIC_SEQ_CST))
+        io_room(rpc->io[0]);
 }
 
 bool login_continue(Client *client)
@@ -79,13 +95,16 @@ bool login_continue(Client *client)
     case TLS_DONE:
         client->stage = LOGIN_DONE;
         client->heard = io_now(client->io);
+        login_left(client);
         watch(client, true, false);
         io_wish(client, WISH_READ);    /* calls may have come with the last of the handshake */
         return true;
     case TLS_WANTS_READ:
+        login_wait(client);
         watch(client, true, false);
         return true;
     case TLS_WANTS_WRITE:
+        login_wait(client);
         watch(client, false, true);
         return true;
     case TLS_FAILED:

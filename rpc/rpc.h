@@ -29,7 +29,8 @@ typedef struct Broadcast Broadcast;
 /* May be changed while it runs: every member is read and written as a relaxed atomic. */
 typedef struct ServiceLimits {
     unsigned max_clients;            /* more wait in the listen queue */
-    unsigned max_unauth_clients;     /* of them not authenticated yet; 0: no limit. No service asks for that so far */
+    unsigned max_unauth_clients;     /* of one port that have not logged in; 0: no limit */
+    unsigned max_unauth_per_source;  /* of them from one address; more, and one that keeps us waiting goes; 0: no limit */
     unsigned max_client_requests;    /* calls of one client in the workers' hands */
     unsigned max_client_queue;       /* calls waiting behind that; then its socket is left unread */
     unsigned max_client_parked;      /* calls waiting for a domain that don't count as running */
@@ -107,6 +108,8 @@ void *service_data(const Service *service);
 ServiceLimits *service_limits(Service *service);
 /* Those that max_clients counts: a client that has left stays one until its last call has ended. */
 unsigned service_n_clients(Service *service);
+/* Those that have not logged in, of all its ports. */
+unsigned service_n_unauth(Service *service);
 /* Since when (clock_now()) it has had none; -1: it has. */
 int64_t service_idle_since(Service *service);
 /* Accepts on `fd` (listening, ownership taken); clients of a read-only socket can't change anything. */

@@ -27,6 +27,7 @@ static ServiceLimits remote_limits(const Config *config)
     return (ServiceLimits){
         .max_clients = (unsigned)config->max_clients,
         .max_unauth_clients = (unsigned)config->max_anonymous_clients,
+        .max_unauth_per_source = (unsigned)config->max_anonymous_per_address,
         .max_client_requests = (unsigned)config->max_client_requests,
         .max_client_queue = (unsigned)config->max_client_queue,
         .max_client_parked = (unsigned)config->max_client_parked,
@@ -202,6 +203,7 @@ static void set_limits(ServiceLimits *to, const ServiceLimits *from)
 #define TAKE(member) __atomic_store_n(&to->member, from->member, __ATOMIC_RELAXED)
     TAKE(max_clients);
     TAKE(max_unauth_clients);
+    TAKE(max_unauth_per_source);
     TAKE(max_client_requests);
     TAKE(max_client_queue);
     TAKE(max_client_parked);

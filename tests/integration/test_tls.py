@@ -225,7 +225,7 @@ def test_missing_file_is_named(tls_server):
     does_not_start(tls_server(ca_file="/nonexistent/ca.pem", start=False), "/nonexistent/ca.pem")
 
 
-# --- sessions
+# --- a client without GnuTLS
 
 
 def context(ca, key, cert, version=None):
@@ -253,6 +253,67 @@ def python_tls(server, ca, key, cert, session=None, c=None):
         s.close()
         return None
     return s
+
+
+# --- half-open connections
+
+
+def silent(server, n, first=b""):
+    """Connections that say nothing, or only this."""
+    made = []
+    for _ in range(n):
+        s = socket.create_connection(("127.0.0.1", int(server.config["tls_port"])), 20 * server.slow)
+        if first:
+            s.sendall(first)
+        made.append(s)
+    return made
+
+
+def is_closed(s):
+    try:
+        return s.recv(4096, socket.MSG_DONTWAIT) == b""
+    except BlockingIOError:
+        return False
+    except ConnectionError:
+        return True
+
+
+def test_login_that_is_not_finished_is_closed_in_time(tls_server, client):
+    server = tls_server(login_timeout=1)
+    # the head of a record that never comes
+    waiting = silent(server, 3) + silent(server, 3, b"\x16\x03\x01\x02\x00\x01")
+    wait_until(lambda: all(is_closed(s) for s in waiting), "all are closed", 5 * server.slow)
+    virsh(server, client, "list")
+
+
+@pytest.mark.limit(120)
+@pytest.mark.parametrize("first", [b"", b"\x16\x03\x01\x02\x00\x01"], ids=["silent", "begun"])
+def test_hundreds_of_half_open_connections(tls_server, ca, client, first):
+    """They fill neither their own port nor any other door."""
+    key, cert = ca.issue("good" + str(len(first)), ['cn = "good"'] + pki.CLIENT)
+    server = tls_server(max_anonymous_clients=20, max_anonymous_per_address=10)
+    with python_tls(server, ca, key, cert) as before:
+        flood = silent(server, 500, first)
+        assert server.serves()
+        asks(before)
+        virsh(server, client, "list")
+        asks(before)
+        wait_until(lambda: sum(not is_closed(s) for s in flood) <= 20, "room was made", 40 * server.slow)
+        for s in flood:
+            s.close()
+    assert "too many connections have not logged in" in server.log()
+
+
+def test_max_anonymous_clients_recovers(tls_server, client):
+    server = tls_server(max_anonymous_clients=1, max_anonymous_per_address=0)
+    flood = silent(server, 5)
+    virsh(server, client, "list")
+    for s in flood:
+        s.close()
+    virsh(server, client, "list")
+
+
+# --- sessions
 
 
 AUTH_LIST = struct.pack(">7I", 28, wire.REMOTE, 1, wire.AUTH_LIST, wire.CALL, 0, wire.OK)
