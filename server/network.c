@@ -13,6 +13,7 @@
 #include "base/auto.h"
 #include "base/i18n.h"
 #include "base/log.h"
+#include "server/tls-watch.h"
 
 LOG_SOURCE("server.network");
 
@@ -99,5 +100,13 @@ int network_open(Server *server, Error *error)
     server->tls = tls_new(&settings, error);
     if (!server->tls)
         return -1;
+    server->tls_watch = tls_watch_new(server->tls, &settings);
     return open_port(server, config->tls_port, server->tls, error);
+}
+
+int network_update_tls(Server *server, Error *error)
+{
+    if (!server->tls)
+        return error_set(error, VIR_FROM_RPC, VIR_ERR_OPERATION_INVALID, _("the server does not listen for TLS"));
+    return tls_update(server->tls, error);
 }

@@ -7,3 +7,7 @@
 /* Reads the certificates and opens the ports that the configuration asks for. Main thread, before rpc_start. 0, or -1
  * and an error. */
 int network_open(Server *server, Error *error);
+/* Reads the certificates again, as `virt-admin server-update-tls` asks for: connections that begin later get them. Any
+ * thread that may wait for a disk; no lock may be held. 0, or -1 and an error (VIR_ERR_OPERATION_INVALID when there is no
+ * TLS here): the former certificates stay. */
+int network_update_tls(Server *server, Error *error);

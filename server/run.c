@@ -16,6 +16,7 @@
 #include "server/network.h"
 #include "server/socket.h"
 #include "server/systemd.h"
+#include "server/tls-watch.h"
 
 LOG_SOURCE("server.run");
 
@@ -131,6 +132,7 @@ static void take_apart(Server *server)
         hosts_free(server->hosts);
     if (server->timers)
         timers_free(server->timers);
+    tls_watch_free(server->tls_watch);
     tls_free(server->tls);
     wrap_free(server->wrap);
     modules_free(server->modules);

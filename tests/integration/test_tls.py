@@ -2,6 +2,7 @@
 """TLS with the real virsh: who comes in, who doesn't, and what that costs the others."""
 
 import os
+import shutil
 import socket
 import ssl
 import struct
@@ -253,6 +254,106 @@ def python_tls(server, ca, key, cert, session=None, c=None):
         s.close()
         return None
     return s
+
+
+# --- renewal
+
+
+@pytest.fixture
+def place(tls_server, ca, server_pair, tmp_path):
+    """A server with certificates of its own, and what replaces them as a renewal does."""
+    paths = {"key_file": tmp_path / "key.pem", "cert_file": tmp_path / "cert.pem"}
+
+    def put(pair):
+        for path, source in zip(paths.values(), pair):
+            aside = str(path) + ".new"
+            shutil.copy(source, aside)
+            os.rename(aside, path)
+
+    put(server_pair)
+    server = tls_server(**{k: str(v) for k, v in paths.items()})
+    return server, put
+
+
+def shown_certificate(server):
+    c = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    c.check_hostname, c.verify_mode = False, ssl.CERT_NONE
+    with socket.create_connection(("127.0.0.1", int(server.config["tls_port"])), 20) as raw:
+        with c.wrap_socket(raw) as s:
+            return s.getpeercert(True)
+
+
+def test_renewed_certificate_is_taken(place, ca, client):
+    server, put = place
+    before = shown_certificate(server)
+    put(ca.server("renewed"))
+    wait_until(lambda: shown_certificate(server) != before, "the new certificate is shown")
+    virsh(server, client, "list")
+    assert "new certificates for TLS are taken" in server.log()
+
+
+def test_bad_renewal_is_refused_with_an_alarm(place, ca, client):
+    server, put = place
+    before = shown_certificate(server)
+    put((ca.make_key("alien"), ca.path("server.pem")))
+    wait_until(lambda: "ALARM" in server.log(), "the log has an alarm")
+    assert shown_certificate(server) == before
+    virsh(server, client, "list")
+    dates = ['activation_date = "2020-01-01 00:00:00"', 'expiration_date = "2021-01-01 00:00:00"']
+    put(ca.server("renewed-old", dates))
+    wait_until(lambda: "it has expired" in server.log(), "the log says why")
+    assert shown_certificate(server) == before
+    put(ca.server("renewed-good"))
+    wait_until(lambda: shown_certificate(server) != before, "a good one is taken then")
+
+
+def test_end_within_a_month_is_told(tls_server, ca):
+    server = tls_server(pair=ca.server("ends", ["expiration_days = 20"]))
+    wait_until(lambda: "expires in 19 days" in server.log() or "expires in 20 days" in server.log(), "it warns")
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_resumed_session_meets_the_new_list_of_revoked(tls_server, ca, tmp_path, version):
+    key, cert = ca.issue("goes" + version.name, ['cn = "goes"'] + pki.CLIENT)
+    crl = tmp_path / "crl.pem"
+    shutil.copy(ca.revoke(), crl)
+    server = tls_server(crl_file=str(crl))
+    c = context(ca, key, cert, version)
+    with python_tls(server, ca, key, cert, c=c) as first:
+        asks(first)
+        session = first.session
+    with python_tls(server, ca, key, cert, session, c) as again:
+        assert again.session_reused
+    aside = str(crl) + ".new"
+    shutil.copy(ca.revoke(cert), aside)
+    os.rename(aside, crl)
+    wait_until(lambda: "new certificates for TLS are taken" in server.log(), "the list is taken")
+    assert not python_tls(server, ca, key, cert, session, c)
+    wait_until(lambda: "revoked" in server.log(), "the log says why")
+
+
+@pytest.mark.limit(120)
+def test_renewal_while_clients_call(place, ca):
+    """No call fails and no connection is refused, whatever is replaced meanwhile."""
+    server, put = place
+    pairs = [ca.server("turn1", kind="ecdsa"), ca.server("turn2")]
+    key, cert = ca.issue("calls", ['cn = "calls"'] + pki.CLIENT)
+    c = context(ca, key, cert)
+    staying = [python_tls(server, ca, key, cert, c=c) for _ in range(5)]
+    for i in range(10):
+        before = shown_certificate(server)
+        put(pairs[i % 2])
+
+        def taken():
+            for s in staying:
+                asks(s)
+            with python_tls(server, ca, key, cert, c=c) as new:
+                asks(new)
+            return shown_certificate(server) != before
+
+        wait_until(taken, "the new certificate is shown")
+    for s in staying:
+        s.close()
 
 
 # --- half-open connections
