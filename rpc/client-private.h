@@ -12,12 +12,13 @@ typedef struct IoThread IoThread;
 typedef struct OutItem OutItem;
 typedef struct Stream Stream;
 typedef struct Pool Pool;
+typedef struct SaslExchange SaslExchange;
 
 /* The classes of calls that wait for a worker; see pool.c. */
 typedef enum TurnClass { TURN_HIGH, TURN_NORMAL, TURN_BULK, TURN_LOGIN, TURN_CLASSES } TurnClass;
 
 /* How far a client is; login.c has the way from one to the next. */
-typedef enum LoginStage { LOGIN_DONE, LOGIN_HANDSHAKE } LoginStage;
+typedef enum LoginStage { LOGIN_DONE, LOGIN_HANDSHAKE, LOGIN_AUTH } LoginStage;
 
 /* One client's calls of one class, and its place in the round. */
 typedef struct Turn {
@@ -48,7 +49,16 @@ struct Client {
     int refs;                 /* atomic */
     void *session;            /* the server's */
     const char *dn;           /* atomic: set once by login.c, owned */
-    Transport *transport;     /* NULL: the socket itself. Set by a worker while `login_busy`, then fixed */
+    ClientAuth auth;
+    int authenticated;        /* atomic: set once */
+    const char *user;         /* atomic: set once before that, owned */
+    int auth_busy;            /* atomic: a call of its login is under way; set by the I/O thread */
+    SaslExchange *sasl;       /* the worker's while `auth_busy` */
+    Transport *transport;     /* NULL: the socket itself. Set by a worker while `login_busy`, or `auth_busy` and then
+                               * under LOCK_OUTBOX */
+    Transport *next_transport;    /* the layer that comes after the answer; the worker's while `auth_busy` */
+    bool hopeless;            /* it has failed too often: a worker's while `auth_busy` */
+    bool layered;             /* the transport has just come with a proof: a worker's, then the I/O thread's */
     int login_progress;       /* TlsProgress: the worker's while `login_busy`, else the I/O thread's */
 
     /* owned by the I/O thread */
@@ -115,12 +125,23 @@ void client_leave(Client *client);
 
 /* It comes over the network, from `address`; before it is adopted. */
 void client_set_network(Client *client, Tls *tls, const char *address);
+/* It must log in: with a handshake, a proof of identity, or both; before it is adopted. */
+void client_set_login(Client *client, ClientAuth auth);
+/* It has proved who it is, as a call of its login found; `layer` (taken over; NULL: none) encrypts all that follows the
+ * call's answer. A worker. */
+void client_authenticate(Client *client, const char *user, Transport *layer);
+
+/* --- auth-sasl.c ---------------------------------------------------------------------------- */
+void sasl_exchange_free(SaslExchange *exchange);
 
 /* --- login.c -------------------------------------------------------------------------------- */
 /* All on the I/O thread. epoll has `events` for a client whose stage isn't LOGIN_DONE. False: the connection is gone. */
 bool login_wake(Client *client, uint32_t events);
 /* A worker has done its step. False: the connection must be closed. */
 bool login_continue(Client *client);
+/* A call of its login begins on the I/O thread and ends, after its answer, on any. */
+void login_call_begin(Call *call);
+void login_call_end(Client *client);
 /* It leaves; before its socket is closed. */
 void login_left(Client *client);
 /* Once a second; false: it has had its time. */

@@ -39,13 +39,25 @@ Client *client_new(Service *service, IoThread *io, int fd, bool read_only)
 
 void client_set_network(Client *client, Tls *tls, const char *address)
 {
-    int64_t seconds = limit_of(client, login_timeout);
-
     client->tls = tls;
     client->identity.transport = tls ? CLIENT_TLS : CLIENT_TCP;
     g_strlcpy(client->identity.address, address, sizeof client->identity.address);
-    client->stage = tls ? LOGIN_HANDSHAKE : LOGIN_DONE;
+}
+
+void client_set_login(Client *client, ClientAuth auth)
+{
+    int64_t seconds = limit_of(client, login_timeout);
+
+    client->auth = auth;
+    client->stage = client->tls ? LOGIN_HANDSHAKE : auth ? LOGIN_AUTH : LOGIN_DONE;
     client->login_deadline = seconds ? client->heard + seconds * CLOCK_S : G_MAXINT64;
+}
+
+void client_authenticate(Client *client, const char *user, Transport *layer)
+{
+    __atomic_store_n(&client->user, g_strdup(user), __ATOMIC_RELEASE);
+    client->next_transport = layer;
+    __atomic_store_n(&client->authenticated, 1, __ATOMIC_RELEASE);
 }
 
 Client *client_ref(Client *client)
@@ -68,7 +80,11 @@ void client_unref(Client *client)
         client->transport->ops->free(client->transport);
     g_free(client->fds);
     g_free(client->held);
+    if (client->next_transport)
+        client->next_transport->ops->free(client->next_transport);
+    sasl_exchange_free(client->sasl);
     g_free((char *)client->dn);
+    g_free((char *)client->user);
     lock_deinit(&client->lock);
     lock_deinit(&client->out_lock);
     service_client_gone(client->service);
@@ -128,6 +144,21 @@ const ClientIdentity *client_identity(const Client *client)
 const char *client_dn(const Client *client)
 {
     return __atomic_load_n(&client->dn, __ATOMIC_ACQUIRE);
+}
+
+ClientAuth client_auth(const Client *client)
+{
+    return client->auth;
+}
+
+bool client_authenticated(const Client *client)
+{
+    return client->auth == CLIENT_AUTH_NONE || __atomic_load_n(&client->authenticated, __ATOMIC_ACQUIRE);
+}
+
+const char *client_user(const Client *client)
+{
+    return __atomic_load_n(&client->user, __ATOMIC_ACQUIRE);
 }
 
 Service *client_service(const Client *client)

@@ -24,7 +24,7 @@ void gate_deinit(Gate *gate)
     lock_deinit(&gate->lock);
 }
 
-void gate_source(uint8_t source[GATE_SOURCE_SIZE], const struct sockaddr_storage *peer)
+void gate_source(uint8_t source[GATE_SOURCE_SIZE], const struct sockaddr_storage *peer, uid_t uid)
 {
     enum { NETWORK_PART = 8 };    /* who has one address of IPv6 has 2^64 */
 
@@ -33,6 +33,8 @@ void gate_source(uint8_t source[GATE_SOURCE_SIZE], const struct sockaddr_storage
         memcpy(source + 12, &((const struct sockaddr_in *)(const void *)peer)->sin_addr, 4);
     else if (peer->ss_family == AF_INET6)
         memcpy(source, &((const struct sockaddr_in6 *)(const void *)peer)->sin6_addr, NETWORK_PART);
+    else
+        memcpy(source, &uid, sizeof uid);
 }
 
 void gate_enter(Client *client, int64_t now)

@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "base/lock.h"
 
@@ -24,7 +25,7 @@ typedef struct Gate {
 typedef struct GatePlace {
     /* fixed before gate_enter */
     Gate *gate;               /* NULL: it needs no login */
-    uint8_t source[GATE_SOURCE_SIZE];    /* where it comes from: an IPv4 address, or the network part of one of IPv6 */
+    uint8_t source[GATE_SOURCE_SIZE];    /* an IPv4 address, the network part of one of IPv6, or a user of this host */
     /* under LOCK_GATE */
     Client *prev, *next;
     bool inside;
@@ -36,7 +37,7 @@ typedef struct GatePlace {
 void gate_init(Gate *gate);
 void gate_deinit(Gate *gate);
 /* Who shares a limit with whom. */
-void gate_source(uint8_t source[GATE_SOURCE_SIZE], const struct sockaddr_storage *peer);
+void gate_source(uint8_t source[GATE_SOURCE_SIZE], const struct sockaddr_storage *peer, uid_t uid);
 void gate_enter(Client *client, int64_t now);
 /* It has logged in or goes. Whether it was inside; again is fine. */
 bool gate_leave(Client *client);

@@ -356,7 +356,7 @@ static bool read_client(IoThread *io, Client *client)
 {
     if (!read_rounds(io, client))
         return false;
-    if (client->transport && !client->held_back && client->transport->ops->has_more(client->transport))
+    if (!client->held_back && client->transport && client->transport->ops->has_more(client->transport))
         io_wish(client, WISH_READ);
     return true;
 }
@@ -391,7 +391,7 @@ static void serve_event(IoThread *io, const struct epoll_event *event)
     Client *client = event->data.ptr;
     bool good = true;
 
-    if (G_UNLIKELY(client->stage != LOGIN_DONE)) {
+    if (G_UNLIKELY(client->stage == LOGIN_HANDSHAKE)) {
         if (!client->closed && !login_wake(client, event->events))
             drop(io, client);
         return;
@@ -423,7 +423,7 @@ static void grant_wishes(IoThread *io, Client *client, unsigned wishes)
             stream_pump(client);
         if (good && wishes & WISH_LOOK)
             good = look_again(io, client);
-        if (good && wishes & WISH_READ && client->stage == LOGIN_DONE)
+        if (good && wishes & WISH_READ && client->stage != LOGIN_HANDSHAKE)
             good = read_client(io, client);
         if (wishes & WISH_END && outbox_size(client) == 0)
             good = false;

@@ -27,9 +27,7 @@ struct Listener {
     Listener *next;
     Service *service;
     int fd, epoll_fd;
-    bool read_only;
-    bool network;
-    Tls *tls;     /* NULL: not encrypted */
+    ListenSettings settings;
     Gate gate;    /* the clients that have not logged in */
     /* the I/O thread's */
     bool watched;
@@ -56,7 +54,7 @@ Listener *listener_new(Service *service, int fd, bool read_only, int epoll_fd)
     listener->service = service;
     listener->fd = fd;
     listener->epoll_fd = epoll_fd;
-    listener->read_only = read_only;
+    listener->settings.read_only = read_only;
     listener->watched = true;
     gate_init(&listener->gate);
     if (epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0)
@@ -169,13 +167,13 @@ static void enter_gate(Listener *listener, Client *client, const struct sockaddr
     unsigned most = __atomic_load_n(&listener->service->limits.max_unauth_per_source, __ATOMIC_RELAXED);
 
     client->place.gate = &listener->gate;
-    gate_source(client->place.source, peer);
+    gate_source(client->place.source, peer, client->identity.uid);
     if (most && gate_count_source(&listener->gate, client->place.source) >= most)
         send_one_away(listener, client->place.source);
     gate_enter(client, client->heard);
 }
 
-static void take_network(Listener *listener, Client *client, int fd, const struct sockaddr_storage *peer,
+static void take_network(const Listener *listener, Client *client, int fd, const struct sockaddr_storage *peer,
                          socklen_t size)
 {
     char address[sizeof client->identity.address];
@@ -184,9 +182,7 @@ static void take_network(Listener *listener, Client *client, int fd, const struc
     format_address(peer, size, address, sizeof address);
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);    /* answers are sent whole */
     setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof one);    /* for clients that don't answer pings */
-    client_set_network(client, listener->tls, address);
-    if (client->stage != LOGIN_DONE)
-        enter_gate(listener, client, peer);
+    client_set_network(client, listener->settings.tls, address);
 }
 
 static void take(Listener *listener, int fd, const struct sockaddr_storage *peer, socklen_t size)
@@ -196,9 +192,12 @@ static void take(Listener *listener, int fd, const struct sockaddr_storage *peer
     Client *client;
 
     __atomic_add_fetch(&listener->service->n_clients, 1, __ATOMIC_RELAXED);
-    client = client_new(listener->service, rpc->io[turn % rpc->n_io], fd, listener->read_only);
-    if (listener->network)
+    client = client_new(listener->service, rpc->io[turn % rpc->n_io], fd, listener->settings.read_only);
+    if (listener->settings.network)
         take_network(listener, client, fd, peer, size);
+    client_set_login(client, listener->settings.auth);
+    if (client->stage != LOGIN_DONE)
+        enter_gate(listener, client, peer);
     io_wish(client, WISH_ADOPT);
 }
 
@@ -213,7 +212,7 @@ void listener_accept(Listener *listener)
             pause_listener(listener);
             return;
         }
-        if (listener->tls && !has_gate_room(listener)) {
+        if ((listener->settings.tls || listener->settings.auth) && !has_gate_room(listener)) {
             wait_for_gate(listener);
             return;
         }
@@ -269,12 +268,9 @@ void service_listen(Service *service, int fd, bool read_only)
     add_listener(service, fd, read_only);
 }
 
-void service_listen_network(Service *service, int fd, Tls *tls)
+void service_listen_with(Service *service, int fd, const ListenSettings *settings)
 {
-    Listener *listener = add_listener(service, fd, false);
-
-    listener->network = true;
-    listener->tls = tls;
+    add_listener(service, fd, settings->read_only)->settings = *settings;
 }
 
 void listeners_free(Rpc *rpc)

@@ -88,14 +88,74 @@ void login_left(Client *client)
         io_room(rpc->io[0]);
 }
 
+/* What followed the last call of the login in clear can't be the client's that has proved itself. */
+static bool take_layer(Client *client)
+{
+    if (!client->layered)
+        return true;
+    client->layered = false;
+    if (client->held_size == 0)
+        return true;
+    log_warning("client %" PRIu64 " from %s did not wait for the end of its login, its connection is closed",
+                client->identity.id, client->identity.address);
+    return false;
+}
+
+static bool auth_continue(Client *client)
+{
+    if (__atomic_load_n(&client->auth_busy, __ATOMIC_ACQUIRE))
+        return true;
+    if (!client_authenticated(client)) {
+        login_wait(client);
+        return true;
+    }
+    client->stage = LOGIN_DONE;
+    login_left(client);
+    return take_layer(client);
+}
+
+void login_call_begin(Call *call)
+{
+    Client *client = call->client;
+
+    call->login = true;
+    __atomic_store_n(&client->auth_busy, 1, __ATOMIC_RELEASE);
+    if (client->place.gate)
+        gate_work(client);
+}
+
+void login_call_end(Client *client)
+{
+    if (client->next_transport) {
+        lock_acquire(&client->out_lock);
+        if (client->out_first)
+            client->close_when_empty = true;    /* the answer is stuck: nothing may follow it in another form */
+        else
+            client->transport = g_steal_pointer(&client->next_transport);
+        client->layered = true;
+        lock_release(&client->out_lock);
+    }
+    if (client->hopeless)
+        client_close_after_replies(client);
+    __atomic_store_n(&client->auth_busy, 0, __ATOMIC_RELEASE);
+    io_wish(client, WISH_LOGIN | WISH_LOOK);
+}
+
 bool login_continue(Client *client)
 {
+    if (client->stage == LOGIN_AUTH)
+        return auth_continue(client);
+    if (client->stage == LOGIN_DONE)
+        return true;
     client->login_busy = false;
     switch ((TlsProgress)client->login_progress) {
     case TLS_DONE:
-        client->stage = LOGIN_DONE;
+        client->stage = client_authenticated(client) ? LOGIN_DONE : LOGIN_AUTH;
         client->heard = io_now(client->io);
-        login_left(client);
+        if (client->stage == LOGIN_DONE)
+            login_left(client);
+        else
+            login_wait(client);
         watch(client, true, false);
         io_wish(client, WISH_READ);    /* calls may have come with the last of the handshake */
         return true;

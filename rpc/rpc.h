@@ -114,8 +114,16 @@ unsigned service_n_unauth(Service *service);
 int64_t service_idle_since(Service *service);
 /* Accepts on `fd` (listening, ownership taken); clients of a read-only socket can't change anything. */
 void service_listen(Service *service, int fd, bool read_only);
-/* The same for a socket of IPv4 or IPv6; `tls` (borrowed until rpc_free) encrypts what comes, NULL is plain TCP. */
-void service_listen_network(Service *service, int fd, Tls *tls);
+typedef enum ClientAuth { CLIENT_AUTH_NONE, CLIENT_AUTH_SASL, CLIENT_AUTH_POLKIT } ClientAuth;    /* as the wire's auth_type */
+
+typedef struct ListenSettings {
+    bool read_only;
+    bool network;             /* IPv4 or IPv6, not a UNIX socket */
+    Tls *tls;                 /* encrypts what comes; borrowed until rpc_free; NULL: nothing does */
+    ClientAuth auth;          /* how clients prove who they are before they may call anything else */
+} ListenSettings;
+
+void service_listen_with(Service *service, int fd, const ListenSettings *settings);
 
 /* --- clients ------------------------------------------------------------------------------- */
 
@@ -136,6 +144,11 @@ const ClientIdentity *client_identity(const Client *client);
 Service *client_service(const Client *client);
 /* The distinguished name in its verified certificate; NULL: none, or not known yet. Lives as long as the client. */
 const char *client_dn(const Client *client);
+/* What its socket asks for, and whether that is done; always when nothing is asked for. */
+ClientAuth client_auth(const Client *client);
+bool client_authenticated(const Client *client);
+/* The name that SASL has proved; NULL: none. Lives as long as the client. */
+const char *client_user(const Client *client);
 Client *client_ref(Client *client);
 void client_unref(Client *client);
 /* The server's own part, set by client_new. */
@@ -165,6 +178,7 @@ struct Call {
     const Proc *proc;
     FrameHeader header;
     bool inline_call;         /* runs on the I/O thread, in its scratch memory */
+    bool login;               /* part of the proof of identity: nothing else is read from the client until it is answered */
     void (*run)(Call *call);  /* what a worker does for a client that has not logged in; NULL: ops->serve */
     uint8_t lane;             /* as ops->lane said */
     uint8_t *payload;         /* the arguments; decoding changes them, so once */

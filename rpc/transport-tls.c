@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* One TLS session over a socket that never blocks.
  * A worker does the handshake; afterwards the I/O thread receives and any thread sends. GnuTLS allows one of each at a
- * time, but a record that comes in may make it send one (new keys in TLS 1.3), so LOCK_TLS_SESSION covers both.
+ * time, but a record that comes in may make it send one (new keys in TLS 1.3), so LOCK_TRANSPORT covers both.
  * Each turn is one recv(2) or send(2): what GnuTLS reads and writes goes through buffers here, so that many records,
  * and many answers in a record, share one system call. */
 #include "rpc/tls-private.h"
@@ -30,7 +30,7 @@ typedef struct TlsTransport {
     Stage stage;              /* the worker's, then fixed */
     bool confirming;          /* GnuTLS keeps the byte that the socket has not taken */
     Lock lock;
-    /* under LOCK_TLS_SESSION, or the worker's during the handshake */
+    /* under LOCK_TRANSPORT, or the worker's during the handshake */
     int fd;                   /* during a call */
     Pending out;
     const uint8_t *fresh;     /* encrypted input of this turn, on the stack or in `kept` */
@@ -281,7 +281,7 @@ Transport *transport_tls_new(TlsKeys *keys)
 
     tls->transport.ops = &tls_ops;
     tls->keys = keys;
-    lock_init(&tls->lock, LOCK_TLS_SESSION);
+    lock_init(&tls->lock, LOCK_TRANSPORT);
     if (gnutls_init(&tls->session, GNUTLS_SERVER | GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL | GNUTLS_NO_AUTO_SEND_TICKET) < 0 || set_up(tls) < 0) {
         tls_transport_free(&tls->transport);
         return NULL;

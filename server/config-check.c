@@ -43,9 +43,9 @@ int config_mistake(const Config *config, SettingId id, const char *what, Error *
 
 static int check_local_auth(const Config *config, SettingId id, const char *scheme, Error *error)
 {
-    if (strcmp(scheme, "none") == 0)
+    if (strcmp(scheme, "none") == 0 || strcmp(scheme, "sasl") == 0)
         return 0;
-    if (strcmp(scheme, "polkit") == 0 || strcmp(scheme, "sasl") == 0)
+    if (strcmp(scheme, "polkit") == 0)
         return config_fail(config, id, VIR_ERR_CONFIG_UNSUPPORTED, error,
                            _("authentication by '%s' is not available yet; \"none\" leaves the decision to the "
                              "permissions of the socket"), scheme);
@@ -89,9 +89,6 @@ static int check_auth(const Config *config, Error *error)
         check_remote_auth(config, SETTING_auth_tcp, config->auth_tcp, error) < 0 ||
         check_remote_auth(config, SETTING_auth_tls, config->auth_tls, error) < 0)
         return -1;
-    if (config->listen_tls && strcmp(config->auth_tls, "sasl") == 0)
-        return config_fail(config, SETTING_auth_tls, VIR_ERR_CONFIG_UNSUPPORTED, error,
-                           _("authentication by '%s' is not available yet"), config->auth_tls);
     if (check_access(config, error) < 0)
         return -1;
     return check_audit(config, error);

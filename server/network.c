@@ -13,6 +13,7 @@
 #include "base/auto.h"
 #include "base/i18n.h"
 #include "base/log.h"
+#include "rpc/sasl.h"
 #include "server/tls-watch.h"
 
 LOG_SOURCE("server.network");
@@ -49,7 +50,7 @@ static bool is_no_such_family(int code)
     return code == EAFNOSUPPORT || code == EADDRNOTAVAIL;
 }
 
-static int open_port(Server *server, const char *port, Tls *tls, Error *error)
+static int open_port(Server *server, const char *port, const ListenSettings *settings, Error *error)
 {
     const Config *config = server->config;
     const char *host = config->listen_addr;
@@ -65,7 +66,7 @@ static int open_port(Server *server, const char *port, Tls *tls, Error *error)
         int fd = listen_on(address, config->max_queued_clients);
 
         if (fd >= 0) {
-            service_listen_network(server->service, fd, tls);
+            service_listen_with(server->service, fd, settings);
             opened++;
         } else if (is_no_such_family(errno)) {
             failed = errno;
@@ -90,18 +91,39 @@ static TlsSettings tls_settings(const Config *config)
     };
 }
 
+ClientAuth network_auth(const char *setting)
+{
+    return strcmp(setting, "sasl") == 0 ? CLIENT_AUTH_SASL : CLIENT_AUTH_NONE;
+}
+
+int network_prepare(const Config *config, Error *error)
+{
+    if (network_auth(config->auth_unix_rw) || network_auth(config->auth_unix_ro)
+        || (config->listen_tcp && network_auth(config->auth_tcp)) || (config->listen_tls && network_auth(config->auth_tls)))
+        return sasl_prepare(error);
+    return 0;
+}
+
 int network_open(Server *server, Error *error)
 {
     const Config *config = server->config;
     TlsSettings settings = tls_settings(config);
 
+    ListenSettings tcp = { .network = true, .auth = network_auth(config->auth_tcp) };
+    ListenSettings tls = { .network = true, .auth = network_auth(config->auth_tls) };
+
+    if (config->listen_tcp && !tcp.auth)
+        log_warning("auth_tcp is \"none\": whoever reaches port %s can do everything", config->tcp_port);
+    if (config->listen_tcp && open_port(server, config->tcp_port, &tcp, error) < 0)
+        return -1;
     if (!config->listen_tls)
         return 0;
     server->tls = tls_new(&settings, error);
     if (!server->tls)
         return -1;
     server->tls_watch = tls_watch_new(server->tls, &settings);
-    return open_port(server, config->tls_port, server->tls, error);
+    tls.tls = server->tls;
+    return open_port(server, config->tls_port, &tls, error);
 }
 
 int network_update_tls(Server *server, Error *error)

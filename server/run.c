@@ -85,6 +85,16 @@ static Service *service_of(Server *server, const SocketPlan *plan)
     return plan->admin ? server->admin : server->service;
 }
 
+static void listen_as_planned(Server *server, const SocketPlan *plan, int fd)
+{
+    const Config *config = server->config;
+    ListenSettings settings = { .read_only = plan->read_only };
+
+    if (!plan->admin)
+        settings.auth = network_auth(plan->read_only ? config->auth_unix_ro : config->auth_unix_rw);
+    service_listen_with(service_of(server, plan), fd, &settings);
+}
+
 /* systemd's sockets are taken as they are; those that its units leave out are not made. */
 static int take_sockets(Server *server, const GArray *sockets)
 {
@@ -93,7 +103,7 @@ static int take_sockets(Server *server, const GArray *sockets)
 
         for (unsigned j = 0; j < G_N_ELEMENTS(plans); j++)
             if (plans[j].role == socket->role)
-                service_listen(service_of(server, &plans[j]), socket->fd, plans[j].read_only);
+                listen_as_planned(server, &plans[j], socket->fd);
     }
     return 0;
 }
@@ -117,7 +127,7 @@ static int open_sockets(Server *server, Error *error)
         if (fd < 0)
             return -1;
         g_ptr_array_add(server->sockets, file);
-        service_listen(service_of(server, plan), fd, plan->read_only);
+        listen_as_planned(server, plan, fd);
     }
     return 0;
 }
@@ -191,8 +201,8 @@ Server *server_start(Config *config, Error *error)
     server->rpc = rpc_new(&settings, server->timers);
     server->service = service_new(server->rpc, "droverd", &remote_service_ops, &limits, server);
     server->admin = service_new(server->rpc, "admin", &admin_service_ops, &admin, server);
-    if (make_wrap(server, error) < 0 || open_default(server, error) < 0 || open_sockets(server, error) < 0
-        || network_open(server, error) < 0) {
+    if (make_wrap(server, error) < 0 || open_default(server, error) < 0 || network_prepare(config, error) < 0
+        || open_sockets(server, error) < 0 || network_open(server, error) < 0) {
         take_apart(server);
         return NULL;
     }
