@@ -82,6 +82,8 @@ static bool hand_over(Client *client, const Program *program, const Proc *proc, 
     call->lane = (uint8_t)lane;
     if (n_fds)
         take_fds(client, call, n_fds);
+    if (G_UNLIKELY(!client_authenticated(client)))
+        login_call_begin(call);
     call_submit(call);
     return true;
 }
@@ -121,7 +123,9 @@ static bool admit_call(Client *client, const FrameHeader *header, uint8_t *paylo
     const Proc *proc = find_proc(program, header, &error);
     Lane lane = LANE_CONTROL;
 
-    if (proc) {
+    if (proc && G_UNLIKELY(!client_authenticated(client)) && !(proc->flags & PROC_BEFORE_AUTH))
+        error_set(&error, VIR_FROM_RPC, VIR_ERR_RPC, _("the client must prove who it is before %s"), proc->name);
+    if (proc && !error.code) {
         lane = client->service->ops->lane(client, proc);
         if (lane != LANE_INLINE && lane != LANE_CONTROL && G_UNLIKELY(is_stopping(client)))
             error_set(&error, VIR_FROM_RPC, VIR_ERR_OPERATION_ABORTED, _("the server is stopping, %s was not begun"),
@@ -140,6 +144,12 @@ static bool admit_call(Client *client, const FrameHeader *header, uint8_t *paylo
         return hand_over(client, program, proc, header, payload, size, n_fds, lane);
     serve_inline(client, program, proc, header, payload, size, n_fds, lane);
     return true;
+}
+
+/* A call of the client's login is under way. */
+static bool is_logging_in(const Client *client)
+{
+    return G_UNLIKELY(client->auth) && __atomic_load_n(&client->auth_busy, __ATOMIC_ACQUIRE);
 }
 
 typedef enum Admission { ADMITTED, HELD_BACK, REFUSED } Admission;
@@ -183,8 +193,8 @@ ssize_t admit_frames(Client *client, uint8_t *data, size_t size)
     size_t used = 0, out_limit = limit_of(client, max_client_output);
     XdrOut *out = io_out(client->io);
 
-    client->held_back = false;
-    while (used < size) {
+    client->held_back = is_logging_in(client);
+    while (used < size && !client->held_back) {
         size_t frame_size;
         unsigned n_fds;
         FrameState state = frame_look(data + used, size - used, &frame_size, &n_fds);
@@ -208,6 +218,7 @@ ssize_t admit_frames(Client *client, uint8_t *data, size_t size)
             break;
         }
         used += frame_size;
+        client->held_back = is_logging_in(client);    /* what follows may be meant for the layer that comes */
     }
     __atomic_add_fetch(&client->use.bytes_in, used, __ATOMIC_RELAXED);
     return (ssize_t)used;

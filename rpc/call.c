@@ -267,6 +267,8 @@ void call_end(Call *call)
         return;
     }
     leave_account(call);
+    if (call->login)
+        login_call_end(call->client);
     call_unref(call);
 }
 

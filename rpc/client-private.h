@@ -4,7 +4,9 @@
 #pragma once
 
 #include "base/lock.h"
+#include "rpc/gate.h"
 #include "rpc/rpc.h"
+#include "rpc/transport.h"
 
 typedef struct IoThread IoThread;
 typedef struct OutItem OutItem;
@@ -13,9 +15,13 @@ typedef struct Pool Pool;
 typedef struct Identity Identity;
 typedef struct Identities Identities;
 typedef struct Share Share;
+typedef struct SaslExchange SaslExchange;
 
 /* The classes of calls that wait for a worker; see pool.c. */
-typedef enum TurnClass { TURN_HIGH, TURN_NORMAL, TURN_BULK, TURN_CLASSES } TurnClass;
+typedef enum TurnClass { TURN_HIGH, TURN_NORMAL, TURN_BULK, TURN_LOGIN, TURN_CLASSES } TurnClass;
+
+/* How far a client is; login.c has the way from one to the next. */
+typedef enum LoginStage { LOGIN_DONE, LOGIN_HANDSHAKE, LOGIN_AUTH } LoginStage;
 
 /* One client's calls of one class, and its place in the round. */
 typedef struct Turn {
@@ -33,6 +39,8 @@ typedef enum ClientWish {
     WISH_LOOK = 1 << 2,       /* room again: take frames that were held back */
     WISH_STREAM = 1 << 3,     /* a stream was opened or has something to say */
     WISH_END = 1 << 4,        /* close it unless something waits to be written; then that is the last */
+    WISH_LOGIN = 1 << 5,      /* a worker has done a step of its login */
+    WISH_READ = 1 << 6,       /* the transport has more than the socket tells */
 } ClientWish;
 
 struct Client {
@@ -40,10 +48,24 @@ struct Client {
     Service *service;
     IoThread *io;
     ClientIdentity identity;
+    int socket;               /* what `fd` is as long as it is open */
+    Tls *tls;                 /* NULL: not encrypted by TLS */
     int refs;                 /* atomic */
     void *session;            /* the server's */
     Identity *who;            /* atomic: whom it stands for; owned */
     ClientUse use;            /* relaxed atomics, member by member */
+    const char *dn;           /* atomic: set once by login.c, owned */
+    ClientAuth auth;
+    int authenticated;        /* atomic: set once */
+    const char *user;         /* atomic: set once before that, owned */
+    int auth_busy;            /* atomic: a call of its login is under way; set by the I/O thread */
+    SaslExchange *sasl;       /* the worker's while `auth_busy` */
+    Transport *transport;     /* NULL: the socket itself. Set by a worker while `login_busy`, or `auth_busy` and then
+                               * under LOCK_OUTBOX */
+    Transport *next_transport;    /* the layer that comes after the answer; the worker's while `auth_busy` */
+    bool hopeless;            /* it has failed too often: a worker's while `auth_busy` */
+    bool layered;             /* the transport has just come with a proof: a worker's, then the I/O thread's */
+    int login_progress;       /* TlsProgress: the worker's while `login_busy`, else the I/O thread's */
 
     /* owned by the I/O thread */
     uint8_t *held;            /* an incomplete frame, or frames held back */
@@ -55,6 +77,9 @@ struct Client {
     bool subscribed;
     bool keepalive;
     bool closed;
+    LoginStage stage;
+    bool login_busy;          /* a worker does a step of its login: its socket may be shut down but not closed */
+    int64_t login_deadline;   /* clock_now() */
     unsigned unanswered;      /* pings since it was last heard */
     int64_t heard;            /* clock_now() of its last bytes */
     Client *io_prev, *io_next;            /* the I/O thread's clients */
@@ -95,6 +120,8 @@ struct Client {
     unsigned wishes;          /* ClientWish */
     Client *wish_next;
 
+    GatePlace place;          /* what each member says */
+
     /* under LOCK_CLIENTS */
     Client *peer_prev, *peer_next;        /* the service's clients */
 };
@@ -109,6 +136,29 @@ void client_leave(Client *client);
 Identity *client_who(const Client *client);
 /* The last reference has gone. */
 void client_forget_identity(Client *client);
+/* It comes over the network, from `address`; before it is adopted. */
+void client_set_network(Client *client, Tls *tls, const char *address);
+/* It must log in: with a handshake, a proof of identity, or both; before it is adopted. */
+void client_set_login(Client *client, ClientAuth auth);
+/* It has proved who it is, as a call of its login found; `layer` (taken over; NULL: none) encrypts all that follows the
+ * call's answer. A worker. */
+void client_authenticate(Client *client, const char *user, Transport *layer);
+
+/* --- auth-sasl.c ---------------------------------------------------------------------------- */
+void sasl_exchange_free(SaslExchange *exchange);
+
+/* --- login.c -------------------------------------------------------------------------------- */
+/* All on the I/O thread. epoll has `events` for a client whose stage isn't LOGIN_DONE. False: the connection is gone. */
+bool login_wake(Client *client, uint32_t events);
+/* A worker has done its step. False: the connection must be closed. */
+bool login_continue(Client *client);
+/* A call of its login begins on the I/O thread and ends, after its answer, on any. */
+void login_call_begin(Call *call);
+void login_call_end(Client *client);
+/* It leaves; before its socket is closed. */
+void login_left(Client *client);
+/* Once a second; false: it has had its time. */
+bool login_tick(Client *client, int64_t now);
 
 /* --- clients.c ------------------------------------------------------------------------------ */
 /* Its session is made: it may be found from now on. */
@@ -200,7 +250,7 @@ struct Service {
     Service *next;
     /* relaxed atomics */
     ServiceLimits limits;
-    unsigned n_clients;
+    unsigned n_clients, n_unauth;
     int64_t last_left;        /* clock_now() */
     /* under LOCK_CLIENTS */
     Lock clients_lock;
@@ -220,6 +270,7 @@ struct Rpc {
     uint64_t next_client;
     int calls;                /* that exist outside the I/O threads' scratch */
     int quiet;                /* no new calls */
+    int crowded;              /* a listening socket is not watched until a client has logged in or must go */
     int deaf_listeners;       /* a listening socket is not watched until there is room */
     /* under LOCK_SERVICES */
     Lock lock;

@@ -32,7 +32,7 @@ Client *client_new(Service *service, IoThread *io, int fd, bool read_only)
     client->service = service;
     client->io = io;
     client->refs = 1;
-    client->fd = fd;
+    client->fd = client->socket = fd;
     client->identity = (ClientIdentity){
         .id = __atomic_add_fetch(&service->rpc->next_client, 1, __ATOMIC_RELAXED),
         .read_only_socket = read_only,
@@ -46,6 +46,29 @@ Client *client_new(Service *service, IoThread *io, int fd, bool read_only)
     for (unsigned i = 0; i < TURN_CLASSES; i++)
         client->turns[i].client = client;
     return client;
+}
+
+void client_set_network(Client *client, Tls *tls, const char *address)
+{
+    client->tls = tls;
+    client->identity.transport = tls ? CLIENT_TLS : CLIENT_TCP;
+    g_strlcpy(client->identity.address, address, sizeof client->identity.address);
+}
+
+void client_set_login(Client *client, ClientAuth auth)
+{
+    int64_t seconds = limit_of(client, login_timeout);
+
+    client->auth = auth;
+    client->stage = client->tls ? LOGIN_HANDSHAKE : auth ? LOGIN_AUTH : LOGIN_DONE;
+    client->login_deadline = seconds ? client->heard + seconds * CLOCK_S : G_MAXINT64;
+}
+
+void client_authenticate(Client *client, const char *user, Transport *layer)
+{
+    __atomic_store_n(&client->user, g_strdup(user), __ATOMIC_RELEASE);
+    client->next_transport = layer;
+    __atomic_store_n(&client->authenticated, 1, __ATOMIC_RELEASE);
 }
 
 Client *client_ref(Client *client)
@@ -62,8 +85,17 @@ void client_unref(Client *client)
         client->service->ops->client_free(client);
     for (unsigned i = 0; i < client->n_fds; i++)
         close(client->fds[i]);
+    if (client->login_busy)
+        close(client->socket);    /* left open for the worker's sake */
+    if (client->transport)
+        client->transport->ops->free(client->transport);
     g_free(client->fds);
     g_free(client->held);
+    if (client->next_transport)
+        client->next_transport->ops->free(client->next_transport);
+    sasl_exchange_free(client->sasl);
+    g_free((char *)client->dn);
+    g_free((char *)client->user);
     client_forget_identity(client);
     lock_deinit(&client->lock);
     lock_deinit(&client->out_lock);
@@ -88,6 +120,7 @@ static void drop_calls(Client *client)
 
 void client_leave(Client *client)
 {
+    login_left(client);
     clients_remove(client);
     lock_acquire(&client->lock);
     client->leaving = true;
@@ -118,6 +151,26 @@ void client_close_after_replies(Client *client)
 const ClientIdentity *client_identity(const Client *client)
 {
     return &client->identity;
+}
+
+const char *client_dn(const Client *client)
+{
+    return __atomic_load_n(&client->dn, __ATOMIC_ACQUIRE);
+}
+
+ClientAuth client_auth(const Client *client)
+{
+    return client->auth;
+}
+
+bool client_authenticated(const Client *client)
+{
+    return client->auth == CLIENT_AUTH_NONE || __atomic_load_n(&client->authenticated, __ATOMIC_ACQUIRE);
+}
+
+const char *client_user(const Client *client)
+{
+    return __atomic_load_n(&client->user, __ATOMIC_ACQUIRE);
 }
 
 Service *client_service(const Client *client)

@@ -29,5 +29,7 @@ void listener_free(Listener *listener);
 bool listener_owns(const Listener *listeners, const void *pointer);
 /* Takes the connections that wait, as long as there is room. I/O thread. */
 void listener_accept(Listener *listener);
+/* Whether one waits for clients that have not logged in: it must be tried again soon. */
+bool listeners_crowded(const Listener *listeners);
 /* Tries again where descriptors or room had run out. I/O thread. */
 void listeners_tick(Listener *listeners);

@@ -23,6 +23,7 @@ enum {
     SCRATCH_SIZE = 65536,       /* an inline call's arena */
     EVENTS_AT_ONCE = 64,
     TICK_MS = 1000,
+    CROWD_MS = 20,              /* until a full port is looked at again */
 };
 
 struct IoThread {
@@ -36,6 +37,7 @@ struct IoThread {
     Call scratch;
     Client *clients, *subscribers;
     int64_t now, next_tick;
+    int64_t next_crowd;       /* when a full port is looked at again */
     Listener *listeners;      /* the first I/O thread's */
     /* under LOCK_IO_INBOX */
     Lock lock;
@@ -241,6 +243,8 @@ static bool take_frames(IoThread *io, Client *client, uint8_t *data, size_t size
     if (client->held_back != client->unread) {
         client->unread = client->held_back;
         outbox_set_reading(client, !client->unread);
+        if (!client->unread && client->transport)
+            io_wish(client, WISH_READ);
     }
     return fds_are_announced(client);
 }
@@ -283,8 +287,11 @@ static ssize_t receive(Client *client, uint8_t *data, size_t room)
     struct msghdr message = {
         .msg_iov = &part, .msg_iovlen = 1, .msg_control = control.space, .msg_controllen = sizeof control.space,
     };
-    ssize_t n = recvmsg(client->fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    ssize_t n;
 
+    if (client->transport)
+        return client->transport->ops->receive(client->transport, client->fd, data, room);
+    n = recvmsg(client->fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
     if (n < 0)
         return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR ? 0 : -1;
     if (G_UNLIKELY(message.msg_controllen > 0 || (message.msg_flags & MSG_CTRUNC)) && !keep_fds(client, &message))
@@ -316,7 +323,7 @@ static bool read_held(IoThread *io, Client *client)
     return take_frames(io, client, client->held, client->held_size);
 }
 
-static bool read_client(IoThread *io, Client *client)
+static bool read_rounds(IoThread *io, Client *client)
 {
     client->heard = io->now;
     client->unanswered = 0;
@@ -341,6 +348,16 @@ static bool read_client(IoThread *io, Client *client)
         if (n < INPUT_SIZE)
             return true;
     }
+    return true;
+}
+
+/* What the transport has left over comes in the next turn, since epoll doesn't know of it. */
+static bool read_client(IoThread *io, Client *client)
+{
+    if (!read_rounds(io, client))
+        return false;
+    if (!client->held_back && client->transport && client->transport->ops->has_more(client->transport))
+        io_wish(client, WISH_READ);
     return true;
 }
 
@@ -374,6 +391,11 @@ static void serve_event(IoThread *io, const struct epoll_event *event)
     Client *client = event->data.ptr;
     bool good = true;
 
+    if (G_UNLIKELY(client->stage == LOGIN_HANDSHAKE)) {
+        if (!client->closed && !login_wake(client, event->events))
+            drop(io, client);
+        return;
+    }
     client_ref(client);
     if (!client->closed && (event->events & EPOLLOUT))
         good = write_client(io, client);
@@ -395,10 +417,14 @@ static void grant_wishes(IoThread *io, Client *client, unsigned wishes)
     if (wishes & WISH_ADOPT)
         adopt(io, client);
     if (!client->closed && good) {
+        if (wishes & WISH_LOGIN)
+            good = login_continue(client);
         if (wishes & WISH_STREAM)
             stream_pump(client);
-        if (wishes & WISH_LOOK)
+        if (good && wishes & WISH_LOOK)
             good = look_again(io, client);
+        if (good && wishes & WISH_READ && client->stage != LOGIN_HANDSHAKE)
+            good = read_client(io, client);
         if (wishes & WISH_END && outbox_size(client) == 0)
             good = false;
     }
@@ -475,7 +501,7 @@ static void tick(IoThread *io)
 
     for (Client *client = io->clients; client; client = next) {
         next = client->io_next;
-        if (!keepalive_tick(client, io->now))
+        if (!login_tick(client, io->now) || !keepalive_tick(client, io->now))
             drop(io, client);
     }
     listeners_tick(io->listeners);
@@ -501,6 +527,10 @@ bool io_turn(IoThread *io, int wait_ms)
     }
     if (inbox)
         running = serve_inbox(io);
+    if (G_UNLIKELY(listeners_crowded(io->listeners)) && io->now >= io->next_crowd) {
+        listeners_tick(io->listeners);
+        io->next_crowd = io->now + CROWD_MS * CLOCK_MS;
+    }
     if (io->now >= io->next_tick)
         tick(io);
     return running;
@@ -508,7 +538,9 @@ bool io_turn(IoThread *io, int wait_ms)
 
 static int until_tick(const IoThread *io)
 {
-    return (int)CLAMP((io->next_tick - io->now + CLOCK_MS - 1) / CLOCK_MS, 0, TICK_MS);
+    int most = G_UNLIKELY(listeners_crowded(io->listeners)) ? CROWD_MS : TICK_MS;
+
+    return (int)CLAMP((io->next_tick - io->now + CLOCK_MS - 1) / CLOCK_MS, 0, most);
 }
 
 static void *io_main(void *data)

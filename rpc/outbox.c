@@ -45,16 +45,11 @@ static void item_free(OutItem *item)
 }
 
 /* Bytes sent, 0 when the socket is full, -1 when the connection is broken. */
-static ssize_t send_bytes(int fd, const uint8_t *data, size_t size)
+static ssize_t send_bytes(Client *client, const uint8_t *data, size_t size)
 {
-    ssize_t n;
+    Transport *transport = client->transport;
 
-    do
-        n = send(fd, data, size, MSG_NOSIGNAL | MSG_DONTWAIT);
-    while (n < 0 && errno == EINTR);
-    if (n < 0)
-        return errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS ? 0 : -1;
-    return n;
+    return transport ? transport->ops->send(transport, client->fd, data, size) : transport_write(client->fd, data, size);
 }
 
 static int send_fd(int socket_fd, int fd)
@@ -84,17 +79,17 @@ static int send_fd(int socket_fd, int fd)
 }
 
 /* 1: all of it is out; 0: the socket is full; -1: broken. */
-static int item_send(int fd, OutItem *item)
+static int item_send(Client *client, OutItem *item)
 {
     while (item->at < item->size) {
-        ssize_t n = send_bytes(fd, item->data + item->at, item->size - item->at);
+        ssize_t n = send_bytes(client, item->data + item->at, item->size - item->at);
 
         if (n <= 0)
             return (int)n;
         item->at += (size_t)n;
     }
     while (item->next_fd < item->n_fds) {
-        int r = send_fd(fd, item->fds[item->next_fd]);
+        int r = send_fd(client->fd, item->fds[item->next_fd]);
 
         if (r <= 0)
             return r;
@@ -197,7 +192,7 @@ static void send_locked(Client *client, XdrOut *out, size_t from, OutKind kind, 
     unsigned fd_done = 0;
 
     if (!client->out_first) {
-        sent = send_bytes(client->fd, out->data + from, size);
+        sent = send_bytes(client, out->data + from, size);
         while (sent == (ssize_t)size && fd_done < n_fds) {
             int r = send_fd(client->fd, fds[fd_done]);
 
@@ -268,7 +263,7 @@ bool outbox_flush(Client *client)
     while (client->out_first && good) {
         OutItem *item = client->out_first;
         size_t before = item->at;
-        int r = item_send(client->fd, item);
+        int r = item_send(client, item);
 
         if (item->at > before || r > 0)
             client->out_stalled = clock_now();
@@ -319,7 +314,10 @@ void outbox_close(Client *client)
     if (client->fd >= 0) {
         /* a child that is just being forked may hold the socket open; its events would come for freed memory */
         epoll_ctl(io_epoll_fd(client->io), EPOLL_CTL_DEL, client->fd, NULL);
-        close(client->fd);
+        if (client->login_busy)
+            shutdown(client->fd, SHUT_RDWR);    /* a worker uses it: the last reference closes it */
+        else
+            close(client->fd);
     }
     client->fd = -1;
     __atomic_store_n(&client->writing, false, __ATOMIC_RELAXED);    /* bulk calls of it may end */

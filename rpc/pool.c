@@ -39,7 +39,7 @@ struct Pool {
     Round rounds[TURN_CLASSES];
     Queue resumed[2];         /* ordinary ones, high ones */
     WorkerLimits limits;
-    unsigned n_workers, idle, n_prio, idle_prio, bulk;
+    unsigned n_workers, idle, n_prio, idle_prio, bulk, logins;
     unsigned queued;          /* calls in the rounds and among the resumed */
     unsigned waking, waking_prio;    /* idle workers that were signalled and have not run yet */
     unsigned tick;            /* alternates between high and ordinary calls */
@@ -50,6 +50,8 @@ struct Pool {
 
 static TurnClass class_of(const Call *call)
 {
+    if (call->run)
+        return TURN_LOGIN;
     if (call->lane == LANE_BULK)
         return TURN_BULK;
     return call->proc->flags & PROC_HIGH ? TURN_HIGH : TURN_NORMAL;
@@ -176,6 +178,15 @@ static Call *take_bulk(Pool *pool)
     }
 }
 
+/* Handshakes cost CPU as bulk calls do, and as few run at once: a storm of them leaves the others a processor. */
+static Call *take_login(Pool *pool)
+{
+    if (!pool->rounds[TURN_LOGIN].first || pool->logins >= pool->max_bulk)
+        return NULL;
+    pool->logins++;
+    return take_turn(&pool->rounds[TURN_LOGIN]);
+}
+
 static Call *queue_take(Queue *queue)
 {
     Call *call = queue->first;
@@ -208,7 +219,11 @@ static Call *choose_call_locked(Pool *pool, bool prio)
         return call;
     for (int i = 0; i < 2 && !call; i++)
         call = take_turn(&pool->rounds[(i == 0) == high_first ? TURN_HIGH : TURN_NORMAL]);
-    return call ? call : take_bulk(pool);
+    if (!call)
+        call = pool->tick % 2 ? take_login(pool) : take_bulk(pool);
+    if (!call)
+        call = pool->tick % 2 ? take_bulk(pool) : take_login(pool);
+    return call;
 }
 
 static Call *take_call_locked(Pool *pool, bool prio)
@@ -227,6 +242,8 @@ static void run_call(Worker *worker, Call *call)
         call_taken(call);
     if (!call->server && call_client_left(call))
         call_end(call);    /* nobody waits for it, and nothing was begun */
+    else if (call->run)
+        call->run(call);
     else
         call->client->service->ops->serve(call);
     if (worker->out.capacity > 1048576) {
@@ -240,7 +257,7 @@ static bool start_worker_locked(Pool *pool, bool prio);
 /* Somebody must look at the queues. A new worker is started when all are busy. */
 static void wake_locked(Pool *pool, TurnClass class)
 {
-    if (class == TURN_BULK && pool->bulk >= pool->max_bulk)
+    if ((class == TURN_BULK && pool->bulk >= pool->max_bulk) || (class == TURN_LOGIN && pool->logins >= pool->max_bulk))
         return;    /* who ends one of them will look */
     if (pool->idle > pool->waking) {
         pool->waking++;
@@ -299,33 +316,43 @@ static void join_worker(Worker *worker)
     g_free(worker);
 }
 
+/* The place among the few of its class, whose name is returned; TURN_CLASSES when that has no such limit. */
+static TurnClass give_place_back_locked(Pool *pool, TurnClass class)
+{
+    if (class == TURN_BULK)
+        pool->bulk--;
+    else if (class == TURN_LOGIN)
+        pool->logins--;
+    else
+        return TURN_CLASSES;
+    return class;
+}
+
 /* Of the workers that end while the pool lives each joins the one before, so that at most one is left over. */
 static void *worker_main(void *data)
 {
     Worker *worker = data, *before = NULL;
     Pool *pool = worker->pool;
-    bool freed = false;    /* a bulk call's place, for which this worker has not looked yet */
+    TurnClass freed = TURN_CLASSES;    /* a place in this class, for which this worker has not looked yet; or none */
 
     lock_acquire(&pool->lock);
     while (!pool->stopping && !is_surplus_locked(worker)) {
         Call *call = take_call_locked(pool, worker->prio);
-        bool bulk;
+        TurnClass class;
 
         if (!call) {
             wait_for_call_locked(worker);
-            freed = false;
+            freed = TURN_CLASSES;
             continue;
         }
-        bulk = call->lane == LANE_BULK;
-        if (freed && !bulk && pool->rounds[TURN_BULK].first)
-            wake_locked(pool, TURN_BULK);    /* another one takes that place */
+        class = class_of(call);
+        if (freed != TURN_CLASSES && freed != class && pool->rounds[freed].first)
+            wake_locked(pool, freed);    /* another one takes that place */
         lock_release(&pool->lock);
         run_call(worker, call);
         lock_assert_none();
         lock_acquire(&pool->lock);
-        freed = bulk;
-        if (bulk)
-            pool->bulk--;
+        freed = give_place_back_locked(pool, class);
     }
     if (!pool->stopping)
         before = resign_locked(worker);
@@ -477,6 +504,8 @@ void pool_look(Pool *pool)
         wake_locked(pool, TURN_HIGH);
     if (pool->rounds[TURN_NORMAL].first || resumed_of(pool, TURN_NORMAL)->first)
         wake_locked(pool, TURN_NORMAL);
+    if (pool->rounds[TURN_LOGIN].first)
+        wake_locked(pool, TURN_LOGIN);
     /* what waits for its reader is no reason to start a thread */
     if (pool->rounds[TURN_BULK].first && (pool->idle > pool->waking || pool->n_workers == 0))
         wake_locked(pool, TURN_BULK);

@@ -131,6 +131,11 @@ unsigned service_n_clients(Service *service)
     return __atomic_load_n(&service->n_clients, __ATOMIC_SEQ_CST);
 }
 
+unsigned service_n_unauth(Service *service)
+{
+    return __atomic_load_n(&service->n_unauth, __ATOMIC_RELAXED);
+}
+
 /* Whoever sees the smaller number sees the time as well. */
 void service_client_gone(Service *service)
 {

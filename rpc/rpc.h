@@ -18,6 +18,7 @@
 #include "base/timer.h"
 #include "rpc/frame.h"
 #include "rpc/proc.h"
+#include "rpc/tls.h"
 
 typedef struct Rpc Rpc;
 typedef struct Service Service;
@@ -28,13 +29,15 @@ typedef struct Broadcast Broadcast;
 /* May be changed while it runs: every member is read and written as a relaxed atomic. */
 typedef struct ServiceLimits {
     unsigned max_clients;            /* more wait in the listen queue */
-    unsigned max_unauth_clients;     /* of them not authenticated yet; 0: no limit. No service asks for that so far */
+    unsigned max_unauth_clients;     /* of one port that have not logged in; 0: no limit */
+    unsigned max_unauth_per_source;  /* of them from one address; more, and one that keeps us waiting goes; 0: no limit */
     unsigned max_client_requests;    /* calls of one client in the workers' hands */
     unsigned max_client_queue;       /* calls waiting behind that; then its socket is left unread */
     unsigned max_client_parked;      /* calls waiting for a domain that don't count as running */
     unsigned max_client_streams;
     unsigned max_client_output;      /* bytes unread by the client before its socket is left unread */
     unsigned max_client_events;      /* bytes of undelivered events before it is disconnected */
+    unsigned login_timeout;          /* seconds that the handshake and the proof of identity may take; 0: no limit */
     unsigned write_timeout;          /* seconds without any progress before it is disconnected; 0: never */
     int keepalive_interval;          /* seconds; <= 0: no pings from us */
     unsigned keepalive_count;
@@ -105,10 +108,22 @@ void *service_data(const Service *service);
 ServiceLimits *service_limits(Service *service);
 /* Those that max_clients counts: a client that has left stays one until its last call has ended. */
 unsigned service_n_clients(Service *service);
+/* Those that have not logged in, of all its ports. */
+unsigned service_n_unauth(Service *service);
 /* Since when (clock_now()) it has had none; -1: it has. */
 int64_t service_idle_since(Service *service);
 /* Accepts on `fd` (listening, ownership taken); clients of a read-only socket can't change anything. */
 void service_listen(Service *service, int fd, bool read_only);
+typedef enum ClientAuth { CLIENT_AUTH_NONE, CLIENT_AUTH_SASL, CLIENT_AUTH_POLKIT } ClientAuth;    /* as the wire's auth_type */
+
+typedef struct ListenSettings {
+    bool read_only;
+    bool network;             /* IPv4 or IPv6, not a UNIX socket */
+    Tls *tls;                 /* encrypts what comes; borrowed until rpc_free; NULL: nothing does */
+    ClientAuth auth;          /* how clients prove who they are before they may call anything else */
+} ListenSettings;
+
+void service_listen_with(Service *service, int fd, const ListenSettings *settings);
 
 /* --- identities: whom clients stand for ------------------------------------------------------ */
 
@@ -123,8 +138,12 @@ void rpc_set_weights(Rpc *rpc, const char *const *texts);
 
 /* --- clients ------------------------------------------------------------------------------- */
 
+typedef enum ClientTransport { CLIENT_UNIX, CLIENT_TCP, CLIENT_TLS } ClientTransport;
+
 typedef struct ClientIdentity {
     uint64_t id;              /* counts up from 1, never used again */
+    ClientTransport transport;
+    char address[72];         /* where it comes from, "192.0.2.1:40404" or "[2001:db8::1]:40404"; "" for UNIX sockets */
     bool read_only_socket;
     pid_t pid;
     uid_t uid;
@@ -155,6 +174,13 @@ void client_identify(Client *client, const char *kind, const char *name);
 /* "uid:1000", "dn:CN=nova", "sasl:nova". Lives as long as the client. Any thread. */
 const char *client_who_name(const Client *client);
 Service *client_service(const Client *client);
+/* The distinguished name in its verified certificate; NULL: none, or not known yet. Lives as long as the client. */
+const char *client_dn(const Client *client);
+/* What its socket asks for, and whether that is done; always when nothing is asked for. */
+ClientAuth client_auth(const Client *client);
+bool client_authenticated(const Client *client);
+/* The name that SASL has proved; NULL: none. Lives as long as the client. */
+const char *client_user(const Client *client);
 Client *client_ref(Client *client);
 void client_unref(Client *client);
 /* The server's own part, set by client_new. */
@@ -186,6 +212,8 @@ struct Call {
     const Proc *proc;
     FrameHeader header;
     bool inline_call;         /* runs on the I/O thread, in its scratch memory */
+    bool login;               /* part of the proof of identity: nothing else is read from the client until it is answered */
+    void (*run)(Call *call);  /* what a worker does for a client that has not logged in; NULL: ops->serve */
     uint8_t lane;             /* as ops->lane said */
     uint8_t *payload;         /* the arguments; decoding changes them, so once */
     size_t payload_size;

@@ -43,9 +43,9 @@ int config_mistake(const Config *config, SettingId id, const char *what, Error *
 
 static int check_local_auth(const Config *config, SettingId id, const char *scheme, Error *error)
 {
-    if (strcmp(scheme, "none") == 0)
+    if (strcmp(scheme, "none") == 0 || strcmp(scheme, "sasl") == 0)
         return 0;
-    if (strcmp(scheme, "polkit") == 0 || strcmp(scheme, "sasl") == 0)
+    if (strcmp(scheme, "polkit") == 0)
         return config_fail(config, id, VIR_ERR_CONFIG_UNSUPPORTED, error,
                            _("authentication by '%s' is not available yet; \"none\" leaves the decision to the "
                              "permissions of the socket"), scheme);

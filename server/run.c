@@ -13,8 +13,10 @@
 #include "base/i18n.h"
 #include "base/log.h"
 #include "server/modules.h"
+#include "server/network.h"
 #include "server/socket.h"
 #include "server/systemd.h"
+#include "server/tls-watch.h"
 
 LOG_SOURCE("server.run");
 
@@ -26,12 +28,14 @@ static ServiceLimits remote_limits(const Config *config)
     return (ServiceLimits){
         .max_clients = (unsigned)config->max_clients,
         .max_unauth_clients = (unsigned)config->max_anonymous_clients,
+        .max_unauth_per_source = (unsigned)config->max_anonymous_per_address,
         .max_client_requests = (unsigned)config->max_client_requests,
         .max_client_queue = (unsigned)config->max_client_queue,
         .max_client_parked = (unsigned)config->max_client_parked,
         .max_client_streams = (unsigned)config->max_client_streams,
         .max_client_output = (unsigned)config->max_client_output,
         .max_client_events = (unsigned)config->max_client_events,
+        .login_timeout = (unsigned)config->login_timeout,
         .write_timeout = (unsigned)config->client_write_timeout,
         .keepalive_interval = config->keepalive_interval,
         .keepalive_count = (unsigned)config->keepalive_count,
@@ -81,6 +85,16 @@ static Service *service_of(Server *server, const SocketPlan *plan)
     return plan->admin ? server->admin : server->service;
 }
 
+static void listen_as_planned(Server *server, const SocketPlan *plan, int fd)
+{
+    const Config *config = server->config;
+    ListenSettings settings = { .read_only = plan->read_only };
+
+    if (!plan->admin)
+        settings.auth = network_auth(plan->read_only ? config->auth_unix_ro : config->auth_unix_rw);
+    service_listen_with(service_of(server, plan), fd, &settings);
+}
+
 /* systemd's sockets are taken as they are; those that its units leave out are not made. */
 static int take_sockets(Server *server, const GArray *sockets)
 {
@@ -89,7 +103,7 @@ static int take_sockets(Server *server, const GArray *sockets)
 
         for (unsigned j = 0; j < G_N_ELEMENTS(plans); j++)
             if (plans[j].role == socket->role)
-                service_listen(service_of(server, &plans[j]), socket->fd, plans[j].read_only);
+                listen_as_planned(server, &plans[j], socket->fd);
     }
     return 0;
 }
@@ -113,7 +127,7 @@ static int open_sockets(Server *server, Error *error)
         if (fd < 0)
             return -1;
         g_ptr_array_add(server->sockets, file);
-        service_listen(service_of(server, plan), fd, plan->read_only);
+        listen_as_planned(server, plan, fd);
     }
     return 0;
 }
@@ -129,6 +143,8 @@ static void take_apart(Server *server)
     if (server->timers)
         timers_free(server->timers);
     g_ptr_array_unref(server->policies);
+    tls_watch_free(server->tls_watch);
+    tls_free(server->tls);
     wrap_free(server->wrap);
     modules_free(server->modules);
     config_unref(server->config);
@@ -221,7 +237,9 @@ Server *server_start(Config *config, Error *error)
     server->service = service_new(server->rpc, "droverd", &remote_service_ops, &limits, server);
     server->admin = service_new(server->rpc, "admin", &admin_service_ops, &admin, server);
     server->policies = g_ptr_array_new_with_free_func(free_policy);
-    if (check_weights(config, error) < 0 || take_policy(server, config, error) < 0 || make_wrap(server, error) < 0 || open_default(server, error) < 0 || open_sockets(server, error) < 0) {
+    if (check_weights(config, error) < 0 || take_policy(server, config, error) < 0
+        || make_wrap(server, error) < 0 || open_default(server, error) < 0 || network_prepare(config, error) < 0
+        || open_sockets(server, error) < 0 || network_open(server, error) < 0) {
         take_apart(server);
         return NULL;
     }
@@ -235,12 +253,14 @@ static void set_limits(ServiceLimits *to, const ServiceLimits *from)
 #define TAKE(member) __atomic_store_n(&to->member, from->member, __ATOMIC_RELAXED)
     TAKE(max_clients);
     TAKE(max_unauth_clients);
+    TAKE(max_unauth_per_source);
     TAKE(max_client_requests);
     TAKE(max_client_queue);
     TAKE(max_client_parked);
     TAKE(max_client_streams);
     TAKE(max_client_output);
     TAKE(max_client_events);
+    TAKE(login_timeout);
     TAKE(write_timeout);
     TAKE(keepalive_interval);
     TAKE(keepalive_count);

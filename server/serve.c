@@ -350,12 +350,21 @@ static bool abandon(Call *call)
     return true;
 }
 
+/* A mechanism of SASL may wait for a database or a network. */
+static bool is_step_of_login(const Proc *proc)
+{
+    return proc->number == REMOTE_PROC_AUTH_SASL_INIT || proc->number == REMOTE_PROC_AUTH_SASL_START
+        || proc->number == REMOTE_PROC_AUTH_SASL_STEP;
+}
+
 /* The row's lane, unless the host is too large for the I/O thread or something may hold the operation up. */
 static Lane choose_lane(Client *client, const Proc *proc)
 {
     Host *host = session_host(client_session(client));
     Lane lane = (Lane)proc->lane;
 
+    if (proc->flags & PROC_BEFORE_AUTH && is_step_of_login(proc))
+        return client_auth(client) == CLIENT_AUTH_NONE ? LANE_CONTROL : LANE_WORKER;
     if (lane == LANE_CONTROL || !host)
         return lane == LANE_CONTROL && proc->number == REMOTE_PROC_CONNECT_OPEN && proc->flags & PROC_BEFORE_OPEN
             ? LANE_WORKER : LANE_CONTROL;

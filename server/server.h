@@ -29,6 +29,8 @@ struct Server {
     Hosts *hosts;
     struct Modules *modules;   /* where the drivers come from (server/modules.h); NULL in tests of other things */
     const Driver *const *drivers;    /* NULL-terminated */
+    Tls *tls;                  /* the certificates in use; NULL: nothing listens for TLS */
+    struct TlsWatch *tls_watch;    /* looks after their files (server/tls-watch.h) */
     Wrap *wrap;                /* around every driver; NULL: none */
     GPtrArray *policies;       /* all that were read, since calls may still look at an older one; main thread */
     GPtrArray *sockets;        /* of SocketFile: those that we have made; main thread */

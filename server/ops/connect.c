@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What the server answers itself about a connection: open and close, features, authentication,
+/* What the server answers itself about a connection: open and close, features,
  * registrations for events. Everything but connect.open runs on the client's I/O thread and waits for
  * nothing; connect.open runs on a worker, since opening a hypervisor may read a disk. */
 #include "server/ops/ops.h"
@@ -22,7 +22,6 @@ enum {
     FEATURE_NETWORK_UPDATE_ORDER = 16,
 };
 
-enum { AUTH_NONE = 0 };
 
 static Session *session_of(Op *op)
 {
@@ -105,23 +104,6 @@ int connect_get_lib_version(Op *op, const void *args, void *out)
 
     result->lib_ver = LIB_VERSION;
     return 0;
-}
-
-/* The one way in that there is: the socket's permissions. */
-int auth_list(Op *op, const void *args, void *out)
-{
-    RemoteAuthListResult *result = out;
-
-    result->types = arena_alloc(op->arena, sizeof *result->types);
-    result->types[0] = AUTH_NONE;
-    result->n_types = 1;
-    return 0;
-}
-
-int auth_refuse(Op *op, const void *args, void *out)
-{
-    return error_set(op->error, VIR_FROM_RPC, VIR_ERR_INTERNAL_ERROR,
-                     _("%s is not the kind of authentication that this socket asks for"), op->proc->name);
 }
 
 /* A client learns that the hypervisor behind the server was lost. No driver can lose one yet, so there is nothing to

@@ -12,8 +12,6 @@ int connect_supports_feature(Op *op, const void *args, void *result);
 int connect_get_type(Op *op, const void *args, void *result);
 int connect_get_uri(Op *op, const void *args, void *result);
 int connect_get_lib_version(Op *op, const void *args, void *result);
-int auth_list(Op *op, const void *args, void *result);
-int auth_refuse(Op *op, const void *args, void *result);
 int close_callback_accept(Op *op, const void *args, void *result);
 int domain_event_register_any(Op *op, const void *args, void *result);
 int domain_event_deregister_any(Op *op, const void *args, void *result);
@@ -21,6 +19,13 @@ int domain_event_register_legacy(Op *op, const void *args, void *result);
 int domain_event_deregister_legacy(Op *op, const void *args, void *result);
 int domain_event_register_oldest(Op *op, const void *args, void *result);
 int domain_event_deregister_oldest(Op *op, const void *args, void *result);
+
+/* auth.c */
+int auth_list(Op *op, const void *args, void *result);
+int auth_refuse(Op *op, const void *args, void *result);
+int auth_sasl_init(Op *op, const void *args, void *result);
+int auth_sasl_start(Op *op, const void *args, void *result);
+int auth_sasl_step(Op *op, const void *args, void *result);
 
 /* domain.c */
 int define_prepare(Serve *serve);

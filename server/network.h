@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The ports that droverd listens on. */
+#pragma once
+
+#include "server/server.h"
+
+/* What a setting of authentication asks for. */
+ClientAuth network_auth(const char *setting);
+/* The library of SASL, when some socket asks for it. Main thread, before the sockets are opened. 0, or -1 and an error. */
+int network_prepare(const Config *config, Error *error);
+/* Reads the certificates and opens the ports that the configuration asks for. Main thread, before rpc_start. 0, or -1
+ * and an error. */
+int network_open(Server *server, Error *error);
+/* Reads the certificates again, as `virt-admin server-update-tls` asks for: connections that begin later get them. Any
+ * thread that may wait for a disk; no lock may be held. 0, or -1 and an error (VIR_ERR_OPERATION_INVALID when there is no
+ * TLS here): the former certificates stay. */
+int network_update_tls(Server *server, Error *error);

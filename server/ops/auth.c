@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* How a client proves who it is. auth_list answers on the I/O thread; the steps of SASL run on workers, since a mechanism
+ * may ask a database or a network. Takes no lock. */
+#include "server/ops/ops.h"
+
+#include "base/i18n.h"
+#include "rpc/sasl.h"
+
+static Client *client_of(Op *op)
+{
+    return serve_of(op)->call->client;
+}
+
+static SaslRules rules_of(Op *op)
+{
+    const Config *config = serve_of(op)->session->server->config;
+
+    return (SaslRules){
+        .allowed_users = config->sasl_allowed_username_list, .min_ssf = (unsigned)config->tcp_min_ssf,
+    };
+}
+
+int auth_list(Op *op, const void *args, void *out)
+{
+    RemoteAuthListResult *result = out;
+    Client *client = client_of(op);
+
+    result->types = arena_alloc(op->arena, sizeof *result->types);
+    result->types[0] = client_authenticated(client) ? CLIENT_AUTH_NONE : (int)client_auth(client);
+    result->n_types = 1;
+    return 0;
+}
+
+int auth_refuse(Op *op, const void *args, void *out)
+{
+    return error_set(op->error, VIR_FROM_RPC, VIR_ERR_INTERNAL_ERROR,
+                     _("%s is not the kind of authentication that this socket asks for"), op->proc->name);
+}
+
+static bool is_asked_for(Op *op)
+{
+    return client_auth(client_of(op)) == CLIENT_AUTH_SASL;
+}
+
+int auth_sasl_init(Op *op, const void *args, void *out)
+{
+    RemoteAuthSaslInitResult *result = out;
+    SaslRules rules = rules_of(op);
+    const char *mechanisms;
+
+    if (!is_asked_for(op))
+        return auth_refuse(op, args, out);
+    mechanisms = sasl_offer(client_of(op), &rules, op->error);
+    if (!mechanisms)
+        return -1;
+    result->mechlist = arena_strdup(op->arena, mechanisms);
+    return 0;
+}
+
+/* `out` is the result of both procedures: they look the same. */
+static int step(Op *op, const char *mechanism, const char *data, size_t size, RemoteAuthSaslStepResult *result)
+{
+    SaslRules rules = rules_of(op);
+    SaslAnswer answer;
+
+    if (sasl_exchange(client_of(op), &rules, mechanism, data, size, &answer, op->error) < 0)
+        return -1;
+    result->complete = answer.complete;
+    result->nil = !answer.data;
+    if (answer.data) {
+        result->n_data = (uint32_t)answer.size;
+        result->data = arena_alloc(op->arena, answer.size + 1);
+        memcpy(result->data, answer.data, answer.size);
+    }
+    return 0;
+}
+
+int auth_sasl_start(Op *op, const void *data, void *out)
+{
+    const RemoteAuthSaslStartArgs *args = data;
+    RemoteAuthSaslStartResult *result = out;
+    RemoteAuthSaslStepResult same = { 0 };
+
+    if (!is_asked_for(op))
+        return auth_refuse(op, data, out);
+    if (step(op, args->mech, args->nil ? NULL : args->data, args->nil ? 0 : args->n_data, &same) < 0)
+        return -1;
+    *result = (RemoteAuthSaslStartResult){ same.complete, same.nil, same.n_data, same.data };
+    return 0;
+}
+
+int auth_sasl_step(Op *op, const void *data, void *out)
+{
+    const RemoteAuthSaslStepArgs *args = data;
+
+    if (!is_asked_for(op))
+        return auth_refuse(op, data, out);
+    return step(op, NULL, args->nil ? NULL : args->data, args->nil ? 0 : args->n_data, out);
+}

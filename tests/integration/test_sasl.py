@@ -1,0 +1,228 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""SASL with the real virsh on each kind of socket: mechanisms, passwords, the list of users, the security layer of plain
+TCP, and what an unknown client may do."""
+
+import os
+import socket
+import struct
+import subprocess
+
+import pytest
+
+import harness
+import pki
+import wire
+from harness import wait_until
+
+pytestmark = pytest.mark.drover("libvirtd must be told where to listen with an option")
+
+PASSWORD = "hunter2"
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return str(s.getsockname()[1])
+
+
+@pytest.fixture(scope="module")
+def sasl(tmp_path_factory):
+    """A directory of settings and passwords, and what virsh says who it is with."""
+    d = tmp_path_factory.mktemp("sasl")
+    for user in ("fred", "wilma"):
+        subprocess.run(
+            ["saslpasswd2", "-p", "-c", "-f", str(d / "passwords"), "-a", "libvirt", user],
+            input=PASSWORD,
+            text=True,
+            check=True,
+        )
+    for name, password in (("fred", PASSWORD), ("wilma", PASSWORD), ("bad", "wrong")):
+        user = "fred" if name == "bad" else name
+        (d / name).write_text(
+            f"[credentials-one]\nauthname={user}\nusername={user}\npassword={password}\n[auth-libvirt-default]\ncredentials=one\n"
+            f"[auth-libvirt-localhost]\ncredentials=one\n"
+        )
+    return d
+
+
+@pytest.fixture(scope="module")
+def ca(tmp_path_factory):
+    return pki.Authority(str(tmp_path_factory.mktemp("pki")))
+
+
+@pytest.fixture(scope="module")
+def pair(ca):
+    return ca.server()
+
+
+@pytest.fixture(scope="module")
+def certificate(ca):
+    return ca.client()
+
+
+@pytest.fixture
+def sasl_server(make_server, sasl, monkeypatch):
+    def make(mechanisms, **settings):
+        (sasl / "libvirt.conf").write_text(
+            f"mech_list: {mechanisms}\npwcheck_method: auxprop\nauxprop_plugin: sasldb\n"
+            f"sasldb_path: {sasl / 'passwords'}\n"
+        )
+        monkeypatch.setenv("SASL_CONF_PATH", str(sasl))
+        config = {"log_outputs": "2:stderr", "log_level": 2, "login_timeout": 20}
+        config.update(settings)
+        server = make_server(config, start=False)
+        if "auth_unix_rw" in settings:
+            server.hold_uri = None
+        return server.start()
+
+    return make
+
+
+def tls_settings(ca, pair, **more):
+    return dict(
+        listen_tls=1, tls_port=free_port(), listen_addr="127.0.0.1", key_file=pair[0], cert_file=pair[1],
+        ca_file=ca.cert, auth_tls="sasl", **more
+    )  # fmt: skip
+
+
+def virsh(server, uri, *args, ok=True, options=()):
+    argv = ["virsh", "-c", uri] + list(options) + list(args)
+    result = harness.run(argv, os.path.join(server.directory, "home"), "\n", 30 * server.slow)
+    if ok is not None:
+        assert (result.code == 0) == ok, f"{' '.join(argv)}: {result}\n{server.log()}"
+    return result
+
+
+def tls_uri(server, certificate, authfile, mechanism):
+    port = server.config["tls_port"]
+    return f"test+tls://127.0.0.1:{port}/default?pkipath={certificate}&auth=sasl.{mechanism}&authfile={authfile}"
+
+
+def tcp_uri(server, authfile, query=""):
+    return f"test+tcp://127.0.0.1:{server.config['tcp_port']}/default?authfile={authfile}{query}"
+
+
+def unix_uri(server, authfile, mechanism, path=None):
+    return f"test+unix:///default?socket={path or server.rw}&auth=sasl.{mechanism}&authfile={authfile}"
+
+
+# --- TLS
+
+
+@pytest.mark.parametrize("mechanism", ["SCRAM-SHA-256", "DIGEST-MD5", "PLAIN"])
+def test_over_tls(sasl_server, ca, pair, certificate, sasl, mechanism):
+    server = sasl_server("SCRAM-SHA-256 DIGEST-MD5 PLAIN ANONYMOUS", **tls_settings(ca, pair))
+    assert "test" in virsh(server, tls_uri(server, certificate, sasl / "fred", mechanism), "list", "--name").out
+    assert "is 'fred" in server.log()
+    refused = virsh(server, tls_uri(server, certificate, sasl / "bad", mechanism), "list", ok=False)
+    assert "authentication failed" in refused.err
+    assert "could not prove who it is" in server.log()
+    assert server.serves()
+
+
+def test_anonymous_is_never_offered(sasl_server, ca, pair, certificate, sasl):
+    server = sasl_server("ANONYMOUS SCRAM-SHA-256", **tls_settings(ca, pair))
+    virsh(server, tls_uri(server, certificate, sasl / "fred", "ANONYMOUS"), "list", ok=False)
+
+
+def test_list_of_users(sasl_server, ca, pair, certificate, sasl):
+    settings = tls_settings(ca, pair, sasl_allowed_username_list=["wil*", "barney"])
+    server = sasl_server("SCRAM-SHA-256", **settings)
+    virsh(server, tls_uri(server, certificate, sasl / "wilma", "SCRAM-SHA-256"), "list")
+    virsh(server, tls_uri(server, certificate, sasl / "fred", "SCRAM-SHA-256"), "list", ok=False)
+    assert "sasl_allowed_username_list does not have 'fred" in server.log()
+
+
+# --- TCP
+
+
+def test_tcp_is_encrypted_by_the_mechanism(sasl_server, sasl, tmp_path):
+    server = sasl_server("DIGEST-MD5 SCRAM-SHA-256 PLAIN", listen_tcp=1, tcp_port=free_port(), listen_addr="127.0.0.1")
+    uri = tcp_uri(server, sasl / "fred")
+    assert "test" in virsh(server, uri, "list", "--name").out
+    document = tmp_path / "large.xml"
+    text = "x" * 700000
+    document.write_text(
+        "<domain type='test'><name>large</name><description>" + text + "</description>"
+        "<memory>1024</memory><os><type>hvm</type></os></domain>"
+    )
+    assert text in virsh(server, uri, f"define {document}; dumpxml large").out
+    virsh(server, tcp_uri(server, sasl / "bad"), "list", ok=False)
+
+
+def test_tcp_offers_nothing_that_does_not_encrypt(sasl_server, sasl):
+    server = sasl_server("SCRAM-SHA-256 PLAIN", listen_tcp=1, tcp_port=free_port(), listen_addr="127.0.0.1")
+    virsh(server, tcp_uri(server, sasl / "fred"), "list", ok=False)
+    assert server.serves()
+
+
+def test_tcp_without_proof_when_that_is_asked_for(make_server):
+    server = make_server({"listen_tcp": 1, "tcp_port": free_port(), "listen_addr": "127.0.0.1", "auth_tcp": "none"})
+    assert "test" in virsh(server, f"test+tcp://127.0.0.1:{server.config['tcp_port']}/default", "list", "--name").out
+    assert "can do everything" in server.log()
+
+
+def test_nothing_listens_unless_asked_for(make_server):
+    port = free_port()
+    make_server({"tcp_port": port, "tls_port": port, "listen_addr": "127.0.0.1"})
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", int(port)), 5)
+
+
+# --- UNIX
+
+
+def test_unix_sockets(sasl_server, sasl):
+    server = sasl_server("SCRAM-SHA-256 PLAIN", auth_unix_rw="sasl", auth_unix_ro="sasl")
+    assert "test" in virsh(server, unix_uri(server, sasl / "fred", "SCRAM-SHA-256"), "list", "--name").out
+    ro = unix_uri(server, sasl / "fred", "SCRAM-SHA-256", server.ro)
+    assert "test" in virsh(server, ro, "list", "--name", options=["-r"]).out
+    virsh(server, unix_uri(server, sasl / "bad", "SCRAM-SHA-256"), "list", ok=False)
+    # a password in clear has no place where nothing encrypts
+    virsh(server, unix_uri(server, sasl / "fred", "PLAIN"), "list", ok=False)
+
+
+# --- the wire
+
+
+def chars(data):
+    """An array of char, as this dialect of XDR has it: four bytes each."""
+    return struct.pack(">I", len(data)) + b"".join(struct.pack(">I", b) for b in data)
+
+
+def test_nothing_else_before_the_proof(sasl_server):
+    server = sasl_server("SCRAM-SHA-256", auth_unix_rw="sasl")
+    with server.connect() as c:
+        ways = c.call(wire.AUTH_LIST)
+        assert ways.array(ways.u32) == [1]
+        for proc in (wire.CONNECT_SUPPORTS_FEATURE, wire.CONNECT_OPEN, wire.CONNECT_GET_VERSION, wire.DOMAIN_DESTROY):
+            with pytest.raises(wire.RemoteError) as e:
+                c.call(proc, wire.u32(10))
+            assert (e.value.code, e.value.domain) == (wire.RPC, 7)
+        with pytest.raises(wire.RemoteError):
+            c.call(wire.AUTH_SASL_STEP, wire.u32(1) + chars(b""))
+        assert c.call(wire.AUTH_SASL_INIT).string() == "SCRAM-SHA-256"
+        with pytest.raises(wire.RemoteError):
+            c.call(wire.AUTH_POLKIT)
+
+
+def test_three_failures_end_the_connection(sasl_server):
+    server = sasl_server("SCRAM-SHA-256", auth_unix_rw="sasl")
+    with server.connect() as c:
+        for _ in range(3):
+            c.call(wire.AUTH_SASL_INIT)
+            with pytest.raises(wire.RemoteError) as e:
+                c.call(wire.AUTH_SASL_START, wire.string("SCRAM-SHA-256") + wire.u32(0) + chars(b"nonsense"))
+            assert (e.value.code, e.value.domain) == (45, 7)
+        with pytest.raises(wire.Closed):
+            c.call(wire.AUTH_LIST)
+
+
+def test_login_that_is_not_finished_is_closed_in_time(sasl_server):
+    server = sasl_server("SCRAM-SHA-256", auth_unix_rw="sasl", login_timeout=1)
+    with server.connect() as c:
+        c.call(wire.AUTH_SASL_INIT)
+        wait_until(lambda: "has not logged in within 1 s" in server.log(), "it is closed", 10 * server.slow)
+        with pytest.raises((wire.Closed, ConnectionError)):
+            c.call(wire.AUTH_LIST)
+            c.call(wire.AUTH_LIST)
