@@ -67,6 +67,8 @@ void client_set_login(Client *client, ClientAuth auth)
 void client_authenticate(Client *client, const char *user, Transport *layer)
 {
     __atomic_store_n(&client->user, g_strdup(user), __ATOMIC_RELEASE);
+    if (user)
+        client_identify(client, "sasl", user);
     client->next_transport = layer;
     __atomic_store_n(&client->authenticated, 1, __ATOMIC_RELEASE);
 }

@@ -168,8 +168,8 @@ typedef struct ClientReport {
 } ClientReport;
 
 const ClientIdentity *client_identity(const Client *client);
-/* The client has proved to be somebody ("dn", "sasl"): from now on it counts as that. Its I/O thread, before any call
- * of it was given to a worker; at most four times. */
+/* The client has proved to be somebody ("dn", "sasl"): from now on it counts as that. Whoever takes its login
+ * a step further; at most four times. */
 void client_identify(Client *client, const char *kind, const char *name);
 /* "uid:1000", "dn:CN=nova", "sasl:nova". Lives as long as the client. Any thread. */
 const char *client_who_name(const Client *client);
