@@ -35,7 +35,7 @@ def pair(make_server, scratch, kind):
     directory = os.path.join(scratch, "peer")
     os.makedirs(directory)
     peer = harness.Server("libvirtd", harness.LIBVIRTD, directory)
-    yield make_server(), peer.start()
+    yield make_server({"max_anonymous_clients": 20}), peer.start()
     peer.finish()
 
 
