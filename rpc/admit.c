@@ -220,5 +220,6 @@ ssize_t admit_frames(Client *client, uint8_t *data, size_t size)
         used += frame_size;
         client->held_back = is_logging_in(client);    /* what follows may be meant for the layer that comes */
     }
+    __atomic_add_fetch(&client->use.bytes_in, used, __ATOMIC_RELAXED);
     return (ssize_t)used;
 }

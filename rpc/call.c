@@ -12,6 +12,7 @@
 
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/i18n.h"
 
 /* What one client's calls may hold together from their arrival to their end; its further ones are held back. */
@@ -39,6 +40,7 @@ Call *call_new(Client *client, const Program *program, const Proc *proc, const F
     call->header = *header;
     call->error = (Error)ERROR_INIT;
     call->refs = 1;
+    call->received = clock_now();
     arena_init(&call->arena, first, room);
     call->payload = arena_alloc(&call->arena, payload_size + 1);
     memcpy(call->payload, payload, payload_size);
@@ -100,6 +102,15 @@ void call_unref(Call *call)
     g_free(call);
     client_unref(client);
     __atomic_sub_fetch(&rpc->calls, 1, __ATOMIC_RELEASE);
+}
+
+void call_taken(Call *call)
+{
+    ClientUse *use = &call->client->use;
+    int64_t waited = clock_now() - call->received;
+
+    __atomic_add_fetch(&use->taken, 1, __ATOMIC_RELAXED);
+    __atomic_add_fetch(&use->waited, (uint64_t)MAX(waited, 0), __ATOMIC_RELAXED);
 }
 
 bool client_has_room(Client *client, size_t bytes, unsigned n_fds)
@@ -250,6 +261,7 @@ void call_end(Call *call)
 {
     g_assert(!call->answered);
     call->answered = true;
+    __atomic_add_fetch(&call->client->use.served, 1, __ATOMIC_RELAXED);
     if (call->inline_call) {
         release_parts(call);
         return;

@@ -12,6 +12,9 @@ typedef struct IoThread IoThread;
 typedef struct OutItem OutItem;
 typedef struct Stream Stream;
 typedef struct Pool Pool;
+typedef struct Identity Identity;
+typedef struct Identities Identities;
+typedef struct Share Share;
 typedef struct SaslExchange SaslExchange;
 
 /* The classes of calls that wait for a worker; see pool.c. */
@@ -24,7 +27,8 @@ typedef enum LoginStage { LOGIN_DONE, LOGIN_HANDSHAKE, LOGIN_AUTH } LoginStage;
 typedef struct Turn {
     Call *first, *last;
     Client *client;
-    struct Turn *next;        /* in the pool's round */
+    struct Turn *next;        /* in its share */
+    Share *share;             /* where it is queued */
     bool queued;
 } Turn;
 
@@ -48,6 +52,8 @@ struct Client {
     Tls *tls;                 /* NULL: not encrypted by TLS */
     int refs;                 /* atomic */
     void *session;            /* the server's */
+    Identity *who;            /* atomic: whom it stands for; owned */
+    ClientUse use;            /* relaxed atomics, member by member */
     const char *dn;           /* atomic: set once by login.c, owned */
     ClientAuth auth;
     int authenticated;        /* atomic: set once */
@@ -79,6 +85,8 @@ struct Client {
     Client *io_prev, *io_next;            /* the I/O thread's clients */
     Client *sub_prev, *sub_next;          /* those with subscriptions */
     Stream *streams;
+    Identity *former[4];      /* what it passed for before; owned */
+    unsigned n_former;
 
     /* under LOCK_CLIENT */
     Lock lock;
@@ -123,6 +131,11 @@ Client *client_new(Service *service, IoThread *io, int fd, bool read_only);
 /* Takes it out of everything. I/O thread; once. */
 void client_leave(Client *client);
 
+/* --- identity.c ------------------------------------------------------------------------------ */
+/* Any thread; lives as long as the client. */
+Identity *client_who(const Client *client);
+/* The last reference has gone. */
+void client_forget_identity(Client *client);
 /* It comes over the network, from `address`; before it is adopted. */
 void client_set_network(Client *client, Tls *tls, const char *address);
 /* It must log in: with a handshake, a proof of identity, or both; before it is adopted. */
@@ -165,6 +178,8 @@ void call_begin_inline(Call *call, Client *client, const Program *program, const
                        uint8_t *payload, size_t payload_size, XdrOut *out);
 Call *call_ref(Call *call);
 void call_unref(Call *call);
+/* A worker takes it for the first time. */
+void call_taken(Call *call);
 /* Ends it without an answer. */
 void call_end(Call *call);
 /* Hands a new call to the workers or lets it wait behind them. I/O thread, after client_has_room. */
@@ -249,6 +264,7 @@ struct Rpc {
     IoThread **io;
     unsigned n_io;
     Pool *pool;
+    Identities *identities;
     /* relaxed atomics */
     unsigned next_io;
     uint64_t next_client;

@@ -4,12 +4,22 @@
  * references. Takes LOCK_CLIENTS, LOCK_CLIENT, LOCK_OUTBOX and LOCK_IO_INBOX, one at a time.
  *
  *   new ──WISH_ADOPT──▶ open ──EOF, error, WISH_CLOSE──▶ left ──last call ended──▶ freed */
-#include "rpc/client-private.h"
+#include "rpc/identity.h"
 
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+
+/* On a UNIX socket the system tells; whoever comes otherwise is nobody until he has proved more. */
+static void identify(Client *client)
+{
+    char name[32] = "nobody";
+
+    if (client->identity.uid != (uid_t)-1)
+        g_snprintf(name, sizeof name, "uid:%u", (unsigned)client->identity.uid);
+    client->who = identity_find(client->service->rpc->identities, name);
+}
 
 Client *client_new(Service *service, IoThread *io, int fd, bool read_only)
 {
@@ -30,6 +40,7 @@ Client *client_new(Service *service, IoThread *io, int fd, bool read_only)
         .connected = clock_real(),
     };
     client->heard = clock_now();
+    identify(client);
     lock_init(&client->lock, LOCK_CLIENT);
     lock_init(&client->out_lock, LOCK_OUTBOX);
     for (unsigned i = 0; i < TURN_CLASSES; i++)
@@ -56,6 +67,8 @@ void client_set_login(Client *client, ClientAuth auth)
 void client_authenticate(Client *client, const char *user, Transport *layer)
 {
     __atomic_store_n(&client->user, g_strdup(user), __ATOMIC_RELEASE);
+    if (user)
+        client_identify(client, "sasl", user);
     client->next_transport = layer;
     __atomic_store_n(&client->authenticated, 1, __ATOMIC_RELEASE);
 }
@@ -85,6 +98,7 @@ void client_unref(Client *client)
     sasl_exchange_free(client->sasl);
     g_free((char *)client->dn);
     g_free((char *)client->user);
+    client_forget_identity(client);
     lock_deinit(&client->lock);
     lock_deinit(&client->out_lock);
     service_client_gone(client->service);

@@ -2,8 +2,8 @@
 /* The table of a service's clients: who is connected, oldest first.
  * A client comes in when its I/O thread adopts it and goes out when it leaves, so that every entry is
  * a client with a session and a reference; both cost the same however many there are. Any thread may look
- * something up; nothing here is on the way of a call. Takes LOCK_CLIENTS and no other lock inside it. */
-#include "rpc/client-private.h"
+ * something up; nothing here is on the way of a call. Takes LOCK_CLIENTS and, for a report, inside it LOCK_CLIENT. */
+#include "rpc/identity.h"
 
 void clients_add(Client *client)
 {
@@ -49,6 +49,39 @@ unsigned service_list_clients(Service *service, ClientIdentity *identities, unsi
     LOCK_SCOPE(&service->clients_lock);
     for (const Client *client = service->clients_first; client && n < room; client = client->peer_next)
         identities[n++] = client->identity;
+    return n;
+}
+
+static uint64_t figure(const uint64_t *value)
+{
+    return __atomic_load_n(value, __ATOMIC_RELAXED);
+}
+
+static void report(Client *client, Arena *arena, ClientReport *report)
+{
+    Identity *who = client_who(client);
+    const ClientUse *use = &client->use;
+
+    report->identity = client->identity;
+    report->who = arena_strdup(arena, who->name);
+    report->weight = __atomic_load_n(&who->weight, __ATOMIC_RELAXED);
+    report->use = (ClientUse){
+        .served = figure(&use->served), .bytes_in = figure(&use->bytes_in), .bytes_out = figure(&use->bytes_out),
+        .taken = figure(&use->taken), .waited = figure(&use->waited),
+    };
+    LOCK_SCOPE(&client->lock);
+    report->running = client->running;
+    report->waiting = client->waiting;
+    report->parked = client->n_parked;
+}
+
+unsigned service_report_clients(Service *service, Arena *arena, ClientReport *reports, unsigned room)
+{
+    unsigned n = 0;
+
+    LOCK_SCOPE(&service->clients_lock);
+    for (Client *client = service->clients_first; client && n < room; client = client->peer_next)
+        report(client, arena, &reports[n++]);
     return n;
 }
 

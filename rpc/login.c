@@ -40,8 +40,10 @@ static void run_handshake(Call *call)
         client->transport = transport_tls_new(tls_keys(client->tls));
     if (client->transport)
         progress = transport_tls_handshake(client->transport, client->socket, &dn, &reason);
-    if (dn)
+    if (dn) {
+        client_identify(client, "dn", dn);
         __atomic_store_n(&client->dn, dn, __ATOMIC_RELEASE);
+    }
     if (progress == TLS_FAILED || progress == TLS_REFUSED)
         log_failure(client, progress, reason ? reason : "out of memory");
     client->login_progress = (int)progress;

@@ -231,6 +231,7 @@ static void send_any(Client *client, XdrOut *out, size_t from, OutKind kind, con
         for (unsigned i = 0; i < n_fds; i++)
             close(fds[i]);
     } else if (out->size > from) {
+        __atomic_add_fetch(&client->use.bytes_out, out->size - from, __ATOMIC_RELAXED);
         send_locked(client, out, from, kind, fds, n_fds, &broken, &flooded);
     }
     lock_release(&client->out_lock);

@@ -4,17 +4,18 @@
  * Takes LOCK_POOL and no other lock inside it. Never reads a socket, never waits for a domain:
  * a call whose turn has not come is parked by the service instead.
  *
- * Each client has one turn per class. High calls may also be taken by the priority workers, so that
+ * Identities have their turns one after another, each for as many calls as its weight says, and within an
+ * identity its clients. Each client has one turn per class. High calls may also be taken by the priority workers, so that
  * they get through when all ordinary workers are busy. Bulk calls cost CPU rather than time: few run at
  * once, and none for a client that has not read its last answers. */
-#include "rpc/client-private.h"
+#include "rpc/identity.h"
 
 #include "base/log.h"
 
 LOG_SOURCE("rpc.pool");
 
 typedef struct Round {
-    Turn *first, *last;
+    Share *first, *last;
 } Round;
 
 typedef struct Queue {
@@ -56,46 +57,106 @@ static TurnClass class_of(const Call *call)
     return call->proc->flags & PROC_HIGH ? TURN_HIGH : TURN_NORMAL;
 }
 
-static void round_append(Round *round, Turn *turn)
+static void round_append(Round *round, Share *share)
+{
+    share->next = NULL;
+    share->queued = true;
+    if (round->last)
+        round->last->next = share;
+    else
+        round->first = share;
+    round->last = share;
+}
+
+static Share *round_take(Round *round)
+{
+    Share *share = round->first;
+
+    round->first = share->next;
+    if (!round->first)
+        round->last = NULL;
+    share->next = NULL;
+    share->queued = false;
+    return share;
+}
+
+static void share_append(Share *share, Turn *turn)
 {
     turn->next = NULL;
     turn->queued = true;
-    if (round->last)
-        round->last->next = turn;
+    turn->share = share;
+    if (share->last)
+        share->last->next = turn;
     else
-        round->first = turn;
-    round->last = turn;
+        share->first = turn;
+    share->last = turn;
 }
 
-static Turn *round_take(Round *round)
+static Turn *share_take(Share *share)
 {
-    Turn *turn = round->first;
+    Turn *turn = share->first;
 
-    round->first = turn->next;
-    if (!round->first)
-        round->last = NULL;
+    share->first = turn->next;
+    if (!share->first)
+        share->last = NULL;
     turn->next = NULL;
     turn->queued = false;
     return turn;
 }
 
-/* The first call of the client whose turn it is; the client goes to the end of the round. */
+static unsigned weight_of(const Share *share)
+{
+    return __atomic_load_n(&share->identity->weight, __ATOMIC_RELAXED);
+}
+
+/* After a call of the first share: the next one's turn, unless it has more calls to its turn. */
+static void pass_on(Round *round)
+{
+    Share *share = round->first;
+
+    if (!share->first) {
+        round_take(round);
+    } else if (share->left > 1) {
+        share->left--;
+    } else {
+        share->left = weight_of(share);
+        round_append(round, round_take(round));
+    }
+}
+
+/* The first call of the identity and client whose turn it is; the client goes to the end of its identity's. */
 static Call *take_turn(Round *round)
 {
+    Share *share = round->first;
     Turn *turn;
     Call *call;
 
-    if (!round->first)
+    if (!share)
         return NULL;
-    turn = round_take(round);
+    turn = share_take(share);
     call = turn->first;
     turn->first = call->next;
     if (turn->first)
-        round_append(round, turn);
+        share_append(share, turn);
     else
         turn->last = NULL;
     call->next = NULL;
+    pass_on(round);
     return call;
+}
+
+/* Puts a client first that has read its answers; false: there is none. */
+static bool reader_first(Share *share)
+{
+    for (Turn *last = share->last;;) {
+        Turn *turn = share->first;
+
+        if (!outbox_congested(turn->client))
+            return true;
+        share_append(share, share_take(share));
+        if (turn == last)
+            return false;
+    }
 }
 
 static Call *take_bulk(Pool *pool)
@@ -104,15 +165,15 @@ static Call *take_bulk(Pool *pool)
 
     if (!round->first || pool->bulk >= pool->max_bulk)
         return NULL;
-    for (Turn *last = round->last;;) {
-        Turn *turn = round->first;
+    for (Share *last = round->last;;) {
+        Share *share = round->first;
 
-        if (!outbox_congested(turn->client)) {
+        if (reader_first(share)) {
             pool->bulk++;
             return take_turn(round);
         }
         round_append(round, round_take(round));
-        if (turn == last)
+        if (share == last)
             return NULL;
     }
 }
@@ -177,6 +238,8 @@ static Call *take_call_locked(Pool *pool, bool prio)
 static void run_call(Worker *worker, Call *call)
 {
     call->out = &worker->out;
+    if (!call->server)
+        call_taken(call);
     if (!call->server && call_client_left(call))
         call_end(call);    /* nobody waits for it, and nothing was begun */
     else if (call->run)
@@ -396,8 +459,10 @@ void pool_push(Pool *pool, Call *call)
 {
     TurnClass class = class_of(call);
     Turn *turn = &call->client->turns[class];
+    Share *share;
 
     lock_acquire(&pool->lock);
+    share = turn->queued ? turn->share : &client_who(call->client)->shares[class];
     call->next = NULL;
     if (turn->first)
         turn->last->next = call;
@@ -405,7 +470,11 @@ void pool_push(Pool *pool, Call *call)
         turn->first = call;
     turn->last = call;
     if (!turn->queued)
-        round_append(&pool->rounds[class], turn);
+        share_append(share, turn);
+    if (!share->queued) {
+        share->left = weight_of(share);
+        round_append(&pool->rounds[class], share);
+    }
     pool->queued++;
     wake_locked(pool, class);
     lock_release(&pool->lock);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The engine: I/O threads, workers and services put together, started and stopped.
  * Called by the main thread; service_* and rpc_broadcast by any. Takes LOCK_SERVICES. */
+#include "rpc/identity.h"
 #include "rpc/io-private.h"
 
 #include "base/clock.h"
@@ -15,6 +16,7 @@ Rpc *rpc_new(const RpcSettings *settings, Timers *timers)
     lock_init(&rpc->lock, LOCK_SERVICES);
     for (unsigned i = 0; i < rpc->n_io; i++)
         rpc->io[i] = io_new(rpc);
+    rpc->identities = identities_new();
     rpc->pool = pool_new(rpc, settings->min_workers, settings->max_workers, settings->prio_workers);
     return rpc;
 }
@@ -80,6 +82,7 @@ void rpc_free(Rpc *rpc)
         g_free(service->name);
         g_free(service);
     }
+    identities_free(rpc->identities);
     lock_deinit(&rpc->lock);
     g_free(rpc->io);
     g_free(rpc);

@@ -125,6 +125,17 @@ typedef struct ListenSettings {
 
 void service_listen_with(Service *service, int fd, const ListenSettings *settings);
 
+/* --- identities: whom clients stand for ------------------------------------------------------ */
+
+/* Workers take the calls of identities in turn, and within one those of its clients, so that many connections of one
+ * don't crowd out another's single one. A turn is as many calls as the identity's weight says. */
+enum { IDENTITY_WEIGHT_MAX = 1000 };
+/* "PATTERN WEIGHT", where * in the pattern stands for anything: false when it isn't that. `pattern` (owned by the
+ * caller) and `weight` may both be NULL. */
+bool identity_weight_parse(const char *text, char **pattern, unsigned *weight);
+/* For all identities from now on; the first text that matches counts, and 1 where none does. NULL: none. Any thread. */
+void rpc_set_weights(Rpc *rpc, const char *const *texts);
+
 /* --- clients ------------------------------------------------------------------------------- */
 
 typedef enum ClientTransport { CLIENT_UNIX, CLIENT_TCP, CLIENT_TLS } ClientTransport;
@@ -140,7 +151,28 @@ typedef struct ClientIdentity {
     int64_t connected;        /* clock_real() */
 } ClientIdentity;
 
+/* What a client has had so far, and how much of it. */
+typedef struct ClientUse {
+    uint64_t served;          /* calls answered */
+    uint64_t bytes_in, bytes_out;
+    uint64_t taken;           /* calls that a worker has taken */
+    uint64_t waited;          /* nanoseconds that those waited for it, together */
+} ClientUse;
+
+typedef struct ClientReport {
+    ClientIdentity identity;
+    const char *who;          /* in the arena of the caller */
+    unsigned weight;
+    unsigned running, waiting, parked;
+    ClientUse use;
+} ClientReport;
+
 const ClientIdentity *client_identity(const Client *client);
+/* The client has proved to be somebody ("dn", "sasl"): from now on it counts as that. Whoever takes its login
+ * a step further; at most four times. */
+void client_identify(Client *client, const char *kind, const char *name);
+/* "uid:1000", "dn:CN=nova", "sasl:nova". Lives as long as the client. Any thread. */
+const char *client_who_name(const Client *client);
 Service *client_service(const Client *client);
 /* The distinguished name in its verified certificate; NULL: none, or not known yet. Lives as long as the client. */
 const char *client_dn(const Client *client);
@@ -167,6 +199,8 @@ void client_set_subscribed(Client *client, bool subscribed);
  * its id as a new reference, NULL when there is none. Any thread. */
 unsigned service_n_connected(Service *service);
 unsigned service_list_clients(Service *service, ClientIdentity *identities, unsigned room);
+/* As service_list_clients, with what each uses now. */
+unsigned service_report_clients(Service *service, Arena *arena, ClientReport *reports, unsigned room);
 Client *service_find_client(Service *service, uint64_t id);
 
 /* --- calls --------------------------------------------------------------------------------- */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The admin program by themes: admin.c has the connection, the log and the daemon's life, admin-server.c the
- * workers and limits of a server, admin-client.c its clients. */
+ * workers and limits of a server, admin-client.c its clients; control.c has what droverctl asks. */
 #pragma once
 
 #include "rpc/admin-types.h"
@@ -36,3 +36,6 @@ int admin_list_clients(AdminSession *session, Call *call, const void *args, void
 int admin_lookup_client(AdminSession *session, Call *call, const void *args, void *result);
 int admin_client_info(AdminSession *session, Call *call, const void *args, void *result);
 int admin_client_close(AdminSession *session, Call *call, const void *args, void *result);
+
+/* --- control.c ------------------------------------------------------------------------------ */
+int control_list_use(AdminSession *session, Call *call, const void *args, void *result);

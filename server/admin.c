@@ -10,12 +10,13 @@
 #include "base/i18n.h"
 #include "base/log.h"
 #include "rpc/admin-rows.h"
+#include "rpc/control-rows.h"
 #include "server/run.h"
 
 /* The release of the protocol that we speak. */
 #define LIB_VERSION 9000000
 
-static const Program *const programs[] = { &admin_program, NULL };
+static const Program *const programs[] = { &admin_program, &control_program, NULL };
 
 int admin_check_flags(Call *call, uint32_t flags)
 {
@@ -62,8 +63,13 @@ Service *admin_service_at(const AdminSession *session, unsigned i)
     return i == 0 ? session->server->service : session->server->admin;
 }
 
+/* What scripts call the first server, since they were written for the peer. */
+#define OTHER_NAME "libvirtd"
+
 Service *admin_find_service(const AdminSession *session, Call *call, const char *name)
 {
+    if (strcmp(name, OTHER_NAME) == 0)
+        return session->server->service;
     for (unsigned i = 0; i < ADMIN_SERVERS; i++)
         if (strcmp(service_name(admin_service_at(session, i)), name) == 0)
             return admin_service_at(session, i);
@@ -187,12 +193,26 @@ static const AdminOp ops[] = {
     [ADMIN_PROC_CONNECT_SET_DAEMON_TIMEOUT] = set_timeout,
 };
 
+/* droverctl's; they need no connect.open. */
+static const AdminOp control_ops[] = {
+    [CONTROL_PROC_CLIENT_LIST_USE] = control_list_use,
+};
+
+static AdminOp find_op(const Call *call)
+{
+    unsigned number = call->proc->number;
+
+    if (call->program == &control_program)
+        return number < G_N_ELEMENTS(control_ops) ? control_ops[number] : NULL;
+    return number < G_N_ELEMENTS(ops) ? ops[number] : NULL;
+}
+
 static int run(AdminSession *session, Call *call, void **result)
 {
     const Proc *proc = call->proc;
     XdrIn in = { call->payload, call->payload + call->payload_size, &call->arena, NULL };
     void *args = proc->args_size ? arena_zalloc(&call->arena, proc->args_size) : NULL;
-    AdminOp op = proc->number < G_N_ELEMENTS(ops) ? ops[proc->number] : NULL;
+    AdminOp op = find_op(call);
 
     *result = proc->result_size ? arena_zalloc(&call->arena, proc->result_size) : NULL;
     if (!is_trusted(session))
@@ -201,7 +221,7 @@ static int run(AdminSession *session, Call *call, void **result)
     if (proc->decode && !proc->decode(&in, args))
         return error_set(&call->error, VIR_FROM_RPC, VIR_ERR_RPC, _("cannot read the arguments of %s: %s"),
                          proc->name, in.failed);
-    if (!__atomic_load_n(&session->open, __ATOMIC_RELAXED) && op != admin_open)
+    if (call->program == &admin_program && !__atomic_load_n(&session->open, __ATOMIC_RELAXED) && op != admin_open)
         return error_set(&call->error, VIR_FROM_RPC, VIR_ERR_INTERNAL_ERROR, _("connection not open"));
     if (!op)
         return error_set(&call->error, VIR_FROM_ADMIN, VIR_ERR_NO_SUPPORT, "%s",

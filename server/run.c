@@ -142,6 +142,7 @@ static void take_apart(Server *server)
         hosts_free(server->hosts);
     if (server->timers)
         timers_free(server->timers);
+    g_ptr_array_unref(server->policies);
     tls_watch_free(server->tls_watch);
     tls_free(server->tls);
     wrap_free(server->wrap);
@@ -174,6 +175,39 @@ static int make_wrap(Server *server, Error *error)
     return r;
 }
 
+static int check_weights(const Config *config, Error *error)
+{
+    for (char **text = config->identity_weights; text && *text; text++) {
+        g_autofree char *what = NULL;
+
+        if (identity_weight_parse(*text, NULL, NULL))
+            continue;
+        what = g_strdup_printf(_("'%s' is no pattern with a weight from 1 to %d"), *text, IDENTITY_WEIGHT_MAX);
+        return config_mistake(config, SETTING_identity_weights, what, error);
+    }
+    return 0;
+}
+
+static void free_policy(void *policy)
+{
+    policy_free(policy);
+}
+
+/* A file that can't be read or has a mistake leaves what was. */
+static int take_policy(Server *server, const Config *config, Error *error)
+{
+    Policy *policy = NULL;
+
+    if (config->access_policy) {
+        policy = policy_load(config->access_policy, error);
+        if (!policy)
+            return -1;
+        g_ptr_array_add(server->policies, policy);
+    }
+    __atomic_store_n(&server->policy, policy, __ATOMIC_RELEASE);
+    return 0;
+}
+
 Server *server_start(Config *config, Error *error)
 {
     Server *server;
@@ -195,17 +229,21 @@ Server *server_start(Config *config, Error *error)
     server->admin_workers.max = (unsigned)config->admin_max_workers;
     server->modules = modules_load(config);
     server->drivers = modules_drivers(server->modules);
+    server->audit = config->audit_logging;
     server->job_timeout = config->domain_job_timeout * CLOCK_S;
     server->hosts = hosts_new(server);
     server->timers = timers_new();
     server->rpc = rpc_new(&settings, server->timers);
     server->service = service_new(server->rpc, "droverd", &remote_service_ops, &limits, server);
     server->admin = service_new(server->rpc, "admin", &admin_service_ops, &admin, server);
-    if (make_wrap(server, error) < 0 || open_default(server, error) < 0 || network_prepare(config, error) < 0
+    server->policies = g_ptr_array_new_with_free_func(free_policy);
+    if (check_weights(config, error) < 0 || take_policy(server, config, error) < 0
+        || make_wrap(server, error) < 0 || open_default(server, error) < 0 || network_prepare(config, error) < 0
         || open_sockets(server, error) < 0 || network_open(server, error) < 0) {
         take_apart(server);
         return NULL;
     }
+    rpc_set_weights(server->rpc, (const char *const *)config->identity_weights);
     rpc_start(server->rpc);
     return server;
 }
@@ -242,6 +280,15 @@ void server_reload(Server *server, Config *config)
         log_warning("%s", *warning);
     set_limits(service_limits(server->service), &limits);
     set_limits(service_limits(server->admin), &admin);
+    if (take_policy(server, config, &error) < 0)
+        log_error("%s", error.message);
+    error_clear(&error);
+    if (check_weights(config, &error) < 0)
+        log_error("%s", error.message);
+    else
+        rpc_set_weights(server->rpc, (const char *const *)config->identity_weights);
+    error_clear(&error);
+    __atomic_store_n(&server->audit, config->audit_logging, __ATOMIC_RELAXED);
     __atomic_store_n(&server->job_timeout, config->domain_job_timeout * CLOCK_S, __ATOMIC_RELAXED);
     log_info("the configuration was read again");
 }

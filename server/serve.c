@@ -28,6 +28,7 @@ static void end_serve(Call *call)
 
     if (!serve)
         return;
+    audit_call(serve);
     op_release_kept(&serve->op);
     domain_config_unref(serve->document);
     if (serve->op.view)
@@ -158,7 +159,9 @@ static int check(Serve *serve)
 
     if (!serve->op.host && !(proc->flags & PROC_BEFORE_OPEN))
         return error_set(&call->error, VIR_FROM_RPC, VIR_ERR_INTERNAL_ERROR, _("connection not open"));
-    if (access_check(serve->op.read_only, proc, serve->args, &call->error) < 0)
+    if (access_check(serve->op.read_only, proc, serve->args, &call->error) < 0 ||
+        access_check_policy(__atomic_load_n(&serve->session->server->policy, __ATOMIC_ACQUIRE),
+                            client_who_name(call->client), serve->proc, serve->args, &call->error) < 0)
         return -1;
     if (serve->op.host && !enter_offered(serve->op.host, call->program, serve->proc, serve->hand))
         return enter_not_supported(proc, &call->error);
@@ -179,6 +182,7 @@ static void finish(Serve *serve, int r)
         call_fail(call);
         return;
     }
+    serve->succeeded = true;
     if (serve->op.n_reply_fds) {
         memcpy(call->reply_fds, serve->op.reply_fds, sizeof call->reply_fds);
         call->n_reply_fds = serve->op.n_reply_fds;

@@ -11,6 +11,7 @@
 #include "drivers/wrap/wrap.h"
 #include "rpc/rpc.h"
 #include "server/config.h"
+#include "server/policy.h"
 
 typedef struct Server Server;
 typedef struct Session Session;
@@ -31,10 +32,13 @@ struct Server {
     Tls *tls;                  /* the certificates in use; NULL: nothing listens for TLS */
     struct TlsWatch *tls_watch;    /* looks after their files (server/tls-watch.h) */
     Wrap *wrap;                /* around every driver; NULL: none */
+    GPtrArray *policies;       /* all that were read, since calls may still look at an older one; main thread */
     GPtrArray *sockets;        /* of SocketFile: those that we have made; main thread */
     /* relaxed atomics */
     int64_t job_timeout;       /* nanoseconds that a call may wait for a domain */
     uint64_t announced;        /* events so far: their order */
+    const Policy *policy;      /* acquire and release; NULL: everybody who is connected may do everything */
+    bool audit;                /* changes are written to the log: audit_logging */
     int64_t idle_timeout;      /* nanoseconds without any client until the server ends; 0: it stays */
     WorkerLimits admin_workers;    /* what virt-admin is told of workers that administration doesn't need */
 };
@@ -78,6 +82,7 @@ struct Serve {
     const struct Hand *hand;   /* NULL: a driver's operation */
     void *args, *result;
     DomainConfig *document;    /* what a hand-written operation has parsed; owned */
+    bool succeeded;            /* the operation has */
     bool job_granted;          /* set by whoever resumes the call */
 };
 
@@ -109,6 +114,13 @@ uint32_t flags_of(const Proc *proc, const void *args);
 /* (7) Whether the client, that may perhaps only read, may make this call; -1 and an error when not. Looks at the row
  * and the flags alone. */
 int access_check(bool read_only, const Proc *proc, const void *args, Error *error);
+/* Whether the rules of access let `who` make it: every right that the row and the flags ask for, and the one to see the
+ * elements of its result. -1 and VIR_ERR_ACCESS_DENIED. `policy` NULL: yes. */
+int access_check_policy(const Policy *policy, const char *who, const Proc *proc, const void *args, Error *error);
+
+/* --- audit.c -------------------------------------------------------------------------------- */
+/* The call ends: one line when it was to change something and changes are audited. Any thread. */
+void audit_call(const Serve *serve);
 
 /* --- enter.c -------------------------------------------------------------------------------- */
 /* How a row reaches its operation; NULL when the program has no operations. */

@@ -20,7 +20,7 @@ from table import TableError
 from text import write
 
 PAGE = 'docs/procedures.md'
-TABLES = ['types', 'remote', 'qemu', 'lxc', 'admin', 'keepalive']
+TABLES = ['types', 'remote', 'qemu', 'lxc', 'admin', 'control', 'keepalive']
 HEAD = '''# Procedures
 
 Every procedure and event of the protocol, as `rpc/protocol/` has them, and who answers it: drivers that fill in

@@ -63,6 +63,96 @@ static void clients_take_turns(Fixture *f, gconstpointer data)
     close(quiet);
 }
 
+/* From now on the client that came last passes for `name`. */
+static void pass_for(Fixture *f, const char *name)
+{
+    ClientIdentity identities[16];
+    unsigned n = service_list_clients(f->service, identities, G_N_ELEMENTS(identities));
+    Client *client = service_find_client(f->service, identities[n - 1].id);
+
+    client_identify(client, "sasl", name);
+    client_unref(client);
+}
+
+/* Eight calls of two clients of "loud" and four of one of "quiet" wait; who is served, as letters. */
+static void serve_loud_and_quiet(Fixture *f, char *order)
+{
+    int busy = occupy(f, 1), fds[3];
+
+    for (uint32_t i = 0; i < 3; i++) {
+        fds[i] = fixture_dial(f);
+        sync_with(f, fds[i]);
+        pass_for(f, i < 2 ? "loud" : "quiet");
+        for (uint32_t serial = 1; serial <= 4; serial++)
+            fixture_call(f, fds[i], DO_NOTE, 100 * i + serial);
+        sync_with(f, fds[i]);
+    }
+    fixture_open_gate(f);
+    for (unsigned i = 0; i < 3; i++)
+        fixture_expect_answers(f, fds[i], 4);
+    for (unsigned i = 0; i < 12; i++)
+        order[i] = served(f, i + 1).serial > 200 ? 'q' : 'l';
+    order[12] = '\0';
+    for (unsigned i = 0; i < 3; i++)
+        close(fds[i]);
+    close(busy);
+}
+
+static void identities_take_turns_however_many_clients_they_have(Fixture *f, gconstpointer data)
+{
+    char order[13];
+
+    serve_loud_and_quiet(f, order);
+    g_assert_cmpstr(order, ==, "lqlqlqlqllll");
+}
+
+static void an_identity_with_a_weight_has_so_many_calls_in_a_turn(Fixture *f, gconstpointer data)
+{
+    const char *const weights[] = { "sasl:qui* 3", NULL };
+    char order[13];
+
+    rpc_set_weights(f->rpc, weights);
+    serve_loud_and_quiet(f, order);
+    g_assert_cmpstr(order, ==, "lqqqlqllllll");
+}
+
+static void a_weight_is_a_pattern_and_a_number(Fixture *f, gconstpointer data)
+{
+    g_autofree char *pattern = NULL;
+    unsigned weight;
+
+    g_assert_true(identity_weight_parse("dn:C=DE, CN=nova* 12", &pattern, &weight));
+    g_assert_cmpstr(pattern, ==, "dn:C=DE, CN=nova*");
+    g_assert_cmpuint(weight, ==, 12);
+    g_assert_false(identity_weight_parse("uid:0", NULL, NULL));
+    g_assert_false(identity_weight_parse(" 3", NULL, NULL));
+    g_assert_false(identity_weight_parse("uid:0 0", NULL, NULL));
+    g_assert_false(identity_weight_parse("uid:0 1001", NULL, NULL));
+    g_assert_false(identity_weight_parse("uid:0 3x", NULL, NULL));
+}
+
+static void what_a_client_has_used_is_counted(Fixture *f, gconstpointer data)
+{
+    int fd = fixture_dial(f);
+    ClientReport report;
+    Arena arena;
+    unsigned n;
+
+    arena_init(&arena, NULL, 0);
+    for (uint32_t serial = 1; serial <= 5; serial++) {
+        fixture_call(f, fd, DO_HIGH, serial);
+        fixture_expect_empty(f, fd, FRAME_REPLY, serial, FRAME_OK);
+    }
+    WAIT_UNTIL(f, (n = service_report_clients(f->service, &arena, &report, 1), n == 1 && report.use.served == 5
+                  && report.use.bytes_in == 5 * FRAME_HEADER_SIZE));
+    g_assert_cmpuint(report.use.taken, ==, 5);
+    g_assert_cmpuint(report.use.bytes_out, ==, 5 * FRAME_HEADER_SIZE);
+    g_assert_cmpuint(report.waiting, ==, 0);
+    g_assert_true(g_str_has_prefix(report.who, "uid:"));
+    arena_reset(&arena);
+    close(fd);
+}
+
 static void high_calls_go_before_ordinary_ones_but_not_for_ever(Fixture *f, gconstpointer data)
 {
     int busy = occupy(f, 1), fd = fixture_dial(f);
@@ -325,6 +415,10 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
 #define ADD(settings, claim) FIXTURE_ADD("/rpc/pool/", &settings, claim)
     ADD(one, clients_take_turns);
+    ADD(one, identities_take_turns_however_many_clients_they_have);
+    ADD(one, an_identity_with_a_weight_has_so_many_calls_in_a_turn);
+    ADD(one, a_weight_is_a_pattern_and_a_number);
+    ADD(four, what_a_client_has_used_is_counted);
     ADD(one, high_calls_go_before_ordinary_ones_but_not_for_ever);
     ADD(one, a_resumed_call_goes_before_all_others);
     ADD(four, high_calls_get_through_when_all_ordinary_workers_are_busy);

@@ -300,7 +300,7 @@ static void what_asks_for_nothing_new_is_not_named(Place *place, gconstpointer u
 {
     g_autoptr(Config) config = load(place,
         "listen_tcp = 0\nlisten_tls = 0\ntls_port = \"16514\"\nauth_tls = \"none\"\naudit_level = 0\n"
-        "audit_logging = 0\n"
+        "audit_logging = 1\n"
         "keepalive_required = 1\nmax_requests = 20\nmdns_name = \"x\"\nauth_unix_rw = \"none\"\n");
 
     g_assert_cmpuint(g_strv_length(config->warnings), ==, 0);

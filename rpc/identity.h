@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Whom clients stand for, for the units of rpc/ alone: one identity is shared by all its connections, of whichever
+ * service, and the workers' turns are given to identities first and to their clients second (pool.c). */
+#pragma once
+
+#include "base/lock.h"
+#include "rpc/client-private.h"
+
+/* One identity's clients that have calls of one class, and its place in the round. Under LOCK_POOL. */
+typedef struct Share {
+    Turn *first, *last;
+    Identity *identity;
+    struct Share *next;
+    unsigned left;            /* calls until the next identity has its turn */
+    bool queued;
+} Share;
+
+struct Identity {
+    /* fixed */
+    Identities *table;
+    char *name;               /* "uid:1000", "dn:CN=nova", "sasl:nova" */
+    /* relaxed atomic */
+    unsigned weight;          /* calls in a row, at least 1 */
+    /* under LOCK_IDENTITIES */
+    unsigned refs;
+    /* under LOCK_POOL */
+    Share shares[TURN_CLASSES];
+};
+
+Identities *identities_new(void);
+/* No client is left. */
+void identities_free(Identities *table);
+/* The identity of that name, made when it is new. Owned reference. Any thread. */
+Identity *identity_find(Identities *table, const char *name);
+/* NULL is fine. Any thread. */
+void identity_unref(Identity *identity);
