@@ -14,6 +14,9 @@ struct XenDouble {
     GHashTable *watches;      /* of paths */
     GQueue events;            /* of char */
     int hypercalls_fail, requests_fail;
+    int last_id;              /* that was given to a build */
+    int builds_fail;
+    bool leaves_guest;        /* a build that fails */
     bool lost;
     void (*then)(XenDouble *xen);
     XenAsked before;
@@ -195,6 +198,31 @@ static int double_reconnect(Hypervisor *hv)
 
 /* --- both ------------------------------------------------------------------------------------ */
 
+static int double_can_build(Hypervisor *hv, const DomainConfig *config, char **why)
+{
+    return 0;
+}
+
+/* As libxl: the guest is there with its name and drover's word, and paused; then the rest may fail. */
+static int double_build(Hypervisor *hv, const XenBuild *build, int *id, char **why)
+{
+    XenDouble *xen = of(hv);
+    XenInfo *info;
+
+    lock_assert_none();
+    for (*id = 1; double_find(xen, *id) || *id <= xen->last_id;)
+        ++*id;
+    xen->last_id = *id;
+    if (xen->builds_fail && !xen->leaves_guest)
+        return -xen->builds_fail;
+    info = double_create(xen, *id, 0, build->config->name);
+    info->uuid = build->config->uuid;
+    info->paused = true;
+    info->cpu_time = 0;
+    g_hash_table_insert(xen->store, g_strdup_printf("/local/domain/%d/" XEN_WORD, *id), g_strdup(XEN_WORD_BUILDING));
+    return -xen->builds_fail;
+}
+
 static int double_end(Hypervisor *hv, int id)
 {
     if (!double_find(of(hv), id))
@@ -232,6 +260,8 @@ static const HypervisorOps double_ops = {
     .next_event = double_next_event,
     .event_fd = double_event_fd,
     .reconnect = double_reconnect,
+    .can_build = double_can_build,
+    .build = double_build,
     .destroy = double_end,
     .unpause_machine = double_unpause,
 };
@@ -368,4 +398,10 @@ unsigned double_watches(XenDouble *xen)
 void double_then(XenDouble *xen, void (*then)(XenDouble *xen))
 {
     xen->then = then;
+}
+
+void double_fail_builds(XenDouble *xen, int errnum, bool leaves_guest)
+{
+    xen->builds_fail = errnum;
+    xen->leaves_guest = leaves_guest;
 }

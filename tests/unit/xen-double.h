@@ -37,3 +37,5 @@ void double_bring_back_store(XenDouble *xen);
 unsigned double_watches(XenDouble *xen);
 /* Called once inside the next hypercall about one domain, after it was answered. */
 void double_then(XenDouble *xen, void (*then)(XenDouble *xen));
+/* From now on builds fail with this errno, before there is a guest or with one that is left; 0: no more. */
+void double_fail_builds(XenDouble *xen, int errnum, bool leaves_guest);
