@@ -17,6 +17,7 @@ struct XenDouble {
     int last_id;              /* that was given to a build */
     int builds_fail;
     bool leaves_guest;        /* a build that fails */
+    bool outlives;            /* its host */
     bool lost;
     void (*then)(XenDouble *xen);
     XenAsked before;
@@ -24,6 +25,8 @@ struct XenDouble {
 
 /* How many domains the next host has; the seam's xen_connect has no other way to be told. */
 static unsigned next_domains;
+/* What the last host has left to the next one, see double_outlive. */
+static XenDouble *left;
 
 static XenDouble *of(Hypervisor *hv)
 {
@@ -235,6 +238,13 @@ static void double_close(Hypervisor *hv)
 {
     XenDouble *xen = of(hv);
 
+    if (xen->outlives) {
+        xen->outlives = false;
+        g_hash_table_remove_all(xen->watches);
+        g_queue_clear_full(&xen->events, g_free);
+        left = xen;
+        return;
+    }
     g_tree_unref(xen->domains);
     g_hash_table_unref(xen->store);
     g_hash_table_unref(xen->watches);
@@ -268,9 +278,12 @@ static const HypervisorOps double_ops = {
 
 Hypervisor *xen_connect(Error *error)
 {
-    XenDouble *xen = g_new0(XenDouble, 1);
+    XenDouble *xen = g_steal_pointer(&left);
     XenInfo *first;
 
+    if (xen)
+        return &xen->hv;
+    xen = g_new0(XenDouble, 1);
     xen->hv.ops = &double_ops;
     xen->hv.unobserved = true;
     xen->domains = g_tree_new_full(compare_ids, NULL, NULL, g_free);
@@ -404,4 +417,31 @@ void double_fail_builds(XenDouble *xen, int errnum, bool leaves_guest)
 {
     xen->builds_fail = errnum;
     xen->leaves_guest = leaves_guest;
+}
+
+void double_outlive(XenDouble *xen)
+{
+    xen->outlives = true;
+}
+
+void double_say(XenDouble *xen, int id, const char *word)
+{
+    g_autofree char *path = g_strdup_printf("/local/domain/%d/" XEN_WORD, id);
+
+    if (word)
+        g_hash_table_insert(xen->store, g_steal_pointer(&path), g_strdup(word));
+    else
+        g_hash_table_remove(xen->store, path);
+}
+
+void double_forget_name(XenDouble *xen, int id)
+{
+    g_autofree char *path = g_strdup_printf("/local/domain/%d/name", id);
+
+    g_hash_table_remove(xen->store, path);
+}
+
+void double_new_boot(XenDouble *xen)
+{
+    g_hash_table_remove(xen->store, "/tool/drover/autostarted");
 }

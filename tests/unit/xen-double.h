@@ -39,3 +39,10 @@ unsigned double_watches(XenDouble *xen);
 void double_then(XenDouble *xen, void (*then)(XenDouble *xen));
 /* From now on builds fail with this errno, before there is a guest or with one that is left; 0: no more. */
 void double_fail_builds(XenDouble *xen, int errnum, bool leaves_guest);
+/* The Xen host goes on when the fixture is freed, and the next double_open opens it again. */
+void double_outlive(XenDouble *xen);
+/* What xenstore has of drover's word for a guest; NULL: none. */
+void double_say(XenDouble *xen, int id, const char *word);
+void double_forget_name(XenDouble *xen, int id);
+/* xenstore has forgotten what is there only as long as the host runs, but for guests. */
+void double_new_boot(XenDouble *xen);
