@@ -78,6 +78,7 @@ struct Host {
     DomainList *domains;
     Timers *timers;
     void *data;               /* the driver's */
+    const char *state_dir;    /* where a driver may make a folder for what lasts; NULL: nothing is kept */
     Store *store;             /* NULL: nothing is kept */
     int error_domain;         /* VIR_FROM_*: the driver's */
     struct Wrap *wrap;        /* outermost driver around the driver (drivers/wrap/wrap.h), or NULL */

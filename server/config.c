@@ -84,6 +84,7 @@ static Config *config_new(const char *root)
     for (SettingId id = 0; id < SETTINGS; id++)
         config_set_default(config, &config_settings[id]);
     config->run_dir = config_default_dir(root, config->unix_sock_dir, g_get_user_runtime_dir());
+    config->state_dir = config_default_dir(root, "/var/lib/drover", g_get_user_data_dir());
     g_free(config->unix_sock_dir);
     config->unix_sock_dir = g_strdup(config->run_dir);
     g_free(config->config_dir);
@@ -291,6 +292,7 @@ void config_unref(Config *config)
     g_strfreev(config->warnings);
     g_free(config->file);
     g_free(config->run_dir);
+    g_free(config->state_dir);
     g_free(config);
 }
 

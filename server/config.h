@@ -26,6 +26,7 @@ typedef enum SettingId {
 typedef struct Config {
     int refs;            /* atomic */
     char *file;          /* what was read; NULL when there was no file */
+    char *state_dir;     /* where drivers keep what must last, in folders of their own; below --root too */
     char *run_dir;       /* unix_sock_dir's default: sockets, the pid file */
     char **warnings;     /* whole sentences for the log, in the file's order; never NULL */
     int line_of[SETTINGS];    /* where it was set; 0: nowhere, it has its default */

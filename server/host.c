@@ -147,6 +147,7 @@ static Host *open_new(Server *server, const Driver *driver, const char *uri, con
     host->wrap = server->wrap;
     host->announce = event_announce;
     host->server = server;
+    host->state_dir = server->config->state_dir;
     host->domains = domain_list_new();
     if (driver->open(host, uri, read_only, error) == 0) {
         lock_acquire(&server->hosts->lock);

@@ -333,6 +333,8 @@ static const HypervisorOps real_ops = {
     .next_event = xenstore_next_event,
     .event_fd = xenstore_event_fd,
     .reconnect = xenstore_reconnect,
+    .build = machine_build,
+    .can_build = machine_can_build,
     .destroy = machine_destroy,
     .unpause_machine = machine_unpause,
 };

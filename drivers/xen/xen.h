@@ -19,6 +19,7 @@ struct XenHost {
     Hypervisor *hv;           /* owned */
     const DomainConfig *samples[3];    /* by XenKind: documents of guests of which nothing else is known; owned */
     XenVersion version;
+    Store *running;           /* owned: the documents of guests that drover made, by UUID; NULL: nothing is kept */
     int wake_fd;              /* an eventfd: the observer has something to do */
     int64_t patience;         /* ns that a domain may be paused before its first instruction until that is news */
     /* relaxed atomic */
@@ -38,6 +39,10 @@ struct XenHost {
     GHashTable *aliased;      /* id → the name that it has in xenstore and can't have in the list */
     GHashTable *settling;     /* uuid → XenSettle that waits for its job; owned by that */
     GQueue granted;           /* of XenSettle: those whose turn has come */
+    GHashTable *kept;         /* uuid → XenKept: guests of ours of an earlier droverd that aren't listed yet */
+    GQueue tasks;             /* of XenTask: what waits for a thread */
+    unsigned task_threads;    /* how many there are */
+    Cond tasks_done;          /* a thread of tasks has ended */
 };
 
 /* What the driver keeps of a domain; domain->driver_data, owned by the running job like all of that. */
@@ -47,6 +52,8 @@ struct XenDomain {
      * meanwhile is not settled. The operation clears it in its last step and calls xen_settle_held. */
     bool own_story;
     bool announced;           /* that it has started; false while it is being built */
+    bool ours;                /* drover has made the running guest, and sees to its end */
+    bool ending;              /* a task that sees to its end is on its way */
 };
 
 /* All domains of the hypervisor as of one moment, in the order of their ids. */
@@ -212,3 +219,62 @@ int xen_domain_resume(Op *op, const RemoteDomainResumeArgs *args);
 int xen_domain_shutdown_flags(Op *op, const RemoteDomainShutdownFlagsArgs *args);
 int xen_domain_reboot(Op *op, const RemoteDomainRebootArgs *args);
 int xen_domain_destroy_flags(Op *op, const RemoteDomainDestroyFlagsArgs *args);
+
+/* --- record.c: which running guests are drover's, whatever becomes of droverd ------------------------- */
+
+/* Opens the stores below host->state_dir, lists what is defined, and looks what an earlier droverd has left: guests that it
+ * was building are destroyed, what is known of those that have gone is forgotten. By xen_open alone. 0, or -1 and an error. */
+int xen_records_open(XenHost *xen, Error *error);
+void xen_records_close(XenHost *xen);
+/* These in a job of the domain; they may wait for a disk. 0, or -1 and an error.
+ * Before a guest is built: it is on the disk that it will be. */
+int xen_record_begin(XenHost *xen, const DomainConfig *config, Error *error);
+/* It is built, and marked. */
+int xen_record_end(XenHost *xen, const DomainConfig *config, Error *error);
+/* A running guest of ours has another document now. */
+int xen_record_change(XenHost *xen, const DomainConfig *config, Error *error);
+/* The guest is gone, or wasn't built. What can't be removed is named in the log. */
+void xen_record_remove(XenHost *xen, const Uuid *uuid);
+/* The guest is whole: from now on a later droverd takes it for its own. 0 or -errno. */
+int xen_record_mark(XenHost *xen, int id);
+/* What an earlier droverd has kept of the running guest, owned by the caller; NULL: nothing. Only once for each guest. */
+const DomainConfig *xen_record_take(XenHost *xen, const XenInfo *info);
+
+/* --- task.c: a job of a domain that nobody has called for ---------------------------------------------- */
+
+/* Runs `run` in a job of the domain, on a thread that may wait. Never waits itself; any thread. When the domain has
+ * gone or the host is closed before, nothing is run. */
+void xen_task_add(XenHost *xen, Domain *domain, const char *what, void (*run)(XenHost *xen, Domain *domain));
+/* Runs what waits for a thread; for a host that nobody observes. */
+void xen_tasks_run(XenHost *xen);
+/* Waits for tasks that run; what has not begun isn't begun any more. No task is added after that. */
+void xen_tasks_stop(XenHost *xen);
+
+/* --- build.c: definitions, and guests that drover makes; inside a job of the domain ---------------------- */
+
+/* How a guest is started. */
+typedef struct XenStart {
+    const DomainConfig *config;    /* borrowed */
+    int stream;               /* -1: it boots; else its saved state is read from there */
+    bool paused;              /* it stays so */
+    int state_reason;         /* VIR_DOMAIN_RUNNING_* */
+    int detail;               /* VIR_DOMAIN_EVENT_STARTED_* */
+} XenStart;
+
+/* Builds the guest, publishes it and tells of it. The domain must be off; a restart (data->own_story, the former guest has been
+ * destroyed and is still published) tells first that it has stopped. 0; or -1 and an error, and no guest is left. */
+int xen_start(XenHost *xen, Domain *domain, const XenStart *start, Error *error);
+/* Whether this host can run the guest of a document: 0, or -1 and VIR_ERR_CONFIG_UNSUPPORTED. */
+int xen_check_document(XenHost *xen, const DomainConfig *config, Error *error);
+int xen_domain_define(Op *op, const DomainConfig *config);
+int xen_domain_start(Op *op, const DomainConfig *config, uint32_t flags);
+int xen_domain_undefine_flags(Op *op, const RemoteDomainUndefineFlagsArgs *args);
+int xen_domain_set_autostart(Op *op, const RemoteDomainSetAutostartArgs *args);
+int xen_domain_set_metadata(Op *op, const RemoteDomainSetMetadataArgs *args);
+/* Those that are marked start, once between two starts of the host. By xen_open alone. */
+void xen_autostart(XenHost *xen);
+
+/* --- ends.c: a guest of drover's has come to its end ------------------------------------------------------ */
+
+/* The guest has shut itself down: what its document wants is done soon, if it is drover's. In a job of the domain. */
+void xen_ended(XenHost *xen, Domain *domain, const XenInfo *info);

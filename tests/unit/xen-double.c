@@ -14,6 +14,10 @@ struct XenDouble {
     GHashTable *watches;      /* of paths */
     GQueue events;            /* of char */
     int hypercalls_fail, requests_fail;
+    int last_id;              /* that was given to a build */
+    int builds_fail;
+    bool leaves_guest;        /* a build that fails */
+    bool outlives;            /* its host */
     bool lost;
     void (*then)(XenDouble *xen);
     XenAsked before;
@@ -21,6 +25,8 @@ struct XenDouble {
 
 /* How many domains the next host has; the seam's xen_connect has no other way to be told. */
 static unsigned next_domains;
+/* What the last host has left to the next one, see double_outlive. */
+static XenDouble *left;
 
 static XenDouble *of(Hypervisor *hv)
 {
@@ -195,6 +201,31 @@ static int double_reconnect(Hypervisor *hv)
 
 /* --- both ------------------------------------------------------------------------------------ */
 
+static int double_can_build(Hypervisor *hv, const DomainConfig *config, char **why)
+{
+    return 0;
+}
+
+/* As libxl: the guest is there with its name and drover's word, and paused; then the rest may fail. */
+static int double_build(Hypervisor *hv, const XenBuild *build, int *id, char **why)
+{
+    XenDouble *xen = of(hv);
+    XenInfo *info;
+
+    lock_assert_none();
+    for (*id = 1; double_find(xen, *id) || *id <= xen->last_id;)
+        ++*id;
+    xen->last_id = *id;
+    if (xen->builds_fail && !xen->leaves_guest)
+        return -xen->builds_fail;
+    info = double_create(xen, *id, 0, build->config->name);
+    info->uuid = build->config->uuid;
+    info->paused = true;
+    info->cpu_time = 0;
+    g_hash_table_insert(xen->store, g_strdup_printf("/local/domain/%d/" XEN_WORD, *id), g_strdup(XEN_WORD_BUILDING));
+    return -xen->builds_fail;
+}
+
 static int double_end(Hypervisor *hv, int id)
 {
     if (!double_find(of(hv), id))
@@ -207,6 +238,13 @@ static void double_close(Hypervisor *hv)
 {
     XenDouble *xen = of(hv);
 
+    if (xen->outlives) {
+        xen->outlives = false;
+        g_hash_table_remove_all(xen->watches);
+        g_queue_clear_full(&xen->events, g_free);
+        left = xen;
+        return;
+    }
     g_tree_unref(xen->domains);
     g_hash_table_unref(xen->store);
     g_hash_table_unref(xen->watches);
@@ -232,15 +270,20 @@ static const HypervisorOps double_ops = {
     .next_event = double_next_event,
     .event_fd = double_event_fd,
     .reconnect = double_reconnect,
+    .can_build = double_can_build,
+    .build = double_build,
     .destroy = double_end,
     .unpause_machine = double_unpause,
 };
 
 Hypervisor *xen_connect(Error *error)
 {
-    XenDouble *xen = g_new0(XenDouble, 1);
+    XenDouble *xen = g_steal_pointer(&left);
     XenInfo *first;
 
+    if (xen)
+        return &xen->hv;
+    xen = g_new0(XenDouble, 1);
     xen->hv.ops = &double_ops;
     xen->hv.unobserved = true;
     xen->domains = g_tree_new_full(compare_ids, NULL, NULL, g_free);
@@ -368,4 +411,37 @@ unsigned double_watches(XenDouble *xen)
 void double_then(XenDouble *xen, void (*then)(XenDouble *xen))
 {
     xen->then = then;
+}
+
+void double_fail_builds(XenDouble *xen, int errnum, bool leaves_guest)
+{
+    xen->builds_fail = errnum;
+    xen->leaves_guest = leaves_guest;
+}
+
+void double_outlive(XenDouble *xen)
+{
+    xen->outlives = true;
+}
+
+void double_say(XenDouble *xen, int id, const char *word)
+{
+    g_autofree char *path = g_strdup_printf("/local/domain/%d/" XEN_WORD, id);
+
+    if (word)
+        g_hash_table_insert(xen->store, g_steal_pointer(&path), g_strdup(word));
+    else
+        g_hash_table_remove(xen->store, path);
+}
+
+void double_forget_name(XenDouble *xen, int id)
+{
+    g_autofree char *path = g_strdup_printf("/local/domain/%d/name", id);
+
+    g_hash_table_remove(xen->store, path);
+}
+
+void double_new_boot(XenDouble *xen)
+{
+    g_hash_table_remove(xen->store, "/tool/drover/autostarted");
 }

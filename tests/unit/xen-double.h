@@ -37,3 +37,12 @@ void double_bring_back_store(XenDouble *xen);
 unsigned double_watches(XenDouble *xen);
 /* Called once inside the next hypercall about one domain, after it was answered. */
 void double_then(XenDouble *xen, void (*then)(XenDouble *xen));
+/* From now on builds fail with this errno, before there is a guest or with one that is left; 0: no more. */
+void double_fail_builds(XenDouble *xen, int errnum, bool leaves_guest);
+/* The Xen host goes on when the fixture is freed, and the next double_open opens it again. */
+void double_outlive(XenDouble *xen);
+/* What xenstore has of drover's word for a guest; NULL: none. */
+void double_say(XenDouble *xen, int id, const char *word);
+void double_forget_name(XenDouble *xen, int id);
+/* xenstore has forgotten what is there only as long as the host runs, but for guests. */
+void double_new_boot(XenDouble *xen);
