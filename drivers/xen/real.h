@@ -66,3 +66,22 @@ char *machine_why(MachineContext *context);
 int machine_errno(int rc);
 int machine_destroy(Hypervisor *hv, int id);
 int machine_unpause(Hypervisor *hv, int id);
+
+/* --- hypervisor-devices.c, hypervisor-displays.c: from a document to libxl's devices ----------- */
+/* All devices of the document into a config that libxl_domain_config_init has made, with the kind of guest and its
+ * build info set up (libxl_domain_build_info_init_type) before. 0, or -ENOTSUP and `*why`, a translated sentence that is
+ * the caller's; what was filled in until then is freed with the config. */
+int config_devices(const DomainConfig *config, libxl_domain_config *out, char **why);
+int config_displays(const DomainConfig *config, libxl_domain_config *out, char **why);    /* its part for device models */
+/* One device; initializes `out`, which the caller disposes of, also on failure. */
+int device_disk(const Disk *disk, libxl_device_disk *out, char **why);
+int device_interface(const Interface *interface, bool machine, libxl_device_nic *out, char **why);
+int device_pci(const Hostdev *hostdev, libxl_device_pci *out, char **why);
+int device_usb(const Hostdev *hostdev, libxl_device_usbdev *out, char **why);
+int device_channel(const Channel *channel, libxl_device_channel *out, char **why);
+/* Sets `*why` to the sentence and returns -ENOTSUP. */
+int device_refuse(char **why, const char *format, ...) G_GNUC_PRINTF(2, 3);
+
+/* --- hypervisor-hotplug.c -------------------------------------------------------------------- */
+/* The program that libxl shall run when a device comes or goes; NULL: Xen's own script. The caller's. */
+char *hotplug_program(void);
