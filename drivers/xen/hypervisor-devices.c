@@ -146,7 +146,7 @@ static int check_interface(const Interface *interface, char **why)
     const BandwidthRate *rate = bandwidth ? bandwidth->outbound : NULL;
 
     if (interface->type == INTERFACE_TYPE_NETWORK)
-        return device_refuse(why, _("an interface is on the network '%s', but there are no networks here; name a bridge"),
+        return device_refuse(why, _("an interface is on the network '%s', there are no networks here; name a bridge"),
                              interface->source.network);
     if (interface->type != INTERFACE_TYPE_BRIDGE && interface->type != INTERFACE_TYPE_ETHERNET)
         return device_refuse(why, _("an interface is of type='%s', Xen has only bridge and ethernet"),
@@ -198,7 +198,7 @@ static void interface_script(const Interface *interface, libxl_device_nic *out)
     else if (interface->virtualport)
         out->script = g_strdup("vif-openvswitch");
     else if (interface->type == INTERFACE_TYPE_BRIDGE && interface->n_ips == 0 && !interface->backenddomain)
-        out->script = hotplug_program();
+        out->script = hotplug_bridge_program();
 }
 
 /* A machine has an emulated card beside its paravirtual one unless it asks for that alone. */
@@ -341,7 +341,8 @@ static int usb_controller(const Controller *controller, bool machine, libxl_devi
         if (!machine)
             break;
         out->type = LIBXL_USBCTRL_TYPE_DEVICEMODEL;
-        out->version = controller->usb_model == USB_MODEL_PIIX3_UHCI ? 1 : controller->usb_model == USB_MODEL_EHCI ? 2 : 3;
+        out->version = controller->usb_model == USB_MODEL_PIIX3_UHCI ? 1
+                       : controller->usb_model == USB_MODEL_EHCI ? 2 : 3;
         return 0;
     default:
         break;

@@ -287,7 +287,8 @@ static int machine_inputs(const Devices *devices, libxl_domain_build_info *info,
         if (input->bus != INPUT_BUS_USB || (input->type != INPUT_TYPE_MOUSE && input->type != INPUT_TYPE_TABLET
                                             && input->type != INPUT_TYPE_KEYBOARD))
             return device_refuse(why, _("an input device is of type='%s' with bus='%s', which Xen can't do"),
-                                 element_word(&input_type_words, input->type), element_word(&input_bus_words, input->bus));
+                                 element_word(&input_type_words, input->type),
+                                 element_word(&input_bus_words, input->bus));
         list[n++] = g_strdup(element_word(&input_type_words, input->type));
         libxl_defbool_set(&info->u.hvm.usb, true);
     }

@@ -21,3 +21,16 @@ char *hotplug_program(void)
     /* A relative name would be one of Xen's own folder. */
     return g_path_is_absolute(path) && access(path, X_OK) == 0 ? g_steal_pointer(&path) : NULL;
 }
+
+/* Whether packets on a bridge pass through iptables, where Xen's script opens the way for each guest. */
+static bool bridges_filter(void)
+{
+    g_autofree char *text = NULL;
+
+    return g_file_get_contents("/proc/sys/net/bridge/bridge-nf-call-iptables", &text, NULL, NULL) && *text != '0';
+}
+
+char *hotplug_bridge_program(void)
+{
+    return bridges_filter() ? NULL : hotplug_program();
+}

@@ -85,3 +85,4 @@ int device_refuse(char **why, const char *format, ...) G_GNUC_PRINTF(2, 3);
 /* --- hypervisor-hotplug.c -------------------------------------------------------------------- */
 /* The program that libxl shall run when a device comes or goes; NULL: Xen's own script. The caller's. */
 char *hotplug_program(void);
+char *hotplug_bridge_program(void);    /* for interfaces on a bridge of the host */
