@@ -333,6 +333,9 @@ static const HypervisorOps real_ops = {
     .next_event = xenstore_next_event,
     .event_fd = xenstore_event_fd,
     .reconnect = xenstore_reconnect,
+    .attach = machine_attach,
+    .detach = machine_detach,
+    .update = machine_update,
     .destroy = machine_destroy,
     .unpause_machine = machine_unpause,
 };

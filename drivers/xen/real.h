@@ -86,3 +86,8 @@ int device_refuse(char **why, const char *format, ...) G_GNUC_PRINTF(2, 3);
 /* The program that libxl shall run when a device comes or goes; NULL: Xen's own script. The caller's. */
 char *hotplug_program(void);
 char *hotplug_bridge_program(void);    /* for interfaces on a bridge of the host */
+
+/* --- hypervisor-attach.c --------------------------------------------------------------------- */
+int machine_attach(Hypervisor *hv, int id, const XenDevice *device, char **why);
+int machine_detach(Hypervisor *hv, int id, const XenDevice *device, char **why);
+int machine_update(Hypervisor *hv, int id, const XenDevice *device, char **why);

@@ -273,3 +273,9 @@ void xen_autostart(XenHost *xen);
 
 /* The guest has shut itself down: what its document wants is done soon, if it is drover's. In a job of the domain. */
 void xen_ended(XenHost *xen, Domain *domain, const XenInfo *info);
+
+/* --- device.c: inside a job of the domain ---------------------------------------------------- */
+int xen_domain_attach_device_flags(Op *op, const RemoteDomainAttachDeviceFlagsArgs *args);
+int xen_domain_detach_device_flags(Op *op, const RemoteDomainDetachDeviceFlagsArgs *args);
+int xen_domain_detach_device_alias(Op *op, const RemoteDomainDetachDeviceAliasArgs *args);
+int xen_domain_update_device_flags(Op *op, const RemoteDomainUpdateDeviceFlagsArgs *args);
