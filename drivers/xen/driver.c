@@ -76,4 +76,7 @@ const Driver xen_driver = {
     .domain_detach_device_flags = xen_domain_detach_device_flags,
     .domain_detach_device_alias = xen_domain_detach_device_alias,
     .domain_update_device_flags = xen_domain_update_device_flags,
+
+    /* console.c */
+    .domain_open_console = xen_domain_open_console,
 };

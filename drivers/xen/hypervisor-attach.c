@@ -95,6 +95,9 @@ static int attach_interface(Attach *attach)
         return machine;
     r = device_interface(attach->device->element, machine == 1, &nic, attach->why);
     /* QEMU has its cards from the start; what comes later is for drivers of Xen's. */
+    if (r == 0 && nic.model)
+        r = device_refuse(attach->why, _("an interface has the model '%s', a running guest can only get 'netfront'"),
+                          nic.model);
     nic.nictype = LIBXL_NIC_TYPE_VIF;
     if (r == 0)
         r = answer(attach, libxl_device_nic_add(attach->context.ctx, attach->id, &nic, NULL));
@@ -141,7 +144,8 @@ static int find_usb(Attach *attach, libxl_device_usbdev *usb)
     libxl_device_usbdev *list = libxl_device_usbdev_list(attach->context.ctx, attach->id, &n);
 
     for (int i = 0; i < n && r < 0; i++)
-        if (list[i].u.hostdev.hostbus == usb->u.hostdev.hostbus && list[i].u.hostdev.hostaddr == usb->u.hostdev.hostaddr) {
+        if (list[i].u.hostdev.hostbus == usb->u.hostdev.hostbus
+            && list[i].u.hostdev.hostaddr == usb->u.hostdev.hostaddr) {
             usb->ctrl = list[i].ctrl;
             usb->port = list[i].port;
             r = 0;
