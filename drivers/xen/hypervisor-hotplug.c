@@ -12,6 +12,7 @@ char *hotplug_program(void)
 {
     g_autofree char *folder = NULL;
     g_autofree char *path = NULL;
+    g_autofree char *plain = NULL;
     Dl_info here;
 
     if (!dladdr((void *)(uintptr_t)hotplug_program, &here) || !here.dli_fname)
@@ -19,7 +20,10 @@ char *hotplug_program(void)
     folder = g_path_get_dirname(here.dli_fname);
     path = g_build_filename(folder, "xen-hotplug", NULL);
     /* A relative name would be one of Xen's own folder. */
-    return g_path_is_absolute(path) && access(path, X_OK) == 0 ? g_steal_pointer(&path) : NULL;
+    if (!g_path_is_absolute(path) || access(path, X_OK) != 0)
+        return NULL;
+    plain = g_canonicalize_filename(path, NULL);
+    return g_steal_pointer(&plain);
 }
 
 /* Whether packets on a bridge pass through iptables, where Xen's script opens the way for each guest. */

@@ -37,3 +37,10 @@ void double_bring_back_store(XenDouble *xen);
 unsigned double_watches(XenDouble *xen);
 /* Called once inside the next hypercall about one domain, after it was answered. */
 void double_then(XenDouble *xen, void (*then)(XenDouble *xen));
+
+/* What stands in xenstore. */
+void double_put(XenDouble *xen, const char *path, const char *value);
+/* What was asked of devices since the last call: "attach ID disk DEV" and the like, a line each. Interned. */
+const char *double_devices(XenDouble *xen);
+/* From now on devices can't be changed; 0: they can. */
+void double_fail_devices(XenDouble *xen, int errnum);
