@@ -75,7 +75,7 @@ static int update_disk(Attach *attach)
     int r;
 
     if (wanted->device != DISK_DEVICE_CDROM)
-        return device_refuse(attach->why, _("of a running guest's disk '%s' nothing can be changed;"
+        return config_refuse(attach->why, _("of a running guest's disk '%s' nothing can be changed;"
                                             " only a CD-ROM drive can be given another medium"), wanted->target.dev);
     r = device_disk(wanted, &disk, attach->why);
     if (r == 0)
@@ -96,7 +96,7 @@ static int attach_interface(Attach *attach)
     r = device_interface(attach->device->element, machine == 1, &nic, attach->why);
     /* QEMU has its cards from the start; what comes later is for drivers of Xen's. */
     if (r == 0 && nic.model)
-        r = device_refuse(attach->why, _("an interface has the model '%s', a running guest can only get 'netfront'"),
+        r = config_refuse(attach->why, _("an interface has the model '%s', a running guest can only get 'netfront'"),
                           nic.model);
     nic.nictype = LIBXL_NIC_TYPE_VIF;
     if (r == 0)
@@ -177,7 +177,7 @@ static int change_hostdev(Attach *attach, bool add)
         return change_pci(attach, add);
     if (hostdev->mode == HOSTDEV_MODE_SUBSYSTEM && hostdev->type == HOSTDEV_TYPE_USB)
         return change_usb(attach, add);
-    return device_refuse(attach->why, _("a device of the host is neither of PCI nor of USB"));
+    return config_refuse(attach->why, _("a device of the host is neither of PCI nor of USB"));
 }
 
 /* --- the seam -------------------------------------------------------------------------------- */
@@ -192,7 +192,7 @@ static int attach_device(Attach *attach)
     case XEN_DEVICE_HOSTDEV:
         return change_hostdev(attach, true);
     default:
-        return device_refuse(attach->why, _("libxl can't add a channel to a running guest"));
+        return config_refuse(attach->why, _("libxl can't add a channel to a running guest"));
     }
 }
 
@@ -206,7 +206,7 @@ static int detach_device(Attach *attach)
     case XEN_DEVICE_HOSTDEV:
         return change_hostdev(attach, false);
     default:
-        return device_refuse(attach->why, _("libxl can't take a channel from a running guest"));
+        return config_refuse(attach->why, _("libxl can't take a channel from a running guest"));
     }
 }
 
@@ -214,7 +214,7 @@ static int update_device(Attach *attach)
 {
     if (attach->device->kind == XEN_DEVICE_DISK)
         return update_disk(attach);
-    return device_refuse(attach->why, _("of a running guest only the medium of a CD-ROM drive can be changed"));
+    return config_refuse(attach->why, _("of a running guest only the medium of a CD-ROM drive can be changed"));
 }
 
 static int run(int id, const XenDevice *device, char **why, int (*operation)(Attach *attach))

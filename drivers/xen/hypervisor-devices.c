@@ -14,16 +14,6 @@
 #include "base/i18n.h"
 #include "conf/elements.h"
 
-int device_refuse(char **why, const char *format, ...)
-{
-    va_list args;
-
-    va_start(args, format);
-    *why = g_strdup_vprintf(format, args);
-    va_end(args);
-    return -ENOTSUP;
-}
-
 static bool is_machine(const DomainConfig *config)
 {
     return config->os.type.name == OS_TYPE_NAME_HVM;
@@ -44,19 +34,19 @@ static int check_disk(const Disk *disk, char **why)
     const char *name = disk->target.dev;
 
     if (disk->type != STORAGE_TYPE_FILE && disk->type != STORAGE_TYPE_BLOCK)
-        return device_refuse(why, _("the disk '%s' is of type='%s', Xen has only files and block devices"), name,
+        return config_refuse(why, _("the disk '%s' is of type='%s', Xen has only files and block devices"), name,
                              element_word(&storage_type_words, disk->type));
     if (disk->device != DISK_DEVICE_DISK && disk->device != DISK_DEVICE_CDROM)
-        return device_refuse(why, _("the disk '%s' has device='%s', Xen has only disks and CD-ROMs"), name,
+        return config_refuse(why, _("the disk '%s' has device='%s', Xen has only disks and CD-ROMs"), name,
                              element_word(&disk_device_words, disk->device));
     if (disk->transient)
-        return device_refuse(why, _("the disk '%s' is transient, which Xen can't do"), name);
+        return config_refuse(why, _("the disk '%s' is transient, which Xen can't do"), name);
     if (disk->encryption || (disk->source && disk->source->storage.encryption))
-        return device_refuse(why, _("the disk '%s' is encrypted, which Xen can't do"), name);
+        return config_refuse(why, _("the disk '%s' is encrypted, which Xen can't do"), name);
     if (disk->iotune)
-        return device_refuse(why, _("the disk '%s' has <iotune>, which Xen can't do"), name);
+        return config_refuse(why, _("the disk '%s' has <iotune>, which Xen can't do"), name);
     if (disk->source && disk->source->storage.slices)
-        return device_refuse(why, _("the disk '%s' has <slices>, which Xen can't do"), name);
+        return config_refuse(why, _("the disk '%s' has <slices>, which Xen can't do"), name);
     return 0;
 }
 
@@ -82,7 +72,7 @@ static int disk_format(const Disk *disk, libxl_disk_format *format, char **why)
         *format = LIBXL_DISK_FORMAT_VHD;
         return 0;
     default:
-        return device_refuse(why, _("the disk '%s' has the format '%s', which Xen can't read"), disk->target.dev,
+        return config_refuse(why, _("the disk '%s' has the format '%s', which Xen can't read"), disk->target.dev,
                              element_word(&disk_format_words, disk->driver->type));
     }
 }
@@ -97,12 +87,12 @@ static int disk_backend(const Disk *disk, libxl_device_disk *out, char **why)
     } else if (name && strcmp(name, "phy") == 0) {
         out->backend = LIBXL_DISK_BACKEND_PHY;
         if (out->format != LIBXL_DISK_FORMAT_RAW)
-            return device_refuse(why, _("the disk '%s' isn't raw, which the driver 'phy' needs"), disk->target.dev);
+            return config_refuse(why, _("the disk '%s' isn't raw, which the driver 'phy' needs"), disk->target.dev);
     } else if (name && (strcmp(name, "tap") == 0 || strcmp(name, "tap2") == 0)) {
         /* blktap is gone from Xen; QEMU reads all of its formats */
         out->backend = LIBXL_DISK_BACKEND_QDISK;
     } else if (name) {
-        return device_refuse(why, _("the disk '%s' has the driver '%s', Xen has 'phy', 'qemu', 'file' and 'tap'"),
+        return config_refuse(why, _("the disk '%s' has the driver '%s', Xen has 'phy', 'qemu', 'file' and 'tap'"),
                              disk->target.dev, name);
     } else {
         /* The kernel serves what is raw, without a process for each guest. */
@@ -122,7 +112,7 @@ int device_disk(const Disk *disk, libxl_device_disk *out, char **why)
     out->removable = out->is_cdrom;
     out->readwrite = !disk->readonly && !out->is_cdrom;
     if (!out->pdev_path && !out->is_cdrom)
-        return device_refuse(why, _("the disk '%s' has no source"), disk->target.dev);
+        return config_refuse(why, _("the disk '%s' has no source"), disk->target.dev);
     if (!out->pdev_path)
         out->format = LIBXL_DISK_FORMAT_EMPTY;
     if (disk_backend(disk, out, why) < 0)
@@ -146,22 +136,22 @@ static int check_interface(const Interface *interface, char **why)
     const BandwidthRate *rate = bandwidth ? bandwidth->outbound : NULL;
 
     if (interface->type == INTERFACE_TYPE_NETWORK)
-        return device_refuse(why, _("an interface is on the network '%s', there are no networks here; name a bridge"),
+        return config_refuse(why, _("an interface is on the network '%s', there are no networks here; name a bridge"),
                              interface->source.network);
     if (interface->type != INTERFACE_TYPE_BRIDGE && interface->type != INTERFACE_TYPE_ETHERNET)
-        return device_refuse(why, _("an interface is of type='%s', Xen has only bridge and ethernet"),
+        return config_refuse(why, _("an interface is of type='%s', Xen has only bridge and ethernet"),
                              element_word(&interface_type_words, interface->type));
     if (interface->filterref)
-        return device_refuse(why, _("an interface has <filterref>, there are no filters here"));
+        return config_refuse(why, _("an interface has <filterref>, there are no filters here"));
     if ((bandwidth && bandwidth->inbound) || (rate && (rate->peak || rate->burst || rate->floor)))
-        return device_refuse(why, _("an interface has limits in <bandwidth> other than <outbound average=…>,"
+        return config_refuse(why, _("an interface has limits in <bandwidth> other than <outbound average=…>,"
                                     " which Xen can't do"));
     if (interface->has_link && interface->link.state == LINK_STATE_DOWN)
-        return device_refuse(why, _("an interface has its link down, which Xen can't do"));
+        return config_refuse(why, _("an interface has its link down, which Xen can't do"));
     if (interface->virtualport && interface->virtualport->type != VIRTUAL_PORT_TYPE_OPENVSWITCH)
-        return device_refuse(why, _("an interface has a <virtualport> other than one of Open vSwitch"));
+        return config_refuse(why, _("an interface has a <virtualport> other than one of Open vSwitch"));
     if (interface->vlan && !interface->virtualport)
-        return device_refuse(why, _("an interface has <vlan>, which only Open vSwitch does"));
+        return config_refuse(why, _("an interface has <vlan>, which only Open vSwitch does"));
     return 0;
 }
 
@@ -221,7 +211,7 @@ int device_interface(const Interface *interface, bool machine, libxl_device_nic 
     if (check_interface(interface, why) < 0)
         return -ENOTSUP;
     if (!machine && interface->has_model && interface->model.type && strcmp(interface->model.type, "netfront") != 0)
-        return device_refuse(why, _("an interface has the model '%s', this guest can only have 'netfront'"),
+        return config_refuse(why, _("an interface has the model '%s', this guest can only have 'netfront'"),
                              interface->model.type);
     memcpy(out->mac, interface->mac.address.bytes, sizeof out->mac);
     interface_model(interface, machine, out);
@@ -249,7 +239,7 @@ int device_pci(const Hostdev *hostdev, libxl_device_pci *out, char **why)
 
     libxl_device_pci_init(out);
     if (hostdev->driver && hostdev->driver->name && hostdev->driver->name != HOSTDEV_DRIVER_NAME_XEN)
-        return device_refuse(why, _("a device of the host has the driver '%s', Xen has only 'xen'"),
+        return config_refuse(why, _("a device of the host has the driver '%s', Xen has only 'xen'"),
                              element_word(&hostdev_driver_name_words, hostdev->driver->name));
     out->domain = (int)address->domain;
     out->bus = (uint8_t)address->bus;
@@ -267,7 +257,7 @@ int device_usb(const Hostdev *hostdev, libxl_device_usbdev *out, char **why)
 
     libxl_device_usbdev_init(out);
     if (!address->has_bus || !address->has_device || hostdev->source.vendor || hostdev->source.product)
-        return device_refuse(why, _("a USB device is named by its vendor or product, Xen needs its bus and device"));
+        return config_refuse(why, _("a USB device is named by its vendor or product, Xen needs its bus and device"));
     out->type = LIBXL_USBDEV_TYPE_HOSTDEV;
     out->u.hostdev.hostbus = (uint8_t)address->bus;
     out->u.hostdev.hostaddr = (uint8_t)address->device;
@@ -287,7 +277,7 @@ static int config_hostdevs(const Devices *devices, libxl_domain_config *out, cha
         else if (hostdev->mode == HOSTDEV_MODE_SUBSYSTEM && hostdev->type == HOSTDEV_TYPE_USB)
             r = device_usb(hostdev, &out->usbdevs[out->num_usbdevs++], why);
         else
-            r = device_refuse(why, _("a device of the host is neither of PCI nor of USB"));
+            r = config_refuse(why, _("a device of the host is neither of PCI nor of USB"));
         if (r < 0)
             return r;
     }
@@ -300,22 +290,22 @@ int device_channel(const Channel *channel, libxl_device_channel *out, char **why
 {
     libxl_device_channel_init(out);
     if (channel->target.type != CHANNEL_TARGET_TYPE_XEN)
-        return device_refuse(why, _("a channel has a target of type='%s', Xen has only 'xen'"),
+        return config_refuse(why, _("a channel has a target of type='%s', Xen has only 'xen'"),
                              element_word(&channel_target_type_words, channel->target.type));
     if (!channel->target.name)
-        return device_refuse(why, _("a channel has no name, by which the guest finds it"));
+        return config_refuse(why, _("a channel has no name, by which the guest finds it"));
     if (channel->source.log)
-        return device_refuse(why, _("a channel has <log>, which Xen can't do"));
+        return config_refuse(why, _("a channel has <log>, which Xen can't do"));
     out->name = g_strdup(channel->target.name);
     if (channel->type == CHAR_TYPE_PTY) {
         out->connection = LIBXL_CHANNEL_CONNECTION_PTY;
         return 0;
     }
     if (channel->type != CHAR_TYPE_UNIX)
-        return device_refuse(why, _("a channel is of type='%s', Xen has only 'pty' and 'unix'"),
+        return config_refuse(why, _("a channel is of type='%s', Xen has only 'pty' and 'unix'"),
                              element_word(&char_type_words, channel->type));
     if (!channel->source.socket || !channel->source.socket->path)
-        return device_refuse(why, _("a channel of type='unix' has no path"));
+        return config_refuse(why, _("a channel of type='unix' has no path"));
     out->connection = LIBXL_CHANNEL_CONNECTION_SOCKET;
     out->u.socket.path = g_strdup(channel->source.socket->path);
     return 0;
@@ -347,7 +337,7 @@ static int usb_controller(const Controller *controller, bool machine, libxl_devi
     default:
         break;
     }
-    return device_refuse(why, _("a USB controller has the model '%s', which this guest can't have"),
+    return config_refuse(why, _("a USB controller has the model '%s', which this guest can't have"),
                          element_word(&usb_model_words, controller->usb_model));
 }
 
@@ -432,7 +422,7 @@ static int refuse_others(const Devices *devices, char **why)
 
     for (unsigned i = 0; i < G_N_ELEMENTS(others); i++)
         if (others[i].n > 0)
-            return device_refuse(why, _("the document has <%s>, which Xen can't do"), others[i].element);
+            return config_refuse(why, _("the document has <%s>, which Xen can't do"), others[i].element);
     return 0;
 }
 

@@ -38,9 +38,9 @@ static void append_udp(GString *text, const CharSource *source)
 static int append_path(GString *text, const char *kind, const char *path, char **why)
 {
     if (!path)
-        return device_refuse(why, _("a port of the guest has no path"));
+        return config_refuse(why, _("a port of the guest has no path"));
     if (strchr(path, ','))
-        return device_refuse(why, _("the path '%s' has a comma, which a port of a Xen guest can't have"), path);
+        return config_refuse(why, _("the path '%s' has a comma, which a port of a Xen guest can't have"), path);
     g_string_append_printf(text, "%s%s", kind, path);
     return 0;
 }
@@ -53,7 +53,7 @@ static char *character_text(CharType type, const CharSource *source, char **why)
     int r = 0;
 
     if (source->log) {
-        device_refuse(why, _("a port of the guest has <log>, which Xen can't do"));
+        config_refuse(why, _("a port of the guest has <log>, which Xen can't do"));
         return NULL;
     }
     if (type == CHAR_TYPE_NULL || type == CHAR_TYPE_STDIO || type == CHAR_TYPE_VC || type == CHAR_TYPE_PTY) {
@@ -71,7 +71,7 @@ static char *character_text(CharType type, const CharSource *source, char **why)
     } else if (type == CHAR_TYPE_UDP) {
         append_udp(text, source);
     } else {
-        r = device_refuse(why, _("a port of the guest is of type='%s', which Xen can't do"), word);
+        r = config_refuse(why, _("a port of the guest is of type='%s', which Xen can't do"), word);
     }
     return r < 0 ? NULL : g_string_free(g_steal_pointer(&text), FALSE);
 }
@@ -91,11 +91,11 @@ static int machine_serials(const Devices *devices, libxl_domain_build_info *info
     int last = -1;
 
     if (devices->n_parallels > 0)
-        return device_refuse(why, _("the document has <parallel>, which libxl can't do"));
+        return config_refuse(why, _("the document has <parallel>, which libxl can't do"));
     for (unsigned i = 0; i < devices->n_serials; i++)
         last = MAX(last, devices->serials[i]->target.port);
     if (last >= MOST)
-        return device_refuse(why, _("the guest has a serial port %d, there are only %d"), last, MOST);
+        return config_refuse(why, _("the guest has a serial port %d, there are only %d"), last, MOST);
     if (last < 0)
         return 0;
     info->u.hvm.serial_list = (libxl_string_list)g_new0(char *, (size_t)last + 2);
@@ -118,14 +118,14 @@ static int vnc_settings(const Graphics *graphics, libxl_vnc_info *vnc, char **wh
     bool any = asked->autoport == TRISTATE_YES || asked->port <= 0;
 
     if (listen && (listen->type == GRAPHICS_LISTEN_TYPE_SOCKET || listen->type == GRAPHICS_LISTEN_TYPE_NETWORK))
-        return device_refuse(why, _("a VNC server listens on a %s, Xen has only addresses"),
+        return config_refuse(why, _("a VNC server listens on a %s, Xen has only addresses"),
                              element_word(&graphics_listen_type_words, listen->type));
     if (asked->has_websocket && asked->websocket)
-        return device_refuse(why, _("a VNC server has a WebSocket, which Xen can't do"));
+        return config_refuse(why, _("a VNC server has a WebSocket, which Xen can't do"));
     if (asked->password.passwd_valid_to)
-        return device_refuse(why, _("a VNC server has a password that runs out, which Xen can't do"));
+        return config_refuse(why, _("a VNC server has a password that runs out, which Xen can't do"));
     if (!any && asked->port < VNC_FIRST_PORT)
-        return device_refuse(why, _("a VNC server has the port %d, the first is %d"), asked->port, VNC_FIRST_PORT);
+        return config_refuse(why, _("a VNC server has the port %d, the first is %d"), asked->port, VNC_FIRST_PORT);
     libxl_defbool_set(&vnc->enable, true);
     libxl_defbool_set(&vnc->findunused, any);
     vnc->display = any ? 0 : asked->port - VNC_FIRST_PORT;
@@ -151,11 +151,11 @@ static int spice_settings(const Graphics *graphics, libxl_spice_info *spice, cha
     bool share = asked->clipboard && asked->clipboard->copypaste == TRISTATE_YES;
 
     if (listen && listen->type != GRAPHICS_LISTEN_TYPE_ADDRESS)
-        return device_refuse(why, _("a SPICE server doesn't listen on an address, which Xen needs"));
+        return config_refuse(why, _("a SPICE server doesn't listen on an address, which Xen needs"));
     if (asked->port <= 0 && asked->tls_port <= 0)
-        return device_refuse(why, _("a SPICE server has no port; libxl doesn't choose one"));
+        return config_refuse(why, _("a SPICE server has no port; libxl doesn't choose one"));
     if (asked->n_channels > 0)
-        return device_refuse(why, _("a SPICE server has settings for single channels, which Xen can't do"));
+        return config_refuse(why, _("a SPICE server has settings for single channels, which Xen can't do"));
     libxl_defbool_set(&spice->enable, true);
     spice->port = MAX(asked->port, 0);
     spice->tls_port = MAX(asked->tls_port, 0);
@@ -190,7 +190,7 @@ static int machine_graphics(const Devices *devices, libxl_domain_build_info *inf
         } else if (graphics->type == GRAPHICS_TYPE_SDL && !libxl_defbool_val(info->u.hvm.sdl.enable)) {
             sdl_settings(&graphics->sdl, &info->u.hvm.sdl);
         } else {
-            r = device_refuse(why, _("a screen is of type='%s', Xen has one each of vnc, sdl and spice"),
+            r = config_refuse(why, _("a screen is of type='%s', Xen has one each of vnc, sdl and spice"),
                               element_word(&graphics_type_words, graphics->type));
         }
         if (r < 0)
@@ -207,9 +207,9 @@ static int guest_graphics(const Devices *devices, libxl_domain_config *out, char
     if (!graphics)
         return 0;
     if (devices->n_graphics > 1)
-        return device_refuse(why, _("a guest without a device model can have one screen only"));
+        return config_refuse(why, _("a guest without a device model can have one screen only"));
     if (graphics->type != GRAPHICS_TYPE_VNC && graphics->type != GRAPHICS_TYPE_SDL)
-        return device_refuse(why, _("a screen is of type='%s', this guest can only have vnc or sdl"),
+        return config_refuse(why, _("a screen is of type='%s', this guest can only have vnc or sdl"),
                              element_word(&graphics_type_words, graphics->type));
     out->vfbs = g_new0(libxl_device_vfb, 1);
     out->vkbs = g_new0(libxl_device_vkb, 1);
@@ -233,7 +233,7 @@ static int machine_video(const Devices *devices, libxl_domain_build_info *info, 
     const VideoModel *model = devices->n_videos > 0 ? &devices->videos[0]->model : NULL;
 
     if (devices->n_videos > 1)
-        return device_refuse(why, _("a machine of Xen's can have one graphics card only"));
+        return config_refuse(why, _("a machine of Xen's can have one graphics card only"));
     if (!model) {
         libxl_defbool_set(&info->u.hvm.nographic, devices->n_graphics == 0);
         if (devices->n_graphics == 0)
@@ -255,7 +255,7 @@ static int machine_video(const Devices *devices, libxl_domain_build_info *info, 
         info->u.hvm.vga.kind = LIBXL_VGA_INTERFACE_TYPE_NONE;
         break;
     default:
-        return device_refuse(why, _("a graphics card is of type='%s', Xen has vga, cirrus, qxl, xen and none"),
+        return config_refuse(why, _("a graphics card is of type='%s', Xen has vga, cirrus, qxl, xen and none"),
                              element_word(&video_type_words, model->type));
     }
     info->video_memkb = model->has_vram ? model->vram : LIBXL_MEMKB_DEFAULT;
@@ -265,7 +265,7 @@ static int machine_video(const Devices *devices, libxl_domain_build_info *info, 
 static int machine_sound(const Devices *devices, libxl_domain_build_info *info, char **why)
 {
     if (devices->n_sounds > 1)
-        return device_refuse(why, _("a machine of Xen's can have one sound card only"));
+        return config_refuse(why, _("a machine of Xen's can have one sound card only"));
     if (devices->n_sounds == 1)
         info->u.hvm.soundhw = g_strdup(element_word(&sound_model_words, devices->sounds[0]->model));
     return 0;
@@ -286,7 +286,7 @@ static int machine_inputs(const Devices *devices, libxl_domain_build_info *info,
             continue;
         if (input->bus != INPUT_BUS_USB || (input->type != INPUT_TYPE_MOUSE && input->type != INPUT_TYPE_TABLET
                                             && input->type != INPUT_TYPE_KEYBOARD))
-            return device_refuse(why, _("an input device is of type='%s' with bus='%s', which Xen can't do"),
+            return config_refuse(why, _("an input device is of type='%s' with bus='%s', which Xen can't do"),
                                  element_word(&input_type_words, input->type),
                                  element_word(&input_bus_words, input->bus));
         list[n++] = g_strdup(element_word(&input_type_words, input->type));
@@ -300,15 +300,15 @@ static int machine_inputs(const Devices *devices, libxl_domain_build_info *info,
 static int refuse_machine_devices(const Devices *devices, char **why)
 {
     if (devices->n_serials > 0 || devices->n_parallels > 0)
-        return device_refuse(why, _("a guest without a device model has no serial or parallel ports, only <console>"));
+        return config_refuse(why, _("a guest without a device model has no serial or parallel ports, only <console>"));
     if (devices->n_sounds > 0)
-        return device_refuse(why, _("a guest without a device model has no sound"));
+        return config_refuse(why, _("a guest without a device model has no sound"));
     for (unsigned i = 0; i < devices->n_inputs; i++)
         if (devices->inputs[i]->bus != INPUT_BUS_XEN && devices->inputs[i]->bus != INPUT_BUS_PS2)
-            return device_refuse(why, _("a guest without a device model has only input devices with bus='xen'"));
+            return config_refuse(why, _("a guest without a device model has only input devices with bus='xen'"));
     for (unsigned i = 0; i < devices->n_videos; i++)
         if (devices->videos[i]->model.type != VIDEO_TYPE_XEN)
-            return device_refuse(why, _("a guest without a device model has only graphics cards of type='xen'"));
+            return config_refuse(why, _("a guest without a device model has only graphics cards of type='xen'"));
     return 0;
 }
 
@@ -321,9 +321,9 @@ static int check_consoles(const Devices *devices, char **why)
         if (console->target.type != CONSOLE_TARGET_TYPE_XEN)
             continue;
         if (i > 0)
-            return device_refuse(why, _("the document has several consoles, a guest of Xen's has one"));
+            return config_refuse(why, _("the document has several consoles, a guest of Xen's has one"));
         if (console->type != CHAR_TYPE_PTY || console->source.log)
-            return device_refuse(why, _("the console is connected to something else than a terminal (type='pty')"));
+            return config_refuse(why, _("the console is connected to something else than a terminal (type='pty')"));
     }
     return 0;
 }

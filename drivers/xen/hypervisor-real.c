@@ -336,6 +336,8 @@ static const HypervisorOps real_ops = {
     .attach = machine_attach,
     .detach = machine_detach,
     .update = machine_update,
+    .build = machine_build,
+    .can_build = machine_can_build,
     .destroy = machine_destroy,
     .unpause_machine = machine_unpause,
 };

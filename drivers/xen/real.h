@@ -68,19 +68,13 @@ int machine_destroy(Hypervisor *hv, int id);
 int machine_unpause(Hypervisor *hv, int id);
 
 /* --- hypervisor-devices.c, hypervisor-displays.c: from a document to libxl's devices ----------- */
-/* All devices of the document into a config that libxl_domain_config_init has made, with the kind of guest and its
- * build info set up (libxl_domain_build_info_init_type) before. 0, or -ENOTSUP and `*why`, a translated sentence that is
- * the caller's; what was filled in until then is freed with the config. */
-int config_devices(const DomainConfig *config, libxl_domain_config *out, char **why);
-int config_displays(const DomainConfig *config, libxl_domain_config *out, char **why);    /* its part for device models */
+int config_displays(const DomainConfig *config, libxl_domain_config *out, char **why);    /* part of config_devices */
 /* One device; initializes `out`, which the caller disposes of, also on failure. */
 int device_disk(const Disk *disk, libxl_device_disk *out, char **why);
 int device_interface(const Interface *interface, bool machine, libxl_device_nic *out, char **why);
 int device_pci(const Hostdev *hostdev, libxl_device_pci *out, char **why);
 int device_usb(const Hostdev *hostdev, libxl_device_usbdev *out, char **why);
 int device_channel(const Channel *channel, libxl_device_channel *out, char **why);
-/* Sets `*why` to the sentence and returns -ENOTSUP. */
-int device_refuse(char **why, const char *format, ...) G_GNUC_PRINTF(2, 3);
 
 /* --- hypervisor-hotplug.c -------------------------------------------------------------------- */
 /* The program that libxl shall run when a device comes or goes; NULL: Xen's own script. The caller's. */
@@ -91,3 +85,18 @@ char *hotplug_bridge_program(void);    /* for interfaces on a bridge of the host
 int machine_attach(Hypervisor *hv, int id, const XenDevice *device, char **why);
 int machine_detach(Hypervisor *hv, int id, const XenDevice *device, char **why);
 int machine_update(Hypervisor *hv, int id, const XenDevice *device, char **why);
+
+/* --- hypervisor-build.c: the seam's ---------------------------------------------------------- */
+int machine_build(Hypervisor *hv, const XenBuild *wanted, int *id, char **why);
+int machine_can_build(Hypervisor *hv, const DomainConfig *config, char **why);
+
+/* --- hypervisor-config.c, hypervisor-refuse.c, hypervisor-devices.c --------------------------- */
+/* Fills `made`, which was initialized, from the document. 0; or -ENOTSUP and `*why`, the caller's: what Xen can't do. The
+ * caller disposes of `made` either way. Asks nobody. */
+int config_make(const DomainConfig *config, libxl_domain_config *made, char **why);
+/* The part of config_make that refuses; all but devices. */
+int config_check(const DomainConfig *config, char **why);
+/* The part of config_make that adds the devices, last: kind and identity are there. */
+int config_devices(const DomainConfig *config, libxl_domain_config *made, char **why);
+/* Says why; -ENOTSUP always. */
+int config_refuse(char **why, const char *format, ...) G_GNUC_PRINTF(2, 3);
