@@ -288,7 +288,8 @@ static const DriverStreamOps console_ops = {
 
 /* --- opening one ------------------------------------------------------------------------------ */
 
-/* Of the guest's document: whether the device with the alias, the first console without one, is a serial port, and which. */
+/* Of the guest's document: whether the device with the alias (the first console without one) is a serial port, and
+ * which. */
 typedef struct Wanted {
     bool found;
     bool serial;
