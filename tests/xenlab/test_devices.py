@@ -2,6 +2,7 @@
 """Devices of guests that drover makes, on a real Xen: they work inside, come and go, and leave nothing behind."""
 
 import pytest
+from lab import Droverd, Guest
 
 IMAGE = "/root/device.img"
 MAC = "00:16:3e:00:00:15"
@@ -18,8 +19,6 @@ def image(lab):
 @pytest.fixture
 def make(lab, drover):
     """Makes a guest with drover from the lab's document of that kind, with more devices."""
-    from lab import Guest
-
     def make_guest(kind, name, *devices):
         text = lab.read(f"/root/guest/{kind}.xml").replace(f"<name>{kind}</name>", f"<name>{name}</name>")
         lab.write("/run/devices.xml", text.replace("</devices>", "".join(devices) + "</devices>"))
@@ -53,10 +52,11 @@ def test_disk_and_interface_work_inside_and_leave_nothing(lab, drover, make, ima
     assert remains(lab) == []
 
 
-def test_nothing_is_left_when_xl_destroys_the_guest_and_droverd_is_gone(lab, make_drover, image):
-    drover = make_drover()
+def test_nothing_is_left_when_xl_destroys_the_guest_and_droverd_is_gone(lab, image):
+    drover = Droverd(lab).start()
     text = lab.read("/root/guest/pv.xml").replace("<name>pv</name>", "<name>orphan</name>")
-    lab.write("/run/devices.xml", text.replace("</devices>", DISK.format(image, "xvda") + INTERFACE.format(MAC) + "</devices>"))
+    devices = DISK.format(image, "xvda") + INTERFACE.format(MAC)
+    lab.write("/run/devices.xml", text.replace("</devices>", devices + "</devices>"))
     drover.virsh("create", "/run/devices.xml", timeout=180)
     assert remains(lab) != []
     drover.kill()
