@@ -77,4 +77,13 @@ const Driver xen_driver = {
     .domain_shutdown_flags = xen_domain_shutdown_flags,
     .domain_reboot = xen_domain_reboot,
     .domain_destroy_flags = xen_domain_destroy_flags,
+
+    /* device.c */
+    .domain_attach_device_flags = xen_domain_attach_device_flags,
+    .domain_detach_device_flags = xen_domain_detach_device_flags,
+    .domain_detach_device_alias = xen_domain_detach_device_alias,
+    .domain_update_device_flags = xen_domain_update_device_flags,
+
+    /* console.c */
+    .domain_open_console = xen_domain_open_console,
 };

@@ -49,6 +49,7 @@ void xen_close(Host *host)
     XenHost *xen = xen_host(host);
 
     xen_observer_stop(xen);
+    xen_consoles_free(xen->consoles);
     xen_tasks_stop(xen);
     xen_settle_granted(xen);    /* granted while nobody observed any more: their jobs have to end */
     xen_tasks_stop(xen);        /* which may have found that a guest has ended */
@@ -86,6 +87,7 @@ static XenHost *xen_host_new(Host *host)
     xen->host = host;
     xen->opening = true;
     xen->patience = PATIENCE_SECONDS * CLOCK_S;
+    xen->consoles = xen_consoles_new();
     xen->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     lock_init(&xen->lock, LOCK_XEN_HOST);
     cond_init(&xen->passed);

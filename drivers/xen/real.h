@@ -67,6 +67,25 @@ int machine_errno(int rc);
 int machine_destroy(Hypervisor *hv, int id);
 int machine_unpause(Hypervisor *hv, int id);
 
+/* --- hypervisor-devices.c, hypervisor-displays.c: from a document to libxl's devices ----------- */
+int config_displays(const DomainConfig *config, libxl_domain_config *out, char **why);    /* part of config_devices */
+/* One device; initializes `out`, which the caller disposes of, also on failure. */
+int device_disk(const Disk *disk, libxl_device_disk *out, char **why);
+int device_interface(const Interface *interface, bool machine, libxl_device_nic *out, char **why);
+int device_pci(const Hostdev *hostdev, libxl_device_pci *out, char **why);
+int device_usb(const Hostdev *hostdev, libxl_device_usbdev *out, char **why);
+int device_channel(const Channel *channel, libxl_device_channel *out, char **why);
+
+/* --- hypervisor-hotplug.c -------------------------------------------------------------------- */
+/* The program that libxl shall run when a device comes or goes; NULL: Xen's own script. The caller's. */
+char *hotplug_program(void);
+char *hotplug_bridge_program(void);    /* for interfaces on a bridge of the host */
+
+/* --- hypervisor-attach.c --------------------------------------------------------------------- */
+int machine_attach(Hypervisor *hv, int id, const XenDevice *device, char **why);
+int machine_detach(Hypervisor *hv, int id, const XenDevice *device, char **why);
+int machine_update(Hypervisor *hv, int id, const XenDevice *device, char **why);
+
 /* --- hypervisor-build.c: the seam's ---------------------------------------------------------- */
 int machine_build(Hypervisor *hv, const XenBuild *wanted, int *id, char **why);
 int machine_can_build(Hypervisor *hv, const DomainConfig *config, char **why);

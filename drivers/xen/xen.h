@@ -11,6 +11,7 @@
 typedef struct XenHost XenHost;
 typedef struct XenDomain XenDomain;
 typedef struct XenSweep XenSweep;
+typedef struct XenConsoles XenConsoles;
 
 /* One per Xen host; host->data. Made by xen_open, freed by xen_close. */
 struct XenHost {
@@ -21,6 +22,7 @@ struct XenHost {
     XenVersion version;
     Store *running;           /* owned: the documents of guests that drover made, by UUID; NULL: nothing is kept */
     int wake_fd;              /* an eventfd: the observer has something to do */
+    XenConsoles *consoles;    /* the sessions with consoles of guests; owned */
     int64_t patience;         /* ns that a domain may be paused before its first instruction until that is news */
     /* relaxed atomic */
     int64_t introduced;       /* clock_real() when xenstored was last told of a domain */
@@ -278,3 +280,15 @@ void xen_autostart(XenHost *xen);
 
 /* The guest has shut itself down: what its document wants is done soon, if it is drover's. In a job of the domain. */
 void xen_ended(XenHost *xen, Domain *domain, const XenInfo *info);
+
+/* --- device.c: inside a job of the domain ---------------------------------------------------- */
+int xen_domain_attach_device_flags(Op *op, const RemoteDomainAttachDeviceFlagsArgs *args);
+int xen_domain_detach_device_flags(Op *op, const RemoteDomainDetachDeviceFlagsArgs *args);
+int xen_domain_detach_device_alias(Op *op, const RemoteDomainDetachDeviceAliasArgs *args);
+int xen_domain_update_device_flags(Op *op, const RemoteDomainUpdateDeviceFlagsArgs *args);
+
+/* --- console.c ------------------------------------------------------------------------------- */
+XenConsoles *xen_consoles_new(void);
+/* No console is opened any more; sessions that are still open are never woken again. NULL is fine. */
+void xen_consoles_free(XenConsoles *consoles);
+int xen_domain_open_console(Op *op, const RemoteDomainOpenConsoleArgs *args);

@@ -21,6 +21,14 @@ static void record(Host *host, const DriverEvent *event)
                                message->detail);
     } else if (event->proc == REMOTE_PROC_DOMAIN_EVENT_CALLBACK_REBOOT) {
         g_string_append_printf(fixture->events, "reboot %s %d\n", handle->name, handle->id);
+    } else if (event->proc == REMOTE_PROC_DOMAIN_EVENT_CALLBACK_DEVICE_ADDED) {
+        const RemoteDomainEventCallbackDeviceAddedMsg *message = event->message;
+
+        g_string_append_printf(fixture->events, "added %s %d %s\n", handle->name, handle->id, message->devAlias);
+    } else if (event->proc == REMOTE_PROC_DOMAIN_EVENT_CALLBACK_DEVICE_REMOVED) {
+        const RemoteDomainEventDeviceRemovedMsg *message = event->message;
+
+        g_string_append_printf(fixture->events, "removed %s %d %s\n", handle->name, handle->id, message->devAlias);
     } else {
         const RemoteDomainEventCallbackMetadataChangeMsg *message = event->message;
 

@@ -21,6 +21,8 @@ struct XenDouble {
     bool lost;
     void (*then)(XenDouble *xen);
     XenAsked before;
+    GString *devices;         /* what was asked of devices, a line each */
+    int devices_fail;
 };
 
 /* How many domains the next host has; the seam's xen_connect has no other way to be told. */
@@ -234,6 +236,38 @@ static int double_end(Hypervisor *hv, int id)
     return 0;
 }
 
+static int record_device(Hypervisor *hv, int id, const char *what, const XenDevice *device, char **why)
+{
+    XenDouble *xen = of(hv);
+    const Disk *disk = device->element;
+    const Interface *interface = device->element;
+
+    lock_assert_none();
+    *why = NULL;
+    if (device->kind == XEN_DEVICE_DISK)
+        g_string_append_printf(xen->devices, "%s %d disk %s\n", what, id, disk->target.dev);
+    else
+        g_string_append_printf(xen->devices, "%s %d other %02x\n", what, id, interface->mac.address.bytes[5]);
+    if (xen->devices_fail)
+        *why = g_strdup("the double won't");
+    return -xen->devices_fail;
+}
+
+static int double_attach(Hypervisor *hv, int id, const XenDevice *device, char **why)
+{
+    return record_device(hv, id, "attach", device, why);
+}
+
+static int double_detach(Hypervisor *hv, int id, const XenDevice *device, char **why)
+{
+    return record_device(hv, id, "detach", device, why);
+}
+
+static int double_update(Hypervisor *hv, int id, const XenDevice *device, char **why)
+{
+    return record_device(hv, id, "update", device, why);
+}
+
 static void double_close(Hypervisor *hv)
 {
     XenDouble *xen = of(hv);
@@ -245,6 +279,7 @@ static void double_close(Hypervisor *hv)
         left = xen;
         return;
     }
+    g_string_free(xen->devices, true);
     g_tree_unref(xen->domains);
     g_hash_table_unref(xen->store);
     g_hash_table_unref(xen->watches);
@@ -272,6 +307,9 @@ static const HypervisorOps double_ops = {
     .reconnect = double_reconnect,
     .can_build = double_can_build,
     .build = double_build,
+    .attach = double_attach,
+    .detach = double_detach,
+    .update = double_update,
     .destroy = double_end,
     .unpause_machine = double_unpause,
 };
@@ -286,6 +324,7 @@ Hypervisor *xen_connect(Error *error)
     xen = g_new0(XenDouble, 1);
     xen->hv.ops = &double_ops;
     xen->hv.unobserved = true;
+    xen->devices = g_string_new(NULL);
     xen->domains = g_tree_new_full(compare_ids, NULL, NULL, g_free);
     xen->store = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     xen->watches = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
@@ -444,4 +483,22 @@ void double_forget_name(XenDouble *xen, int id)
 void double_new_boot(XenDouble *xen)
 {
     g_hash_table_remove(xen->store, "/tool/drover/autostarted");
+}
+
+void double_put(XenDouble *xen, const char *path, const char *value)
+{
+    g_hash_table_insert(xen->store, g_strdup(path), g_strdup(value));
+}
+
+const char *double_devices(XenDouble *xen)
+{
+    const char *lines = g_intern_string(xen->devices->str);
+
+    g_string_truncate(xen->devices, 0);
+    return lines;
+}
+
+void double_fail_devices(XenDouble *xen, int errnum)
+{
+    xen->devices_fail = errnum;
 }

@@ -46,3 +46,10 @@ void double_say(XenDouble *xen, int id, const char *word);
 void double_forget_name(XenDouble *xen, int id);
 /* xenstore has forgotten what is there only as long as the host runs, but for guests. */
 void double_new_boot(XenDouble *xen);
+
+/* What stands in xenstore. */
+void double_put(XenDouble *xen, const char *path, const char *value);
+/* What was asked of devices since the last call: "attach ID disk DEV" and the like, a line each. Interned. */
+const char *double_devices(XenDouble *xen);
+/* From now on devices can't be changed; 0: they can. */
+void double_fail_devices(XenDouble *xen, int errnum);

@@ -1,0 +1,468 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Consoles of guests as streams. Each is a pseudo terminal of this host, served by xenconsoled or by the guest's QEMU;
+ * where it is stands in xenstore. One session has a terminal, since two would each get a part of what the guest
+ * writes; it loses it to one that is opened by force. Sessions of `xl console` count too: they hold a lock file, and so
+ * do ours.
+ *
+ * Bytes are moved by the client's I/O thread, which owns a stream and never waits. One thread per host, the pump, waits
+ * for all terminals and wakes the stream of one that is ready; a descriptor is armed for one event at a time.
+ *
+ *   read: nothing there ──arm──▶ pump waits ──ready──▶ wake ──▶ read …        the guest ends ──▶ EIO or EOF ──▶ end
+ *
+ * LOCK_XEN_CONSOLE guards the table of sessions; the server's locks for waking a stream are taken inside it. */
+#include "drivers/xen/xen.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include <libvirt/libvirt.h>
+
+#include "base/auto.h"
+#include "base/i18n.h"
+#include "base/log.h"
+#include "drivers/common/op.h"
+
+LOG_SOURCE("drivers.xen.console");
+
+#define TERMINALS "/dev/pts/"
+#define LOCK_FILES "/var/lock/xenconsole."    /* and the domain's id, as xenconsole(8) has it */
+
+enum {
+    PENDING_MAX = 65536,      /* bytes that were typed and that the guest hasn't read */
+    EVENTS = 16,
+};
+
+typedef struct ConsoleStream {
+    DriverStream stream;
+    /* fixed */
+    XenConsoles *consoles;    /* a reference */
+    uint64_t number;          /* its key in the table and with epoll; never used again */
+    char *path;               /* of the terminal */
+    int fd;
+    /* owned by whoever runs the stream */
+    GByteArray *pending;      /* what the terminal hasn't taken */
+    /* under LOCK_XEN_CONSOLE */
+    bool ended;               /* it has lost its terminal */
+    bool read_from;           /* the server has it and may be woken */
+    int lock_fd;              /* of the lock file; -1: none */
+    char *lock_path;
+} ConsoleStream;
+
+struct XenConsoles {
+    int refs;                 /* atomic: the host's and one for each session */
+    /* fixed after the pump has started */
+    int epoll;
+    GThread *pump;            /* NULL: none is needed yet; under the lock */
+    /* under LOCK_XEN_CONSOLE */
+    Lock lock;
+    GHashTable *sessions;     /* number → ConsoleStream that has its terminal; owned by the server */
+    uint64_t last;
+    bool stopping;
+};
+
+static ConsoleStream *console_of(DriverStream *stream)
+{
+    return (ConsoleStream *)(void *)((char *)stream - offsetof(ConsoleStream, stream));
+}
+
+/* --- the table -------------------------------------------------------------------------------- */
+
+XenConsoles *xen_consoles_new(void)
+{
+    XenConsoles *consoles = g_new0(XenConsoles, 1);
+
+    consoles->refs = 1;
+    consoles->epoll = epoll_create1(EPOLL_CLOEXEC);
+    lock_init(&consoles->lock, LOCK_XEN_CONSOLE);
+    consoles->sessions = g_hash_table_new(g_int64_hash, g_int64_equal);
+    return consoles;
+}
+
+static void consoles_unref(XenConsoles *consoles)
+{
+    if (__atomic_sub_fetch(&consoles->refs, 1, __ATOMIC_ACQ_REL) > 0)
+        return;
+    g_hash_table_unref(consoles->sessions);
+    if (consoles->epoll >= 0)
+        close(consoles->epoll);
+    lock_deinit(&consoles->lock);
+    g_free(consoles);
+}
+
+static ConsoleStream *find_locked(XenConsoles *consoles, const char *path)
+{
+    GHashTableIter iter;
+    void *session;
+
+    lock_assert_held(&consoles->lock);
+    g_hash_table_iter_init(&iter, consoles->sessions);
+    while (g_hash_table_iter_next(&iter, NULL, &session))
+        if (strcmp(((ConsoleStream *)session)->path, path) == 0)
+            return session;
+    return NULL;
+}
+
+static void let_go_of_lock_file(ConsoleStream *console)
+{
+    if (console->lock_fd >= 0) {
+        unlink(console->lock_path);
+        close(console->lock_fd);
+        console->lock_fd = -1;
+    }
+}
+
+/* The session has its terminal no longer, and its stream ends. */
+static void hang_up_locked(ConsoleStream *console)
+{
+    lock_assert_held(&console->consoles->lock);
+    if (console->ended)
+        return;
+    console->ended = true;
+    g_hash_table_remove(console->consoles->sessions, &console->number);
+    epoll_ctl(console->consoles->epoll, EPOLL_CTL_DEL, console->fd, NULL);
+    let_go_of_lock_file(console);
+    if (console->read_from)
+        driver_stream_wake(&console->stream);
+}
+
+/* --- the pump --------------------------------------------------------------------------------- */
+
+static void wake_session(XenConsoles *consoles, uint64_t number)
+{
+    ConsoleStream *console;
+
+    LOCK_SCOPE(&consoles->lock);
+    console = g_hash_table_lookup(consoles->sessions, &number);
+    if (console && console->read_from)
+        driver_stream_wake(&console->stream);
+}
+
+static bool is_stopping(XenConsoles *consoles)
+{
+    LOCK_SCOPE(&consoles->lock);
+    return consoles->stopping;
+}
+
+static void *pump(void *data)
+{
+    XenConsoles *consoles = data;
+    struct epoll_event events[EVENTS];
+
+    while (!is_stopping(consoles)) {
+        int n = epoll_wait(consoles->epoll, events, EVENTS, -1);
+
+        for (int i = 0; i < n; i++)
+            wake_session(consoles, events[i].data.u64);
+    }
+    return NULL;
+}
+
+/* Number 0 is nobody's: the descriptor that ends the pump's waiting. */
+static void stop_pump(XenConsoles *consoles)
+{
+    int ends[2];
+
+    if (!consoles->pump)
+        return;
+    if (pipe2(ends, O_CLOEXEC) == 0) {
+        struct epoll_event event = { .events = EPOLLIN | EPOLLHUP, .data.u64 = 0 };
+
+        epoll_ctl(consoles->epoll, EPOLL_CTL_ADD, ends[0], &event);
+        close(ends[1]);
+        g_thread_join(consoles->pump);
+        close(ends[0]);
+    }
+    consoles->pump = NULL;
+}
+
+void xen_consoles_free(XenConsoles *consoles)
+{
+    if (!consoles)
+        return;
+    lock_acquire(&consoles->lock);
+    consoles->stopping = true;
+    lock_release(&consoles->lock);
+    stop_pump(consoles);
+    consoles_unref(consoles);
+}
+
+/* --- the stream ------------------------------------------------------------------------------- */
+
+/* Tells the pump what to wait for; what is there already wakes at once. */
+static void arm(ConsoleStream *console)
+{
+    struct epoll_event event = {
+        .events = EPOLLIN | EPOLLONESHOT | (console->pending->len ? EPOLLOUT : 0),
+        .data.u64 = console->number,
+    };
+
+    LOCK_SCOPE(&console->consoles->lock);
+    if (!console->ended && epoll_ctl(console->consoles->epoll, EPOLL_CTL_MOD, console->fd, &event) < 0)
+        log_warning("%s can't be waited for: %m", console->path);
+}
+
+/* What the terminal takes now. False: it has gone. */
+static bool flush_pending(ConsoleStream *console)
+{
+    ssize_t n = 0;
+
+    while (console->pending->len > 0) {
+        n = write(console->fd, console->pending->data, console->pending->len);
+        if (n <= 0)
+            break;
+        g_byte_array_remove_range(console->pending, 0, (unsigned)n);
+    }
+    return n >= 0 || errno == EAGAIN || errno == EINTR;
+}
+
+static bool has_ended(ConsoleStream *console)
+{
+    LOCK_SCOPE(&console->consoles->lock);
+    console->read_from = true;
+    return console->ended;
+}
+
+static int console_write(DriverStream *stream, const uint8_t *data, size_t size, Error *error)
+{
+    ConsoleStream *console = console_of(stream);
+
+    if (has_ended(console))
+        return 0;
+    if (console->pending->len + size > PENDING_MAX)
+        return error_set(error, VIR_FROM_STREAMS, VIR_ERR_OPERATION_FAILED, _("the guest doesn't read its console"));
+    g_byte_array_append(console->pending, data, (unsigned)size);
+    flush_pending(console);
+    if (console->pending->len > 0)
+        arm(console);
+    return 0;
+}
+
+static int64_t console_read(DriverStream *stream, uint8_t *data, size_t size, uint64_t *hole, Error *error)
+{
+    ConsoleStream *console = console_of(stream);
+    ssize_t n;
+
+    if (has_ended(console) || !flush_pending(console))
+        return 0;
+    n = read(console->fd, data, size);
+    if (n >= 0)
+        return n;
+    if (errno == EIO)    /* the guest has ended */
+        return 0;
+    if (errno != EAGAIN && errno != EINTR)
+        return error_set_errno(error, VIR_FROM_STREAMS, errno, _("the console can't be read"));
+    arm(console);
+    return DRIVER_STREAM_LATER;
+}
+
+static void console_free(DriverStream *stream)
+{
+    ConsoleStream *console = console_of(stream);
+    XenConsoles *consoles = console->consoles;
+
+    lock_acquire(&consoles->lock);
+    console->read_from = false;
+    hang_up_locked(console);
+    lock_release(&consoles->lock);
+    if (console->fd >= 0)
+        close(console->fd);
+    g_byte_array_unref(console->pending);
+    g_free(console->lock_path);
+    g_free(console->path);
+    g_free(console);
+    consoles_unref(consoles);
+}
+
+static const DriverStreamOps console_ops = {
+    .write = console_write,
+    .read = console_read,
+    .free = console_free,
+};
+
+/* --- opening one ------------------------------------------------------------------------------ */
+
+/* Of the guest's document: whether the device with the alias (the first console without one) is a serial port, and
+ * which. */
+typedef struct Wanted {
+    bool found;
+    bool serial;
+    int port;
+} Wanted;
+
+static bool is_called(const DeviceInfo *info, const char *alias)
+{
+    return !alias || (info->alias && g_strcmp0(info->alias->name, alias) == 0);
+}
+
+static Wanted find_device(const DomainConfig *config, const char *alias)
+{
+    const Devices *devices = &config->devices;
+
+    for (unsigned i = 0; i < devices->n_consoles; i++) {
+        const Console *console = devices->consoles[i];
+
+        if (is_called(&console->info, alias))
+            return (Wanted){ true, console->target.type == CONSOLE_TARGET_TYPE_SERIAL, console->target.port };
+    }
+    for (unsigned i = 0; i < devices->n_serials; i++)
+        if (is_called(&devices->serials[i]->info, alias))
+            return (Wanted){ true, true, devices->serials[i]->target.port };
+    return (Wanted){ .found = false };
+}
+
+static bool is_terminal_name(const char *path)
+{
+    const char *number = path + strlen(TERMINALS);
+
+    if (!g_str_has_prefix(path, TERMINALS) || *number == '\0')
+        return false;
+    while (isdigit((unsigned char)*number))
+        number++;
+    return *number == '\0';
+}
+
+/* What stands in xenstore; the caller's. NULL and an error: xenstored fails. *path NULL: there is none. */
+static int read_terminal(Op *op, int id, const char *name, char **path)
+{
+    XenHost *xen = xen_host(op->host);
+    g_autofree char *node = g_strdup_printf("/local/domain/%d/%s", id, name);
+    int r = xen->hv->ops->read(xen->hv, node, path);
+
+    if (r == -ENOENT) {
+        *path = NULL;
+        return 0;
+    }
+    if (r < 0)
+        return xen_fail(op->error, r, _("tell where the console is"));
+    if (!is_terminal_name(*path))
+        g_clear_pointer(path, g_free);
+    return 0;
+}
+
+/* A guest that others made may have a document without devices: then the machine's first port, else Xen's console. */
+static int find_terminal(Op *op, const XenInfo *info, const char *alias, char **path)
+{
+    Wanted wanted = find_device(op->domain->active, alias);
+    g_autofree char *port = g_strdup_printf("serial/%d/tty", wanted.port);
+
+    *path = NULL;
+    if (alias && !wanted.found)
+        return op_fail(op, VIR_ERR_INTERNAL_ERROR, _("domain '%s' has no console '%s'"), op->view->name, alias);
+    if ((wanted.serial || (!wanted.found && info->kind == XEN_HVM)) && read_terminal(op, info->id, port, path) < 0)
+        return -1;
+    if (!*path && !(wanted.found && wanted.serial) && read_terminal(op, info->id, "console/tty", path) < 0)
+        return -1;
+    if (!*path)
+        return op_fail(op, VIR_ERR_OPERATION_FAILED, _("the console of domain '%s' isn't connected to a terminal"),
+                       op->view->name);
+    return 0;
+}
+
+/* Raw: what the guest writes arrives as it is. */
+static int open_terminal(Op *op, const char *path)
+{
+    AUTO_FD fd = open(path, O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW);
+    struct termios settings;
+    int result;
+
+    if (fd < 0 || tcgetattr(fd, &settings) < 0)
+        return error_set_errno(op->error, VIR_FROM_LIBXL, errno, _("the console %s can't be opened"), path);
+    cfmakeraw(&settings);
+    tcsetattr(fd, TCSANOW, &settings);
+    result = fd;
+    fd = -1;
+    return result;
+}
+
+/* The lock that `xl console` takes. 0; 1: somebody has it. A host without the folder has no such locks. */
+static int take_lock_file(ConsoleStream *console, int id)
+{
+    struct stat mine, there;
+
+    console->lock_path = g_strdup_printf(LOCK_FILES "%d", id);
+    console->lock_fd = open(console->lock_path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (console->lock_fd < 0)
+        return 0;
+    if (flock(console->lock_fd, LOCK_EX | LOCK_NB) == 0 && fstat(console->lock_fd, &mine) == 0
+        && stat(console->lock_path, &there) == 0 && mine.st_ino == there.st_ino && mine.st_dev == there.st_dev)
+        return 0;
+    close(console->lock_fd);
+    console->lock_fd = -1;
+    return 1;
+}
+
+static ConsoleStream *console_new(XenConsoles *consoles, int fd, const char *path)
+{
+    ConsoleStream *console = g_new0(ConsoleStream, 1);
+
+    __atomic_add_fetch(&consoles->refs, 1, __ATOMIC_RELAXED);
+    console->stream.ops = &console_ops;
+    console->consoles = consoles;
+    console->fd = fd;
+    console->path = g_strdup(path);
+    console->pending = g_byte_array_new();
+    console->lock_fd = -1;
+    console->ended = true;    /* until it is in the table */
+    return console;
+}
+
+/* 0; 1: somebody has the terminal; -errno. */
+static int enter(ConsoleStream *console, int id, bool force)
+{
+    XenConsoles *consoles = console->consoles;
+    struct epoll_event event = { .events = EPOLLONESHOT };
+    ConsoleStream *other;
+
+    LOCK_SCOPE(&consoles->lock);
+    other = find_locked(consoles, console->path);
+    if (other && !force)
+        return 1;
+    if (other)
+        hang_up_locked(other);
+    if (take_lock_file(console, id) != 0 && !force)
+        return 1;
+    console->number = ++consoles->last;
+    event.data.u64 = console->number;
+    if (epoll_ctl(consoles->epoll, EPOLL_CTL_ADD, console->fd, &event) < 0)
+        return -errno;
+    if (!consoles->pump)
+        consoles->pump = g_thread_try_new("consoles", pump, consoles, NULL);
+    if (!consoles->pump)
+        return -EAGAIN;
+    console->ended = false;
+    g_hash_table_insert(consoles->sessions, &console->number, console);
+    return 0;
+}
+
+int xen_domain_open_console(Op *op, const RemoteDomainOpenConsoleArgs *args)
+{
+    g_autofree char *path = NULL;
+    ConsoleStream *console;
+    XenInfo info;
+    int fd, r;
+
+    if (op_check_flags(op, args->flags, VIR_DOMAIN_CONSOLE_FORCE | VIR_DOMAIN_CONSOLE_SAFE) < 0
+        || xen_need(op, &info) < 0 || find_terminal(op, &info, args->dev_name, &path) < 0)
+        return -1;
+    fd = open_terminal(op, path);
+    if (fd < 0)
+        return -1;
+    console = console_new(xen_host(op->host)->consoles, fd, path);
+    r = enter(console, info.id, args->flags & VIR_DOMAIN_CONSOLE_FORCE);
+    if (r == 0) {
+        op->stream = &console->stream;
+        return 0;
+    }
+    let_go_of_lock_file(console);
+    console_free(&console->stream);
+    if (r < 0)
+        return xen_fail(op->error, r, _("wait for the console"));
+    return op_fail(op, VIR_ERR_OPERATION_FAILED, _("somebody has the console of domain '%s' open"), op->view->name);
+}

@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Devices of guests that drover makes, on a real Xen: they work inside, come and go, and leave nothing behind."""
+
+import pytest
+from lab import Droverd, Guest
+
+IMAGE = "/root/device.img"
+MAC = "00:16:3e:00:00:15"
+DISK = "<disk type='file' device='disk'><source file='{}'/><target dev='{}' bus='xen'/></disk>"
+INTERFACE = "<interface type='bridge'><mac address='{}'/><source bridge='xenbr0'/></interface>"
+
+
+@pytest.fixture
+def image(lab):
+    lab.sh(f"rm -f {IMAGE}* && truncate -s 8M {IMAGE} {IMAGE}.2")
+    return IMAGE
+
+
+@pytest.fixture
+def make(lab, drover):
+    """Makes a guest with drover from the lab's document of that kind, with more devices."""
+    def make_guest(kind, name, *devices):
+        text = lab.read(f"/root/guest/{kind}.xml").replace(f"<name>{kind}</name>", f"<name>{name}</name>")
+        lab.write("/run/devices.xml", text.replace("</devices>", "".join(devices) + "</devices>"))
+        guest = Guest(lab, name)
+        lab.sh(f"rm -f {guest.console_path}")
+        drover.virsh("create", "/run/devices.xml", timeout=180)
+        return guest
+
+    yield make_guest
+    lab.clean()
+
+
+def remains(lab):
+    """What guests have left on the host."""
+    return lab.sh(
+        "cat /sys/block/loop*/loop/backing_file 2>/dev/null; ls /sys/class/net | grep vif; "
+        "for kind in vbd vif; do xenstore-list /local/domain/0/backend/$kind 2>/dev/null; done",
+        ok=None,
+    ).out.split()
+
+
+@pytest.mark.parametrize("kind", ["pv", "pvh"])
+def test_disk_and_interface_work_inside_and_leave_nothing(lab, drover, make, image, kind):
+    guest = make(kind, "whole", DISK.format(image, "xvda"), INTERFACE.format(MAC))
+    guest.ready()
+    assert "xvda" in guest.sh("cat /proc/partitions").out
+    guest.sh("echo written | dd of=/dev/xvda conv=fsync")
+    guest.sh("ping -c 1 -w 20 10.77.0.1")
+    drover.virsh("destroy", "whole")
+    assert lab.sh(f"head -c 7 {image}").out == "written"
+    assert remains(lab) == []
+
+
+def test_nothing_is_left_when_xl_destroys_the_guest_and_droverd_is_gone(lab, image):
+    drover = Droverd(lab).start()
+    text = lab.read("/root/guest/pv.xml").replace("<name>pv</name>", "<name>orphan</name>")
+    devices = DISK.format(image, "xvda") + INTERFACE.format(MAC)
+    lab.write("/run/devices.xml", text.replace("</devices>", devices + "</devices>"))
+    drover.virsh("create", "/run/devices.xml", timeout=180)
+    assert remains(lab) != []
+    drover.kill()
+    lab.xl("destroy", "orphan")
+    assert remains(lab) == []
+
+
+def test_devices_come_and_go_while_the_guest_runs(lab, drover, make, image):
+    guest = make("pv", "live")
+    guest.ready()
+    lab.write("/run/disk.xml", DISK.format(image, "xvdb"))
+    lab.write("/run/interface.xml", INTERFACE.format(MAC))
+    drover.virsh("attach-device", "live", "/run/disk.xml")
+    drover.virsh("attach-device", "live", "/run/interface.xml")
+    assert "xvdb" in drover.virsh("dumpxml", "live").out
+    assert "xvdb" in guest.sh("cat /proc/partitions").out
+    assert MAC in guest.sh("cat /sys/class/net/eth0/address").out
+    drover.virsh("detach-device", "live", "/run/interface.xml")
+    drover.virsh("detach-device", "live", "/run/disk.xml")
+    assert "xvdb" not in drover.virsh("dumpxml", "live").out
+    assert "xvdb" not in guest.sh("cat /proc/partitions").out
+    assert remains(lab) == []
+
+
+def test_an_image_that_a_guest_writes_is_refused_to_another(lab, drover, make, guests, image):
+    guest = make("pv", "owner", DISK.format(image, "xvda"))
+    guest.ready()
+    lab.write("/run/disk.xml", DISK.format(image, "xvdb"))
+    other = guests("other", "pv")
+    other.ready()
+    refused = drover.virsh("attach-device", "other", "/run/disk.xml", ok=False, timeout=120)
+    assert image in refused.err
+    assert "xvdb" not in drover.virsh("dumpxml", "other").out
+    lab.write("/run/disk.xml", DISK.format(image + ".2", "xvdb"))
+    drover.virsh("attach-device", "other", "/run/disk.xml")
+
+
+def test_console_is_a_terminal_that_one_session_has(lab, drover, make):
+    guest = make("pv", "talks")
+    guest.ready()
+    session = (
+        "import libvirt, sys, time\n"
+        f"domain = libvirt.open({drover.uri()!r}).lookupByName('talks')\n"
+        "def console(flags):\n"
+        "    stream = domain.connect().newStream()\n"
+        "    domain.openConsole(None, stream, flags)\n"
+        "    return stream\n"
+        "first = console(libvirt.VIR_DOMAIN_CONSOLE_SAFE)\n"
+        "try:\n"
+        "    console(libvirt.VIR_DOMAIN_CONSOLE_SAFE)\n"
+        "    sys.exit('a second session has the console too')\n"
+        "except libvirt.libvirtError:\n"
+        "    pass\n"
+        "stream = console(libvirt.VIR_DOMAIN_CONSOLE_FORCE)\n"
+        "stream.send(b'echo answer-$((40 + 2))\\r')\n"
+        "seen = b''\n"
+        "while b'answer-42' not in seen:\n"
+        "    part = stream.recv(1024)\n"
+        "    assert part, seen\n"
+        "    seen += part\n"
+        "stream.abort()\n"
+    )
+    lab.write("/run/console.py", session)
+    lab.run("timeout", "60", "/usr/bin/python3", "/run/console.py", timeout=90)
