@@ -333,6 +333,10 @@ static const HypervisorOps real_ops = {
     .next_event = xenstore_next_event,
     .event_fd = xenstore_event_fd,
     .reconnect = xenstore_reconnect,
+    .save = machine_save,
+    .go_on = machine_go_on,
+    .dump = machine_dump,
+    .describe = machine_describe,
     .destroy = machine_destroy,
     .unpause_machine = machine_unpause,
 };

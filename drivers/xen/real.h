@@ -66,3 +66,11 @@ char *machine_why(MachineContext *context);
 int machine_errno(int rc);
 int machine_destroy(Hypervisor *hv, int id);
 int machine_unpause(Hypervisor *hv, int id);
+
+/* --- hypervisor-save.c ----------------------------------------------------------------------- */
+int machine_save(Hypervisor *hv, int id, int stream, char **why);
+int machine_go_on(Hypervisor *hv, int id, char **why);
+int machine_dump(Hypervisor *hv, int id, const char *path, char **why);
+
+/* --- hypervisor-describe.c ------------------------------------------------------------------- */
+int machine_describe(Hypervisor *hv, int id, DomainConfig **config, char **why);
