@@ -70,4 +70,10 @@ const Driver xen_driver = {
     .domain_shutdown_flags = xen_domain_shutdown_flags,
     .domain_reboot = xen_domain_reboot,
     .domain_destroy_flags = xen_domain_destroy_flags,
+
+    /* save.c, dump.c, managed.c */
+    .domain_save_flags = xen_domain_save_flags,
+    .domain_managed_save = xen_domain_managed_save,
+    .domain_core_dump_with_format = xen_domain_core_dump_with_format,
+    .domain_managed_save_remove = xen_domain_managed_save_remove,
 };

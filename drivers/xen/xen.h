@@ -52,6 +52,7 @@ struct XenDomain {
      * meanwhile is not settled. The operation clears it in its last step and calls xen_settle_held. */
     bool own_story;
     bool announced;           /* that it has started; false while it is being built */
+    bool sketched;            /* the active document is what the hypervisor tells; libxl may know more */
     bool ours;                /* drover has made the running guest, and sees to its end */
     bool ending;              /* a task that sees to its end is on its way */
 };
@@ -129,6 +130,23 @@ int xen_commit(XenHost *xen, Domain *domain, const DomainFacts *facts, Error *er
 XenDomain *xen_domain(Domain *domain);
 /* A domain that was being built is told of as started, if it wasn't. In a job of it, after it was published. */
 void xen_announce_started(XenHost *xen, Domain *domain);
+
+
+/* How a domain has ended. */
+typedef struct XenStop {
+    int reason;               /* VIR_DOMAIN_SHUTOFF_* */
+    int detail;               /* VIR_DOMAIN_EVENT_STOPPED_* */
+    bool managed_save;        /* its next start goes on from where it was */
+} XenStop;
+
+/* The domain that ran as `view` says is off, or gone when it is transient: published and told of. In a job of it. */
+void xen_stopped(XenHost *xen, Domain *domain, const DomainView *view, const XenStop *stop);
+/* Documents of guests that drover hasn't made, from what libxl keeps of them: asked once, tens of requests to xenstored.
+ * In a job of the domain: its active document is the best that is to be had after this. */
+void xen_describe_held(XenHost *xen, Domain *domain, int id);
+/* Without a job: a better document than the view's, owned by the caller, which is published too if the domain's job is
+ * free; NULL: the view's is as good as it gets. May wait for xenstored. */
+DomainConfig *xen_describe(XenHost *xen, const DomainView *view);
 
 /* --- state.c --------------------------------------------------------------------------------- */
 
@@ -273,3 +291,30 @@ void xen_autostart(XenHost *xen);
 
 /* The guest has shut itself down: what its document wants is done soon, if it is drover's. In a job of the domain. */
 void xen_ended(XenHost *xen, Domain *domain, const XenInfo *info);
+
+/* --- save.c, dump.c: in an async job of the domain --------------------------------------------- */
+
+/* What VIR_DOMAIN_SAVE_RUNNING and _PAUSED mean; `usual` without them. -1 and an error for both, and for other flags. */
+int xen_save_runs(Op *op, uint32_t flags, bool usual, bool *runs);
+int xen_domain_save_flags(Op *op, const RemoteDomainSaveFlagsArgs *args);
+int xen_domain_managed_save(Op *op, const RemoteDomainManagedSaveArgs *args);
+int xen_domain_core_dump_with_format(Op *op, const RemoteDomainCoreDumpWithFormatArgs *args);
+
+/* --- restore.c --------------------------------------------------------------------------------- */
+
+/* Where the image for a domain's next start is, its folder being there; the caller's. NULL and an error. */
+char *xen_managed_path(XenHost *xen, const Uuid *uuid, Error *error);
+bool xen_managed_exists(const XenHost *xen, const Uuid *uuid);
+/* Nothing there is success; what isn't there any more has been flushed. 0, or -1 and an error. */
+int xen_managed_remove(XenHost *xen, const Uuid *uuid, Error *error);
+/* In place of xen_start, for a domain of which view->managed_save says that it goes on: from its image, which is removed
+ * before the guest runs. In a job of the domain, which is off. 0, or -1 and an error, the image being there still. */
+int xen_managed_start(Op *op, bool paused);
+int xen_domain_restore_flags(Op *op, const RemoteDomainRestoreFlagsArgs *args);
+int xen_domain_managed_save_remove(Op *op, const RemoteDomainManagedSaveRemoveArgs *args);
+int xen_domain_save_image_get_xml_desc(Op *op, const RemoteDomainSaveImageGetXmlDescArgs *args,
+                                       RemoteDomainSaveImageGetXmlDescResult *result);
+int xen_domain_save_image_define_xml(Op *op, const RemoteDomainSaveImageDefineXmlArgs *args);
+int xen_domain_managed_save_get_xml_desc(Op *op, const RemoteDomainManagedSaveGetXmlDescArgs *args,
+                                         RemoteDomainManagedSaveGetXmlDescResult *result);
+int xen_domain_managed_save_define_xml(Op *op, const RemoteDomainManagedSaveDefineXmlArgs *args);
