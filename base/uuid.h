@@ -12,13 +12,17 @@ typedef struct Uuid {
     uint8_t bytes[16];
 } Uuid;
 
+/* Modules see all of droverd's symbols, and so do the libraries that they bring along: libuuid has functions of these
+ * names too, and libxl must get those. Hence other names for the linker. */
+#define UUID_SYMBOL(name) __asm__("drover_" #name)
+
 /* Accepts 32 hex digits with '-' and ' ' anywhere before a byte and white space around, as libvirt's
  * clients send it; false leaves *uuid alone. */
-bool uuid_parse(const char *text, Uuid *uuid);
+bool uuid_parse(const char *text, Uuid *uuid) UUID_SYMBOL(uuid_parse);
 /* Lower case with dashes; returns `text`. */
 char *uuid_format(const Uuid *uuid, char text[UUID_TEXT_SIZE]);
 /* A random one (version 4). */
-void uuid_generate(Uuid *uuid);
+void uuid_generate(Uuid *uuid) UUID_SYMBOL(uuid_generate);
 
 static inline bool uuid_equal(const Uuid *a, const Uuid *b)
 {
