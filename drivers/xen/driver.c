@@ -64,6 +64,13 @@ const Driver xen_driver = {
     .domain_is_persistent = common_domain_is_persistent,
     .domain_is_updated = common_domain_is_updated,
 
+    /* build.c, define.c */
+    .domain_define = xen_domain_define,
+    .domain_start = xen_domain_start,
+    .domain_undefine_flags = xen_domain_undefine_flags,
+    .domain_set_autostart = xen_domain_set_autostart,
+    .domain_set_metadata = xen_domain_set_metadata,
+
     /* life.c */
     .domain_suspend = xen_domain_suspend,
     .domain_resume = xen_domain_resume,

@@ -49,18 +49,22 @@ void xen_close(Host *host)
     XenHost *xen = xen_host(host);
 
     xen_observer_stop(xen);
+    xen_tasks_stop(xen);
     xen_settle_granted(xen);    /* granted while nobody observed any more: their jobs have to end */
+    xen_tasks_stop(xen);        /* which may have found that a guest has ended */
     host->data = NULL;
     g_assert(g_hash_table_size(xen->settling) == 0);
     g_hash_table_unref(xen->settling);
     g_hash_table_unref(xen->watched);
     g_hash_table_unref(xen->aliased);
     xen_samples_free(xen);
+    xen_records_close(xen);
     if (xen->hv)
         xen->hv->ops->close(xen->hv);
     if (xen->wake_fd >= 0)
         close(xen->wake_fd);
     cond_deinit(&xen->passed);
+    cond_deinit(&xen->tasks_done);
     lock_deinit(&xen->lock);
     g_free(xen);
 }
@@ -89,6 +93,8 @@ static XenHost *xen_host_new(Host *host)
     xen->aliased = g_hash_table_new_full(NULL, NULL, NULL, g_free);
     xen->settling = g_hash_table_new(hash_uuid, same_uuid);
     g_queue_init(&xen->granted);
+    g_queue_init(&xen->tasks);
+    cond_init(&xen->tasks_done);
     return xen;
 }
 
@@ -108,12 +114,15 @@ static int fill(XenHost *xen, Error *error)
     r = xen->hv->ops->version(xen->hv, &xen->version);
     if (r < 0)
         return xen_fail(error, r, _("tell its version"));
-    if (xen_look(xen, &sweep, error) < 0)
+    if (xen_records_open(xen, error) < 0 || xen_look(xen, &sweep, error) < 0)
         return -1;
     log_info("Xen %u.%u.%u has %u domains", xen->version.major, xen->version.minor, xen->version.micro, sweep.n);
     xen_sweep_clear(&sweep);
     xen->opening = false;
-    return xen_observer_start(xen, error);
+    if (xen_observer_start(xen, error) < 0)
+        return -1;
+    xen_autostart(xen);
+    return 0;
 }
 
 int xen_open(Host *host, const char *uri, bool read_only, Error *error)

@@ -337,6 +337,8 @@ static const HypervisorOps real_ops = {
     .go_on = machine_go_on,
     .dump = machine_dump,
     .describe = machine_describe,
+    .build = machine_build,
+    .can_build = machine_can_build,
     .destroy = machine_destroy,
     .unpause_machine = machine_unpause,
 };

@@ -81,6 +81,12 @@ typedef struct XenShare {
     unsigned weight, cap;     /* of a domain, with credit and credit2 */
 } XenShare;
 
+/* What `build` writes into xenstore as /local/domain/ID/drover, at once with the guest's name: that drover is building
+ * it. record.c says what becomes of that. */
+#define XEN_WORD "drover"
+#define XEN_WORD_BUILDING "building"
+#define XEN_WORD_BUILT "built"
+
 /* What a guest is built from. */
 typedef struct XenBuild {
     const DomainConfig *config;    /* its name and UUID become the guest's; borrowed */

@@ -74,3 +74,17 @@ int machine_dump(Hypervisor *hv, int id, const char *path, char **why);
 
 /* --- hypervisor-describe.c ------------------------------------------------------------------- */
 int machine_describe(Hypervisor *hv, int id, DomainConfig **config, char **why);
+/* --- hypervisor-build.c: the seam's ---------------------------------------------------------- */
+int machine_build(Hypervisor *hv, const XenBuild *wanted, int *id, char **why);
+int machine_can_build(Hypervisor *hv, const DomainConfig *config, char **why);
+
+/* --- hypervisor-config.c, hypervisor-refuse.c, hypervisor-devices.c --------------------------- */
+/* Fills `made`, which was initialized, from the document. 0; or -ENOTSUP and `*why`, the caller's: what Xen can't do. The
+ * caller disposes of `made` either way. Asks nobody. */
+int config_make(const DomainConfig *config, libxl_domain_config *made, char **why);
+/* The part of config_make that refuses; all but devices. */
+int config_check(const DomainConfig *config, char **why);
+/* The part of config_make that adds the devices, last: kind and identity are there. */
+int config_devices(const DomainConfig *config, libxl_domain_config *made, char **why);
+/* Says why; -ENOTSUP always. */
+int config_refuse(char **why, const char *format, ...) G_GNUC_PRINTF(2, 3);

@@ -121,6 +121,11 @@ void xen_stopped(XenHost *xen, Domain *domain, const DomainView *view, const Xen
     facts.vcpus = 0;
     commit_or_log(xen, domain, &facts);
     xen_name_forget(xen, view->id);
+    xen_domain(domain)->ending = false;
+    if (xen_domain(domain)->ours) {
+        xen_domain(domain)->ours = false;
+        xen_record_remove(xen, &domain->uuid);
+    }
     /* One that was never whole has not stopped. */
     if (announced)
         change_announce_handle(xen->host, &handle, VIR_DOMAIN_EVENT_STOPPED, stop->detail);
@@ -141,10 +146,21 @@ static bool is_half_built(const XenInfo *info)
     return info->paused && !info->shutdown && info->cpu_time == 0;
 }
 
+static DomainConfig *renamed(const DomainConfig *config, const char *name)
+{
+    DomainConfig *copy = config ? domain_config_copy(config) : NULL;
+
+    if (copy)
+        domain_config_set_text(copy, &copy->name, name);
+    return copy;
+}
+
 static void started(XenHost *xen, Domain *domain, const XenInfo *info, const char *name)
 {
     DomainFacts facts = change_facts(domain);
-    DomainConfig *document = xen_document(xen, info, name);
+    const DomainConfig *kept = xen_record_take(xen, info);
+    const DomainConfig *document = kept && strcmp(kept->name, name) == 0 ? domain_config_ref(kept) :
+        kept ? renamed(kept, name) : xen_document(xen, info, name);
 
     xen_domain(domain)->sketched = true;
     facts.id = info->id;
@@ -160,9 +176,13 @@ static void started(XenHost *xen, Domain *domain, const XenInfo *info, const cha
     }
     commit_or_log(xen, domain, &facts);
     domain_config_unref(document);
+    domain_config_unref(kept);
     xen_domain(domain)->announced = xen->opening;    /* what ran before us is no news */
+    xen_domain(domain)->ours = kept != NULL;
     if (facts.reason != VIR_DOMAIN_PAUSED_STARTING_UP || facts.state != VIR_DOMAIN_PAUSED)
         xen_announce_started(xen, domain);
+    if (info->shutdown)
+        xen_ended(xen, domain, info);
 }
 
 /* The events of a running domain that has come from one state to another. */
@@ -185,6 +205,8 @@ static void changed_state(XenHost *xen, Domain *domain, const DomainView *view, 
     bool built = view->reason == VIR_DOMAIN_PAUSED_STARTING_UP && view->state == VIR_DOMAIN_PAUSED &&
                  !data->announced;
 
+    if (info->shutdown)
+        xen_ended(xen, domain, info);
     xen_state(info, view, &facts.state, &facts.reason);
     if (facts.state == view->state && !built)
         return;
@@ -257,15 +279,6 @@ void xen_settle_held(XenHost *xen, Domain *domain, const XenInfo *info)
 
 /* --- other names ----------------------------------------------------------------------------- */
 
-static DomainConfig *renamed(const DomainConfig *config, const char *name)
-{
-    DomainConfig *copy = config ? domain_config_copy(config) : NULL;
-
-    if (copy)
-        domain_config_set_text(copy, &copy->name, name);
-    return copy;
-}
-
 static void rename_in_job(XenHost *xen, Domain *domain, const char *name)
 {
     DomainFacts facts = change_facts(domain);
@@ -325,6 +338,15 @@ static void name_in_job(XenHost *xen, Domain *domain)
 
     if (view && view->id >= 0 && xen_name_read(xen, view->id, &name) == 0)
         take_name(xen, domain, view->id, name);
+}
+
+/* A domain that is known and was off may be watched for the first time. */
+static void learn_name(XenHost *xen, Domain *domain, int id)
+{
+    g_autofree char *name = NULL;
+
+    if (!domain->gone && xen_name_learn(xen, id, &name) == 0)
+        take_name(xen, domain, id, name);
 }
 
 /* --- getting the job ------------------------------------------------------------------------- */
@@ -543,6 +565,8 @@ void xen_settle(XenHost *xen, const Uuid *uuid, const XenInfo *info, int64_t ask
         if (!settle)
             return;
         settle_in_job(xen, domain, info, asked);
+        if (info)
+            learn_name(xen, domain, info->id);
         /* A transient one that came again under another id has left the list with the first. */
         info = domain->gone ? info : NULL;
         end(settle);

@@ -39,7 +39,7 @@ struct XenHost {
     GHashTable *aliased;      /* id → the name that it has in xenstore and can't have in the list */
     GHashTable *settling;     /* uuid → XenSettle that waits for its job; owned by that */
     GQueue granted;           /* of XenSettle: those whose turn has come */
-    GHashTable *kept;         /* uuid → DomainConfig: guests of ours of an earlier droverd that aren't listed yet */
+    GHashTable *kept;         /* uuid → XenKept: guests of ours of an earlier droverd that aren't listed yet */
     GQueue tasks;             /* of XenTask: what waits for a thread */
     unsigned task_threads;    /* how many there are */
     Cond tasks_done;          /* a thread of tasks has ended */
@@ -244,13 +244,18 @@ int xen_domain_destroy_flags(Op *op, const RemoteDomainDestroyFlagsArgs *args);
  * was building are destroyed, what is known of those that have gone is forgotten. By xen_open alone. 0, or -1 and an error. */
 int xen_records_open(XenHost *xen, Error *error);
 void xen_records_close(XenHost *xen);
-/* Before a guest is built: its document is on the disk when this returns 0; else -1 and an error. In a job of it. */
-int xen_record_save(XenHost *xen, const DomainConfig *config, Error *error);
-/* The guest is gone, or wasn't built. May wait for a disk. In a job of it. */
+/* These in a job of the domain; they may wait for a disk. 0, or -1 and an error.
+ * Before a guest is built: it is on the disk that it will be. */
+int xen_record_begin(XenHost *xen, const DomainConfig *config, Error *error);
+/* It is built, and marked. */
+int xen_record_end(XenHost *xen, const DomainConfig *config, Error *error);
+/* A running guest of ours has another document now. */
+int xen_record_change(XenHost *xen, const DomainConfig *config, Error *error);
+/* The guest is gone, or wasn't built. What can't be removed is named in the log. */
 void xen_record_remove(XenHost *xen, const Uuid *uuid);
 /* The guest is whole: from now on a later droverd takes it for its own. 0 or -errno. */
-int xen_record_built(XenHost *xen, int id);
-/* What an earlier droverd has kept of the running guest, owned by the caller; NULL: nothing. Only once for each. */
+int xen_record_mark(XenHost *xen, int id);
+/* What an earlier droverd has kept of the running guest, owned by the caller; NULL: nothing. Only once for each guest. */
 const DomainConfig *xen_record_take(XenHost *xen, const XenInfo *info);
 
 /* --- task.c: a job of a domain that nobody has called for ---------------------------------------------- */

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The seam's `build` and `can_build`: a document goes through hypervisor-config.c to libxl, which makes the guest with its
+ * devices, its device model and its console, and waits for all of them. On the thread of a job, which may wait for
+ * minutes; a context of its own for each. */
+#include "drivers/xen/real.h"
+
+#include <errno.h>
+
+#include <libxl.h>
+#include <libxl_utils.h>
+
+#include "base/i18n.h"
+
+int machine_can_build(Hypervisor *hv, const DomainConfig *config, char **why)
+{
+    libxl_domain_config made;
+    int r;
+
+    libxl_domain_config_init(&made);
+    r = config_make(config, &made, why);
+    libxl_domain_config_dispose(&made);
+    return r;
+}
+
+/* A name that is taken is what libxl would say last and least clearly. */
+static int check_name(MachineContext *context, const char *name, char **why)
+{
+    uint32_t other;
+
+    if (libxl_name_to_domid(context->ctx, name, &other) != 0)
+        return 0;
+    *why = g_strdup_printf(_("domain %u has the name '%s' already"), other, name);
+    return -EEXIST;
+}
+
+static int create(MachineContext *context, libxl_domain_config *made, int stream, uint32_t *id)
+{
+    libxl_domain_restore_params params;
+    int rc;
+
+    if (stream < 0)
+        return libxl_domain_create_new(context->ctx, made, id, NULL, NULL);
+    libxl_domain_restore_params_init(&params);
+    params.stream_version = 2;
+    rc = libxl_domain_create_restore(context->ctx, made, id, stream, -1, &params, NULL, NULL);
+    libxl_domain_restore_params_dispose(&params);
+    return rc;
+}
+
+static int build(MachineContext *context, const XenBuild *build, int *id, char **why)
+{
+    const uint32_t none = (uint32_t)INVALID_DOMID;
+    uint32_t made_id = none;
+    libxl_domain_config made;
+    int r, rc;
+
+    libxl_domain_config_init(&made);
+    r = config_make(build->config, &made, why);
+    if (r == 0)
+        r = check_name(context, build->config->name, why);
+    if (r == 0) {
+        rc = create(context, &made, build->stream, &made_id);
+        r = machine_errno(rc);
+    }
+    if (made_id != none)
+        *id = (int)made_id;
+    if (r < 0 && !*why)
+        *why = machine_why(context);
+    /* libxl destroys what it can't finish; when that was interrupted, it is done once more. */
+    if (r < 0 && made_id != none)
+        libxl_domain_destroy(context->ctx, made_id, NULL);
+    libxl_domain_config_dispose(&made);
+    return r;
+}
+
+int machine_build(Hypervisor *hv, const XenBuild *wanted, int *id, char **why)
+{
+    MachineContext context;
+    int r = machine_context_open(&context);
+
+    *id = -1;
+    if (r < 0)
+        return r;
+    r = build(&context, wanted, id, why);
+    machine_context_close(&context);
+    return r;
+}

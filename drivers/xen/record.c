@@ -1,0 +1,342 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What outlasts droverd on a Xen host, below host->state_dir/xen:
+ *
+ *   domains/NAME.xml, domains/autostart/    the definitions; host->store
+ *   running/UUID.building.xml               the document of a guest that drover is building; xen->running
+ *   running/UUID.xml                        the same when it is built
+ *   /local/domain/ID/drover, in xenstore    "building", written by libxl in one transaction with the guest's name; then "built"
+ *
+ * The first is on the disk before a build begins. The word is in xenstore since it has to live exactly as long as the
+ * guest: a guest that xl makes with the same UUID has none, and none is left when the host starts anew. The guest can read
+ * it and can't write it. So droverd may be killed at any moment:
+ *
+ *   a document ──┬── no guest with the UUID          it has gone, or was never made: forgotten
+ *                ├── guest, "built"                  ours, and listed with the document
+ *                └── guest, another word or none     somebody else's: forgotten
+ *   UUID.building ─┬── guest, "building"             half built: destroyed
+ *                  └── guest, no name, no word       killed in the first moments of a build: destroyed
+ *
+ * "building" without a UUID.building is what xl makes of a guest of ours that it has saved and restored: libxl keeps the
+ * word with its own configuration of the guest.
+ *
+ * Everything here may wait for a disk or for xenstored. Takes LOCK_XEN_HOST for the table of what is kept. */
+#include "drivers/xen/xen.h"
+
+#include <errno.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <libvirt/libvirt.h>
+
+#include "base/i18n.h"
+#include "base/log.h"
+#include "drivers/common/change.h"
+
+LOG_SOURCE("drivers.xen.record");
+
+#define BUILDING ".building"
+enum { LOAD_THREADS_MAX = 8, PATH_SIZE = 64 };
+
+/* What was kept of a guest by an earlier droverd. */
+typedef struct XenKept {
+    const DomainConfig *config;    /* owned; its UUID is the key in xen->kept */
+    bool unfinished;          /* it was being built */
+} XenKept;
+
+/* --- one guest ------------------------------------------------------------------------------- */
+
+typedef struct Names {
+    char built[UUID_TEXT_SIZE];
+    char building[UUID_TEXT_SIZE + sizeof BUILDING];
+} Names;
+
+static Names names_of(const Uuid *uuid)
+{
+    Names names;
+
+    uuid_format(uuid, names.built);
+    g_snprintf(names.building, sizeof names.building, "%s" BUILDING, names.built);
+    return names;
+}
+
+int xen_record_begin(XenHost *xen, const DomainConfig *config, Error *error)
+{
+    Names names = names_of(&config->uuid);
+    g_autofree char *document = NULL;
+
+    if (!xen->running)
+        return 0;
+    if (store_remove(xen->running, names.built, error) < 0)
+        return -1;
+    document = domain_config_format(config, -1, DOMAIN_FORMAT_SECURE);
+    return store_save(xen->running, names.building, document, strlen(document), error);
+}
+
+int xen_record_end(XenHost *xen, const DomainConfig *config, Error *error)
+{
+    Names names = names_of(&config->uuid);
+    g_autofree char *document = NULL;
+
+    if (!xen->running)
+        return 0;
+    document = domain_config_format(config, -1, DOMAIN_FORMAT_SECURE);
+    return store_rename(xen->running, names.building, names.built, document, strlen(document), error);
+}
+
+int xen_record_change(XenHost *xen, const DomainConfig *config, Error *error)
+{
+    Names names = names_of(&config->uuid);
+    g_autofree char *document = NULL;
+
+    if (!xen->running)
+        return 0;
+    document = domain_config_format(config, -1, DOMAIN_FORMAT_SECURE);
+    return store_save(xen->running, names.built, document, strlen(document), error);
+}
+
+static void remove_file(XenHost *xen, const char *name)
+{
+    Error error = ERROR_INIT;
+
+    /* What is left lying is found to be of no guest at the next start. */
+    if (store_remove(xen->running, name, &error) < 0)
+        log_warning("what is kept of guest %s can't be removed: %s", name, error.message);
+    error_clear(&error);
+}
+
+void xen_record_remove(XenHost *xen, const Uuid *uuid)
+{
+    Names names = names_of(uuid);
+
+    if (!xen->running)
+        return;
+    remove_file(xen, names.built);
+    remove_file(xen, names.building);
+}
+
+static void word_path(int id, char path[PATH_SIZE])
+{
+    g_snprintf(path, PATH_SIZE, "/local/domain/%d/" XEN_WORD, id);
+}
+
+int xen_record_mark(XenHost *xen, int id)
+{
+    char path[PATH_SIZE];
+
+    word_path(id, path);
+    return xen->hv->ops->write(xen->hv, path, XEN_WORD_BUILT);
+}
+
+const DomainConfig *xen_record_take(XenHost *xen, const XenInfo *info)
+{
+    const DomainConfig *config;
+    XenKept *kept;
+
+    LOCK_SCOPE(&xen->lock);
+    kept = g_hash_table_lookup(xen->kept, &info->uuid);
+    if (!kept)
+        return NULL;
+    config = domain_config_ref(kept->config);
+    g_hash_table_remove(xen->kept, &info->uuid);
+    return config;
+}
+
+/* --- what an earlier droverd has left -------------------------------------------------------- */
+
+typedef enum Remains { REMAINS_NOTHING, REMAINS_UNKNOWN, REMAINS_OURS, REMAINS_HALF, REMAINS_FOREIGN } Remains;
+
+static Remains judge(XenHost *xen, const XenKept *kept, const XenInfo *info)
+{
+    g_autofree char *word = NULL, *name = NULL;
+    char path[PATH_SIZE];
+    int r;
+
+    if (!info)
+        return REMAINS_NOTHING;
+    word_path(info->id, path);
+    r = xen->hv->ops->read(xen->hv, path, &word);
+    if (r == 0)
+        return strcmp(word, XEN_WORD_BUILT) == 0 ? REMAINS_OURS : kept->unfinished ? REMAINS_HALF : REMAINS_FOREIGN;
+    if (r != -ENOENT)
+        return REMAINS_UNKNOWN;    /* nobody can tell; nothing must be destroyed or forgotten for that */
+    g_snprintf(path, sizeof path, "/local/domain/%d/name", info->id);
+    return kept->unfinished && xen->hv->ops->read(xen->hv, path, &name) == -ENOENT ? REMAINS_HALF : REMAINS_FOREIGN;
+}
+
+static const XenInfo *find_guest(const XenSweep *sweep, const Uuid *uuid)
+{
+    for (unsigned i = 0; i < sweep->n; i++)
+        if (!sweep->infos[i].dying && uuid_equal(&sweep->infos[i].uuid, uuid))
+            return &sweep->infos[i];
+    return NULL;
+}
+
+/* Killed between the last two steps of a build. */
+static void finish(XenHost *xen, const XenKept *kept)
+{
+    Error error = ERROR_INIT;
+
+    if (kept->unfinished && xen_record_end(xen, kept->config, &error) < 0)
+        log_warning("what is kept of domain '%s' can't be changed: %s", kept->config->name, error.message);
+    error_clear(&error);
+}
+
+/* True: it is still to be listed. */
+static bool recover(XenHost *xen, const XenKept *kept, const XenInfo *info)
+{
+    const DomainConfig *config = kept->config;
+    int r;
+
+    switch (judge(xen, kept, info)) {
+    case REMAINS_OURS:
+        finish(xen, kept);
+        return true;
+    case REMAINS_UNKNOWN:
+        return !kept->unfinished;
+    case REMAINS_HALF:
+        r = xen->hv->ops->destroy(xen->hv, info->id);
+        if (r < 0)
+            log_error("domain '%s' (%d) is half built since droverd ended, and can't be destroyed: %s", config->name,
+                      info->id, g_strerror(-r));
+        else
+            log_warning("domain '%s' (%d) was half built when droverd ended; it has been destroyed", config->name, info->id);
+        if (r < 0)
+            return false;    /* what is kept of it stays for the next start to try again */
+        break;
+    case REMAINS_FOREIGN:
+        log_warning("domain '%s' (%d) runs, but it isn't the guest that drover made with its UUID", config->name, info->id);
+        break;
+    default:
+        log_info("domain '%s' has ended while there was no droverd", config->name);
+        break;
+    }
+    xen_record_remove(xen, &config->uuid);
+    return false;
+}
+
+static int recover_all(XenHost *xen, Error *error)
+{
+    GHashTableIter iter;
+    XenSweep sweep;
+    void *kept;
+    int r;
+
+    if (g_hash_table_size(xen->kept) == 0)
+        return 0;
+    r = xen_sweep(xen, &sweep);
+    if (r < 0)
+        return xen_fail(error, r, _("list its domains"));
+    g_hash_table_iter_init(&iter, xen->kept);
+    while (g_hash_table_iter_next(&iter, NULL, &kept)) {
+        if (!recover(xen, kept, find_guest(&sweep, &((const XenKept *)kept)->config->uuid)))
+            g_hash_table_iter_remove(&iter);
+    }
+    xen_sweep_clear(&sweep);
+    return 0;
+}
+
+/* --- loading --------------------------------------------------------------------------------- */
+
+/* Called from several threads at once. */
+static bool take_running(void *data, const StoredDocument *document, Error *error)
+{
+    XenHost *xen = data;
+    DomainConfig *config = domain_config_parse(document->document, document->size, &xen_domain_rules,
+                                               DOMAIN_PARSE_STORED | DOMAIN_PARSE_LIVE, error);
+    XenKept *kept;
+
+    if (!config)
+        return false;
+    kept = g_new0(XenKept, 1);
+    kept->config = config;
+    kept->unfinished = g_str_has_suffix(document->name, BUILDING);
+    LOCK_SCOPE(&xen->lock);
+    g_hash_table_replace(xen->kept, (void *)&config->uuid, kept);
+    return true;
+}
+
+/* Called from several threads at once; the list's locks and the claim keep two files apart. */
+static bool take_defined(void *data, const StoredDocument *document, Error *error)
+{
+    XenHost *xen = data;
+    g_autoptr(DomainConfig) config = domain_config_parse(document->document, document->size, &xen_domain_rules,
+                                                         DOMAIN_PARSE_STORED, error);
+    g_autoptr(Domain) domain = NULL;
+    DomainFacts facts;
+    bool fresh;
+
+    if (!config)
+        return false;
+    if (strcmp(config->name, document->name) != 0) {
+        error_set(error, VIR_FROM_LIBXL, VIR_ERR_XML_ERROR, _("the file '%s.xml' holds the domain '%s'"), document->name,
+                  config->name);
+        return false;
+    }
+    domain = domain_list_claim(xen->host->domains, &config->uuid, config->name, &fresh, error);
+    if (!domain)
+        return false;
+    facts = change_facts(domain);
+    facts.persistent = config;
+    facts.autostart = document->autostart;
+    xen_domain(domain);
+    change_publish(domain, &facts);
+    return true;
+}
+
+static Store *open_in(XenHost *xen, const char *folder, Error *error)
+{
+    g_autofree char *path = g_build_filename(xen->host->state_dir, "xen", folder, NULL);
+    g_autofree char *parent = g_path_get_dirname(path);
+
+    if (g_mkdir_with_parents(parent, 0700) < 0) {
+        error_set_errno(error, VIR_FROM_LIBXL, errno, _("the folder '%s' can't be made"), parent);
+        return NULL;
+    }
+    return store_open(path, error);
+}
+
+static void kept_free(void *data)
+{
+    XenKept *kept = data;
+
+    domain_config_unref(kept->config);
+    g_free(kept);
+}
+
+static unsigned hash_uuid(const void *uuid)
+{
+    return (unsigned)uuid_hash(uuid);
+}
+
+static int same_uuid(const void *a, const void *b)
+{
+    return uuid_equal(a, b);
+}
+
+int xen_records_open(XenHost *xen, Error *error)
+{
+    unsigned threads = (unsigned)CLAMP(sysconf(_SC_NPROCESSORS_ONLN), 1, LOAD_THREADS_MAX);
+    int defined;
+
+    xen->kept = g_hash_table_new_full(hash_uuid, same_uuid, NULL, kept_free);
+    if (!xen->host->state_dir)
+        return 0;
+    xen->host->store = open_in(xen, "domains", error);
+    if (!xen->host->store)
+        return -1;
+    xen->running = open_in(xen, "running", error);
+    if (!xen->running)
+        return -1;
+    defined = store_load(xen->host->store, threads, take_defined, xen, error);
+    if (defined < 0 || store_load(xen->running, threads, take_running, xen, error) < 0)
+        return -1;
+    log_info("%d domains are defined, %u guests were made by drover before", defined, g_hash_table_size(xen->kept));
+    return recover_all(xen, error);
+}
+
+void xen_records_close(XenHost *xen)
+{
+    if (xen->kept)
+        g_hash_table_unref(xen->kept);
+    store_close(xen->running);
+}
