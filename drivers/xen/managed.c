@@ -59,6 +59,11 @@ int xen_managed_remove(XenHost *xen, const Uuid *uuid, Error *error)
     return durable_flush_directory(dir, folder, error);
 }
 
+int xen_managed_discard(XenHost *xen, Domain *domain, Error *error)
+{
+    return xen_managed_remove(xen, &domain->uuid, error);
+}
+
 int xen_domain_managed_save_remove(Op *op, const RemoteDomainManagedSaveRemoveArgs *args)
 {
     XenHost *xen = xen_host(op->host);

@@ -277,11 +277,15 @@ typedef struct XenStart {
     bool paused;              /* it stays so */
     int state_reason;         /* VIR_DOMAIN_RUNNING_* */
     int detail;               /* VIR_DOMAIN_EVENT_STARTED_* */
+    /* What has to be done once the guest is there and before it runs, or NULL; 0, or -1 and an error, and the guest goes. */
+    int (*before_run)(XenHost *xen, Domain *domain, Error *error);
 } XenStart;
 
 /* Builds the guest, publishes it and tells of it. The domain must be off; a restart (data->own_story, the former guest has been
  * destroyed and is still published) tells first that it has stopped. 0; or -1 and an error, and no guest is left. */
 int xen_start(XenHost *xen, Domain *domain, const XenStart *start, Error *error);
+/* In a job of op->domain: 0 when it is off; -1 and an error when it runs, also when it was others who started it. */
+int xen_need_off(Op *op, const DomainConfig *config);
 /* Whether this host can run the guest of a document: 0, or -1 and VIR_ERR_CONFIG_UNSUPPORTED. */
 int xen_check_document(XenHost *xen, const DomainConfig *config, Error *error);
 int xen_domain_define(Op *op, const DomainConfig *config);
@@ -312,9 +316,11 @@ char *xen_managed_path(XenHost *xen, const Uuid *uuid, Error *error);
 bool xen_managed_exists(const XenHost *xen, const Uuid *uuid);
 /* Nothing there is success; what isn't there any more has been flushed. 0, or -1 and an error. */
 int xen_managed_remove(XenHost *xen, const Uuid *uuid, Error *error);
-/* In place of xen_start, for a domain of which view->managed_save says that it goes on: from its image, which is removed
+/* In place of xen_start, for a domain of which xen_managed_exists says that it goes on: from its image, which is removed
  * before the guest runs. In a job of the domain, which is off. 0, or -1 and an error, the image being there still. */
-int xen_managed_start(Op *op, bool paused);
+int xen_managed_start(XenHost *xen, Domain *domain, bool paused, Error *error);
+/* For XenStart.before_run: xen_managed_remove. */
+int xen_managed_discard(XenHost *xen, Domain *domain, Error *error);
 int xen_domain_restore_flags(Op *op, const RemoteDomainRestoreFlagsArgs *args);
 int xen_domain_managed_save_remove(Op *op, const RemoteDomainManagedSaveRemoveArgs *args);
 int xen_domain_save_image_get_xml_desc(Op *op, const RemoteDomainSaveImageGetXmlDescArgs *args,
