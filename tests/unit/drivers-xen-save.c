@@ -277,6 +277,220 @@ static void image_whose_document_was_altered_is_refused(void)
     expect_refused(alter_document);
 }
 
+/* --- restore --------------------------------------------------------------------------------- */
+
+static int restore(Fixture *fixture, const char *path, const char *document, uint32_t flags)
+{
+    const RemoteDomainRestoreFlagsArgs args = { .from = path, .dxml = document, .flags = flags };
+
+    return FIXTURE_CALL(fixture, "domain.restore_flags", NULL, domain_restore_flags, &args);
+}
+
+static void restored_guest_goes_on(void)
+{
+    Fixture *fixture = double_open(10);
+    Folder folder = folder_new();
+
+    g_assert_cmpint(save_as(fixture, "guest-00005", folder.image, NULL, 0), ==, VIR_ERR_OK);
+    fixture_events(fixture);
+    g_assert_cmpint(restore(fixture, folder.image, NULL, 0), ==, VIR_ERR_OK);
+    g_assert_cmpint(by_name(fixture, "guest-00005"), ==, 1000);
+    g_assert_false(double_find(double_of(fixture), 1000)->paused);
+    g_assert_cmpstr(fixture_state(fixture, "guest-00005"), ==, "running/3");
+    xen_observe(xen_host(&fixture->host), true);
+    g_assert_cmpstr(fixture_events(fixture), ==, "lifecycle guest-00005 1000 2 2\n");
+    g_assert_cmpint(restore(fixture, folder.image, NULL, 0), ==, VIR_ERR_OPERATION_INVALID);
+    folder_free(&folder);
+    fixture_free(fixture);
+}
+
+static void flags_say_how_the_guest_goes_on(void)
+{
+    Fixture *fixture = double_open(10);
+    Folder folder = folder_new();
+
+    g_assert_cmpint(save_as(fixture, "guest-00005", folder.image, NULL, VIR_DOMAIN_SAVE_PAUSED), ==, VIR_ERR_OK);
+    g_assert_cmpint(restore(fixture, folder.image, NULL, 0), ==, VIR_ERR_OK);
+    g_assert_cmpstr(fixture_state(fixture, "guest-00005"), ==, "paused/1");
+    g_assert_cmpint(fixture_destroy(fixture, "guest-00005"), ==, VIR_ERR_OK);
+    g_assert_cmpint(restore(fixture, folder.image, NULL, VIR_DOMAIN_SAVE_RUNNING), ==, VIR_ERR_OK);
+    g_assert_cmpstr(fixture_state(fixture, "guest-00005"), ==, "running/3");
+    folder_free(&folder);
+    fixture_free(fixture);
+}
+
+#define OTHER(name, uuid, vcpus)                                                                                     \
+    "<domain type='xen'><name>" name "</name><uuid>00000000-0000-4000-8000-000000000" uuid "</uuid>"                 \
+    "<memory unit='KiB'>131072</memory><vcpu>" vcpus "</vcpu>"                                                       \
+    "<os><type arch='x86_64' machine='xenpvh'>xenpvh</type><kernel>/k</kernel></os></domain>"
+
+static void one_image_serves_many_guests(void)
+{
+    Fixture *fixture = double_open(10);
+    Folder folder = folder_new();
+
+    g_assert_cmpint(save_as(fixture, "guest-00005", folder.image, NULL, 0), ==, VIR_ERR_OK);
+    g_assert_cmpint(restore(fixture, folder.image, OTHER("first", "901", "2"), 0), ==, VIR_ERR_OK);
+    g_assert_cmpint(restore(fixture, folder.image, OTHER("second", "902", "2"), 0), ==, VIR_ERR_OK);
+    g_assert_cmpint(by_name(fixture, "first"), ==, 1000);
+    g_assert_cmpint(by_name(fixture, "second"), ==, 2000);
+    g_assert_cmpint(by_uuid(fixture, 902), ==, 2000);
+    g_assert_cmpint(restore(fixture, folder.image, OTHER("third", "903", "3"), 0), ==, VIR_ERR_CONFIG_UNSUPPORTED);
+    g_assert_cmpint(restore(fixture, folder.image, OTHER("first", "904", "2"), 0), ==, VIR_ERR_OPERATION_FAILED);
+    g_assert_cmpint(listed(fixture), ==, 12);
+    folder_free(&folder);
+    fixture_free(fixture);
+}
+
+static void nothing_is_built_from_an_image_that_was_cut(void)
+{
+    Fixture *fixture = double_open(10);
+    Folder folder = folder_new();
+
+    g_assert_cmpint(save_as(fixture, "guest-00005", folder.image, NULL, 0), ==, VIR_ERR_OK);
+    fixture_events(fixture);
+    g_assert_cmpint(truncate(folder.image, DOUBLE_STATE_SIZE / 2), ==, 0);
+    double_asked(fixture);
+    g_assert_cmpint(restore(fixture, folder.image, NULL, 0), ==, VIR_ERR_OPERATION_FAILED);
+    expect_asked(fixture, 0, 0);
+    g_assert_cmpint(by_name(fixture, "guest-00005"), ==, -2);
+    g_assert_cmpstr(fixture_events(fixture), ==, "");
+    folder_free(&folder);
+    fixture_free(fixture);
+}
+
+static void restore_that_fails_leaves_nothing_but_the_image(void)
+{
+    Fixture *fixture = double_open(10);
+    Folder folder = folder_new();
+
+    g_assert_cmpint(save_as(fixture, "guest-00005", folder.image, NULL, 0), ==, VIR_ERR_OK);
+    fixture_events(fixture);
+    double_fail_builds(double_of(fixture), EIO);
+    g_assert_cmpint(restore(fixture, folder.image, NULL, 0), ==, VIR_ERR_OPERATION_FAILED);
+    g_assert_null(double_find(double_of(fixture), 1000));
+    g_assert_cmpint(by_name(fixture, "guest-00005"), ==, -2);
+    g_assert_cmpstr(fixture_events(fixture), ==, "");
+    double_fail_builds(double_of(fixture), 0);
+    g_assert_cmpint(restore(fixture, folder.image, NULL, 0), ==, VIR_ERR_OK);
+    folder_free(&folder);
+    fixture_free(fixture);
+}
+
+static void document_in_an_image_is_shown_and_replaced(void)
+{
+    Fixture *fixture = double_open(10);
+    Folder folder = folder_new();
+    const char *document = OTHER("guest-00005", "005", "2");
+    const RemoteDomainSaveImageDefineXmlArgs define = { .file = folder.image, .dxml = document, .flags = 0 };
+    const RemoteDomainSaveImageDefineXmlArgs other = { .file = folder.image, .dxml = OTHER("guest-00005", "005", "3") };
+    const RemoteDomainSaveImageGetXmlDescArgs get = { .file = folder.image };
+    RemoteDomainSaveImageGetXmlDescResult result = { 0 };
+    FixtureCall call;
+
+    g_assert_cmpint(save_as(fixture, "guest-00005", folder.image, NULL, 0), ==, VIR_ERR_OK);
+    g_assert_cmpint(FIXTURE_CALL(fixture, "domain.save_image_define_xml", NULL, domain_save_image_define_xml, &other),
+                    ==, VIR_ERR_CONFIG_UNSUPPORTED);
+    g_assert_cmpint(FIXTURE_CALL(fixture, "domain.save_image_define_xml", NULL, domain_save_image_define_xml, &define),
+                    ==, VIR_ERR_OK);
+    fixture_begin(fixture, &call, "domain.save_image_get_xml_desc", NULL);
+    g_assert_cmpint(xen_domain_save_image_get_xml_desc(&call.op, &get, &result), ==, 0);
+    g_assert_nonnull(strstr(result.xml, "<kernel>/k</kernel>"));
+    g_assert_cmpint(fixture_end(&call, 0), ==, VIR_ERR_OK);
+    g_assert_cmpint(restore(fixture, folder.image, NULL, 0), ==, VIR_ERR_OK);
+    folder_free(&folder);
+    fixture_free(fixture);
+}
+
+/* --- managed save ---------------------------------------------------------------------------- */
+
+/* A host that keeps what must last in the folder, with a domain "kept" that is defined and runs. */
+static Fixture *open_keeping(const Folder *folder)
+{
+    Fixture *fixture = double_open(1);
+
+    fixture->host.state_dir = folder->path;
+    g_assert_cmpint(fixture_define(fixture, OTHER("kept", "905", "2")), ==, VIR_ERR_OK);
+    g_assert_cmpint(fixture_start(fixture, "kept", 0), ==, VIR_ERR_OK);
+    fixture_events(fixture);
+    return fixture;
+}
+
+static void close_keeping(Fixture *fixture, Folder *folder)
+{
+    g_autofree char *inner = g_build_filename(folder->path, "xen", "save", NULL);
+    g_autofree char *outer = g_build_filename(folder->path, "xen", NULL);
+
+    g_assert_cmpint(g_rmdir(inner), ==, 0);
+    g_assert_cmpint(g_rmdir(outer), ==, 0);
+    folder_free(folder);
+    fixture_free(fixture);
+}
+
+static int managed_save(Fixture *fixture)
+{
+    const RemoteDomainManagedSaveArgs args = { .flags = 0 };
+
+    return FIXTURE_CALL(fixture, "domain.managed_save", "kept", domain_managed_save, &args);
+}
+
+static bool has_image(Fixture *fixture)
+{
+    g_autoptr(DomainView) view = domain_list_view_by_name(fixture->host.domains, "kept");
+
+    g_assert_cmpint(view->managed_save, ==, xen_managed_exists(xen_host(&fixture->host), &view->uuid));
+    return view->managed_save;
+}
+
+static void next_start_goes_on_from_a_managed_save_once(void)
+{
+    Folder folder = folder_new();
+    Fixture *fixture = open_keeping(&folder);
+
+    g_assert_cmpint(managed_save(fixture), ==, VIR_ERR_OK);
+    g_assert_true(has_image(fixture));
+    g_assert_cmpstr(fixture_state(fixture, "kept"), ==, "shutoff/5");
+    g_assert_cmpstr(fixture_events(fixture), ==, "lifecycle kept 1000 3 0\nlifecycle kept -1 5 4\n");
+    g_assert_cmpint(fixture_start(fixture, "kept", 0), ==, VIR_ERR_OK);
+    g_assert_cmpstr(fixture_events(fixture), ==, "lifecycle kept 2000 2 2\n");
+    g_assert_false(has_image(fixture));
+    g_assert_cmpint(fixture_destroy(fixture, "kept"), ==, VIR_ERR_OK);
+    g_assert_cmpint(fixture_start(fixture, "kept", 0), ==, VIR_ERR_OK);
+    g_assert_cmpstr(fixture_state(fixture, "kept"), ==, "running/1");
+    close_keeping(fixture, &folder);
+}
+
+static void start_that_fails_keeps_the_managed_save(void)
+{
+    Folder folder = folder_new();
+    Fixture *fixture = open_keeping(&folder);
+
+    g_assert_cmpint(managed_save(fixture), ==, VIR_ERR_OK);
+    double_fail_builds(double_of(fixture), EIO);
+    g_assert_cmpint(fixture_start(fixture, "kept", 0), ==, VIR_ERR_OPERATION_FAILED);
+    g_assert_true(has_image(fixture));
+    double_fail_builds(double_of(fixture), 0);
+    g_assert_cmpint(fixture_start(fixture, "kept", VIR_DOMAIN_START_FORCE_BOOT), ==, VIR_ERR_OK);
+    g_assert_cmpstr(fixture_state(fixture, "kept"), ==, "running/1");
+    g_assert_false(has_image(fixture));
+    close_keeping(fixture, &folder);
+}
+
+static void managed_save_can_be_removed(void)
+{
+    Folder folder = folder_new();
+    Fixture *fixture = open_keeping(&folder);
+    const RemoteDomainManagedSaveRemoveArgs args = { .flags = 0 };
+
+    g_assert_cmpint(managed_save(fixture), ==, VIR_ERR_OK);
+    g_assert_cmpint(FIXTURE_CALL(fixture, "domain.managed_save_remove", "kept", domain_managed_save_remove, &args), ==,
+                    VIR_ERR_OK);
+    g_assert_false(has_image(fixture));
+    g_assert_cmpint(fixture_start(fixture, "kept", 0), ==, VIR_ERR_OK);
+    g_assert_cmpstr(fixture_state(fixture, "kept"), ==, "running/1");
+    close_keeping(fixture, &folder);
+}
+
 /* --- dump ------------------------------------------------------------------------------------ */
 
 static void dump_pauses_the_guest_meanwhile(void)
@@ -388,6 +602,15 @@ int main(int argc, char **argv)
     CLAIM(image_that_was_cut_is_refused);
     CLAIM(image_whose_state_was_altered_is_refused);
     CLAIM(image_whose_document_was_altered_is_refused);
+    CLAIM(restored_guest_goes_on);
+    CLAIM(flags_say_how_the_guest_goes_on);
+    CLAIM(one_image_serves_many_guests);
+    CLAIM(nothing_is_built_from_an_image_that_was_cut);
+    CLAIM(restore_that_fails_leaves_nothing_but_the_image);
+    CLAIM(document_in_an_image_is_shown_and_replaced);
+    CLAIM(next_start_goes_on_from_a_managed_save_once);
+    CLAIM(start_that_fails_keeps_the_managed_save);
+    CLAIM(managed_save_can_be_removed);
     CLAIM(dump_pauses_the_guest_meanwhile);
     CLAIM(dump_of_a_crash_ends_the_guest);
     CLAIM(dump_that_fails_leaves_no_file_and_a_running_guest);

@@ -42,5 +42,7 @@ void double_then(XenDouble *xen, void (*then)(XenDouble *xen));
 enum { DOUBLE_STATE_SIZE = 100000 };
 /* From now on a save, having written all, and a dump fail with this errno; 0: no more. */
 void double_fail_saves(XenDouble *xen, int errnum);
+/* The same of a build that has come as far as having an id. */
+void double_fail_builds(XenDouble *xen, int errnum);
 /* Called once inside the next save, when the state has been written. */
 void double_during_save(Fixture *fixture, void (*during)(Fixture *fixture));
