@@ -78,6 +78,10 @@ const Driver xen_driver = {
     .domain_reboot = xen_domain_reboot,
     .domain_destroy_flags = xen_domain_destroy_flags,
 
+    /* native.c */
+    .connect_domain_xml_from_native = xen_connect_domain_xml_from_native,
+    .connect_domain_xml_to_native = xen_connect_domain_xml_to_native,
+
     /* save.c, dump.c, managed.c, restore.c */
     .domain_save_flags = xen_domain_save_flags,
     .domain_managed_save = xen_domain_managed_save,

@@ -329,3 +329,9 @@ int xen_domain_save_image_define_xml(Op *op, const RemoteDomainSaveImageDefineXm
 int xen_domain_managed_save_get_xml_desc(Op *op, const RemoteDomainManagedSaveGetXmlDescArgs *args,
                                          RemoteDomainManagedSaveGetXmlDescResult *result);
 int xen_domain_managed_save_define_xml(Op *op, const RemoteDomainManagedSaveDefineXmlArgs *args);
+
+/* --- native.c ---------------------------------------------------------------------------------- */
+int xen_connect_domain_xml_from_native(Op *op, const RemoteConnectDomainXmlFromNativeArgs *args,
+                                       RemoteConnectDomainXmlFromNativeResult *result);
+int xen_connect_domain_xml_to_native(Op *op, const RemoteConnectDomainXmlToNativeArgs *args,
+                                     RemoteConnectDomainXmlToNativeResult *result);

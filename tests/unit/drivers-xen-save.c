@@ -585,6 +585,30 @@ static void first_domain_of_which_nothing_is_kept_is_sketched(void)
     fixture_free(fixture);
 }
 
+/* --- files of Xen's tools -------------------------------------------------------------------- */
+
+static void documents_and_files_of_xl_become_each_other(void)
+{
+    Fixture *fixture = double_open(0);
+    const RemoteConnectDomainXmlToNativeArgs to = { .nativeFormat = "xen-xl", .domainXml = OTHER("one", "906", "2") };
+    const RemoteConnectDomainXmlToNativeArgs unknown = { .nativeFormat = "xen-xs", .domainXml = OTHER("one", "906", "2") };
+    RemoteConnectDomainXmlFromNativeArgs from = { .nativeFormat = "xen-xl" };
+    RemoteConnectDomainXmlToNativeResult file = { 0 };
+    RemoteConnectDomainXmlFromNativeResult document = { 0 };
+    FixtureCall call;
+
+    g_assert_cmpint(FIXTURE_CALL(fixture, "connect.domain_xml_to_native", NULL, connect_domain_xml_to_native, &unknown,
+                                 &file), ==, VIR_ERR_INVALID_ARG);
+    fixture_begin(fixture, &call, "connect.domain_xml_to_native", NULL);
+    g_assert_cmpint(xen_connect_domain_xml_to_native(&call.op, &to, &file), ==, 0);
+    g_assert_nonnull(strstr(file.nativeConfig, "name = \"one\""));
+    from.nativeConfig = file.nativeConfig;
+    g_assert_cmpint(xen_connect_domain_xml_from_native(&call.op, &from, &document), ==, 0);
+    g_assert_nonnull(strstr(document.domainXml, "<kernel>/k</kernel>"));
+    g_assert_cmpint(fixture_end(&call, 0), ==, VIR_ERR_OK);
+    fixture_free(fixture);
+}
+
 #define CLAIM(name) g_test_add_func("/drivers-xen-save/" #name, name)
 
 int main(int argc, char **argv)
@@ -617,5 +641,6 @@ int main(int argc, char **argv)
     CLAIM(document_of_a_guest_is_asked_for_once);
     CLAIM(document_is_answered_while_the_domain_is_busy);
     CLAIM(first_domain_of_which_nothing_is_kept_is_sketched);
+    CLAIM(documents_and_files_of_xl_become_each_other);
     return g_test_run();
 }
