@@ -373,7 +373,7 @@ int config_make(const DomainConfig *config, libxl_domain_config *made, char **wh
     static int (*const parts[])(const DomainConfig *config, libxl_domain_config *made, char **why) = {
         config_identity, config_size, config_os, config_clock, config_features, config_actions, config_model, config_devices,
     };
-    int r = config_check(config, why);
+    int r = config_expressible(config, why);
 
     for (unsigned i = 0; r == 0 && i < G_N_ELEMENTS(parts); i++)
         r = parts[i](config, made, why);

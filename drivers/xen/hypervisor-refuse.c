@@ -160,7 +160,7 @@ static int check_rest(const DomainConfig *config, char **why)
     return refuse_first(wishes, G_N_ELEMENTS(wishes), why);
 }
 
-int config_check(const DomainConfig *config, char **why)
+int config_expressible(const DomainConfig *config, char **why)
 {
     static int (*const checks[])(const DomainConfig *config, char **why) = {
         check_os, check_resources, check_cpus, check_features, check_rest,

@@ -83,7 +83,7 @@ int machine_can_build(Hypervisor *hv, const DomainConfig *config, char **why);
  * caller disposes of `made` either way. Asks nobody. */
 int config_make(const DomainConfig *config, libxl_domain_config *made, char **why);
 /* The part of config_make that refuses; all but devices. */
-int config_check(const DomainConfig *config, char **why);
+int config_expressible(const DomainConfig *config, char **why);
 /* The part of config_make that adds the devices, last: kind and identity are there. */
 int config_devices(const DomainConfig *config, libxl_domain_config *made, char **why);
 /* Says why; -ENOTSUP always. */

@@ -162,7 +162,7 @@ static void started(XenHost *xen, Domain *domain, const XenInfo *info, const cha
     const DomainConfig *document = kept && strcmp(kept->name, name) == 0 ? domain_config_ref(kept) :
         kept ? renamed(kept, name) : xen_document(xen, info, name);
 
-    xen_domain(domain)->sketched = true;
+    xen_domain(domain)->sketched = !kept;
     facts.id = info->id;
     facts.active = document;
     facts.started = clock_real();

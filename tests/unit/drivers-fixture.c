@@ -6,6 +6,8 @@
 
 #include "rpc/remote-rows.h"
 
+const char *fixture_state_dir;
+
 static void record(Host *host, const DriverEvent *event)
 {
     Fixture *fixture = host->server;
@@ -38,6 +40,7 @@ Fixture *fixture_open(const Driver *driver, const char *uri, bool read_only, Err
     host->error_domain = driver->error_domain;
     host->announce = record;
     host->server = fixture;
+    host->state_dir = fixture_state_dir;
     host->refs = 1;
     host->domains = domain_list_new();
     if (driver->open(host, uri, read_only, error) == 0)

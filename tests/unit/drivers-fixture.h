@@ -13,6 +13,9 @@ typedef struct Fixture {
     GString *events;          /* one line each, see fixture_events */
 } Fixture;
 
+/* What the next host is given as its state_dir; NULL: nothing is kept. Borrowed. */
+extern const char *fixture_state_dir;
+
 /* NULL and an error when the driver doesn't open it. */
 Fixture *fixture_open(const Driver *driver, const char *uri, bool read_only, Error *error);
 /* As above; a failure fails the test. */

@@ -294,11 +294,11 @@ static void restored_guest_goes_on(void)
     g_assert_cmpint(save_as(fixture, "guest-00005", folder.image, NULL, 0), ==, VIR_ERR_OK);
     fixture_events(fixture);
     g_assert_cmpint(restore(fixture, folder.image, NULL, 0), ==, VIR_ERR_OK);
-    g_assert_cmpint(by_name(fixture, "guest-00005"), ==, 1000);
-    g_assert_false(double_find(double_of(fixture), 1000)->paused);
+    g_assert_cmpint(by_name(fixture, "guest-00005"), ==, 5);
+    g_assert_false(double_find(double_of(fixture), 5)->paused);
     g_assert_cmpstr(fixture_state(fixture, "guest-00005"), ==, "running/3");
     xen_observe(xen_host(&fixture->host), true);
-    g_assert_cmpstr(fixture_events(fixture), ==, "lifecycle guest-00005 1000 2 2\n");
+    g_assert_cmpstr(fixture_events(fixture), ==, "lifecycle guest-00005 5 2 2\n");
     g_assert_cmpint(restore(fixture, folder.image, NULL, 0), ==, VIR_ERR_OPERATION_INVALID);
     folder_free(&folder);
     fixture_free(fixture);
@@ -332,9 +332,9 @@ static void one_image_serves_many_guests(void)
     g_assert_cmpint(save_as(fixture, "guest-00005", folder.image, NULL, 0), ==, VIR_ERR_OK);
     g_assert_cmpint(restore(fixture, folder.image, OTHER("first", "901", "2"), 0), ==, VIR_ERR_OK);
     g_assert_cmpint(restore(fixture, folder.image, OTHER("second", "902", "2"), 0), ==, VIR_ERR_OK);
-    g_assert_cmpint(by_name(fixture, "first"), ==, 1000);
-    g_assert_cmpint(by_name(fixture, "second"), ==, 2000);
-    g_assert_cmpint(by_uuid(fixture, 902), ==, 2000);
+    g_assert_cmpint(by_name(fixture, "first"), ==, 5);
+    g_assert_cmpint(by_name(fixture, "second"), ==, 11);
+    g_assert_cmpint(by_uuid(fixture, 902), ==, 11);
     g_assert_cmpint(restore(fixture, folder.image, OTHER("third", "903", "3"), 0), ==, VIR_ERR_CONFIG_UNSUPPORTED);
     g_assert_cmpint(restore(fixture, folder.image, OTHER("first", "904", "2"), 0), ==, VIR_ERR_OPERATION_FAILED);
     g_assert_cmpint(listed(fixture), ==, 12);
@@ -366,12 +366,12 @@ static void restore_that_fails_leaves_nothing_but_the_image(void)
 
     g_assert_cmpint(save_as(fixture, "guest-00005", folder.image, NULL, 0), ==, VIR_ERR_OK);
     fixture_events(fixture);
-    double_fail_builds(double_of(fixture), EIO);
+    double_fail_builds(double_of(fixture), EIO, true);
     g_assert_cmpint(restore(fixture, folder.image, NULL, 0), ==, VIR_ERR_OPERATION_FAILED);
-    g_assert_null(double_find(double_of(fixture), 1000));
+    g_assert_null(double_find(double_of(fixture), 5));
     g_assert_cmpint(by_name(fixture, "guest-00005"), ==, -2);
     g_assert_cmpstr(fixture_events(fixture), ==, "");
-    double_fail_builds(double_of(fixture), 0);
+    double_fail_builds(double_of(fixture), 0, false);
     g_assert_cmpint(restore(fixture, folder.image, NULL, 0), ==, VIR_ERR_OK);
     folder_free(&folder);
     fixture_free(fixture);
@@ -450,9 +450,9 @@ static void next_start_goes_on_from_a_managed_save_once(void)
     g_assert_cmpint(managed_save(fixture), ==, VIR_ERR_OK);
     g_assert_true(has_image(fixture));
     g_assert_cmpstr(fixture_state(fixture, "kept"), ==, "shutoff/5");
-    g_assert_cmpstr(fixture_events(fixture), ==, "lifecycle kept 1000 3 0\nlifecycle kept -1 5 4\n");
+    g_assert_cmpstr(fixture_events(fixture), ==, "lifecycle kept 2 3 0\nlifecycle kept -1 5 4\n");
     g_assert_cmpint(fixture_start(fixture, "kept", 0), ==, VIR_ERR_OK);
-    g_assert_cmpstr(fixture_events(fixture), ==, "lifecycle kept 2000 2 2\n");
+    g_assert_cmpstr(fixture_events(fixture), ==, "lifecycle kept 3 2 2\n");
     g_assert_false(has_image(fixture));
     g_assert_cmpint(fixture_destroy(fixture, "kept"), ==, VIR_ERR_OK);
     g_assert_cmpint(fixture_start(fixture, "kept", 0), ==, VIR_ERR_OK);
@@ -466,10 +466,10 @@ static void start_that_fails_keeps_the_managed_save(void)
     Fixture *fixture = open_keeping(&folder);
 
     g_assert_cmpint(managed_save(fixture), ==, VIR_ERR_OK);
-    double_fail_builds(double_of(fixture), EIO);
+    double_fail_builds(double_of(fixture), EIO, true);
     g_assert_cmpint(fixture_start(fixture, "kept", 0), ==, VIR_ERR_OPERATION_FAILED);
     g_assert_true(has_image(fixture));
-    double_fail_builds(double_of(fixture), 0);
+    double_fail_builds(double_of(fixture), 0, false);
     g_assert_cmpint(fixture_start(fixture, "kept", VIR_DOMAIN_START_FORCE_BOOT), ==, VIR_ERR_OK);
     g_assert_cmpstr(fixture_state(fixture, "kept"), ==, "running/1");
     g_assert_false(has_image(fixture));

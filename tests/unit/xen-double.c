@@ -15,17 +15,22 @@ struct XenDouble {
     GHashTable *watches;      /* of paths */
     GQueue events;            /* of char */
     int hypercalls_fail, requests_fail;
+    int last_id;              /* that was given to a build */
+    int builds_fail;
+    bool leaves_guest;        /* a build that fails */
+    bool outlives;            /* its host */
     bool lost;
     void (*then)(XenDouble *xen);
     XenAsked before;
-    int save_fails, builds_fail;
-    int next_id;
+    int save_fails;
     void (*during)(Fixture *fixture);
     Fixture *during_fixture;
 };
 
 /* How many domains the next host has; the seam's xen_connect has no other way to be told. */
 static unsigned next_domains;
+/* What the last host has left to the next one, see double_outlive. */
+static XenDouble *left;
 
 static XenDouble *of(Hypervisor *hv)
 {
@@ -261,32 +266,35 @@ static int double_describe(Hypervisor *hv, int id, DomainConfig **config, char *
     return *config ? 0 : -EINVAL;
 }
 
-/* Paused and named, as libxl leaves it; a state must be one that double_save has written. */
-static int double_build(Hypervisor *hv, const XenBuild *build, int *id, char **why)
-{
-    XenDouble *xen = of(hv);
-    g_autofree char *state = g_malloc(DOUBLE_STATE_SIZE);
-    XenInfo *made;
-
-    lock_assert_none();
-    if (build->stream >= 0)
-        g_assert_cmpint(read(build->stream, state, DOUBLE_STATE_SIZE), ==, DOUBLE_STATE_SIZE);
-    *id = (xen->next_id += 1000);
-    made = double_create(xen, *id, 0, build->config->name);
-    made->uuid = build->config->uuid;
-    made->paused = true;
-    made->cpu_time = 0;
-    if (xen->builds_fail)
-        *why = g_strdup("the double was told so");
-    return -xen->builds_fail;
-}
+/* --- both ------------------------------------------------------------------------------------ */
 
 static int double_can_build(Hypervisor *hv, const DomainConfig *config, char **why)
 {
     return 0;
 }
 
-/* --- both ------------------------------------------------------------------------------------ */
+/* As libxl: the guest is there with its name and drover's word, and paused; then the rest may fail. */
+static int double_build(Hypervisor *hv, const XenBuild *build, int *id, char **why)
+{
+    XenDouble *xen = of(hv);
+    g_autofree char *state = g_malloc(DOUBLE_STATE_SIZE);
+    XenInfo *info;
+
+    lock_assert_none();
+    for (*id = 1; double_find(xen, *id) || *id <= xen->last_id;)
+        ++*id;
+    xen->last_id = *id;
+    if (xen->builds_fail && !xen->leaves_guest)
+        return -xen->builds_fail;
+    if (build->stream >= 0)    /* one that double_save has written */
+        g_assert_cmpint(read(build->stream, state, DOUBLE_STATE_SIZE), ==, DOUBLE_STATE_SIZE);
+    info = double_create(xen, *id, 0, build->config->name);
+    info->uuid = build->config->uuid;
+    info->paused = true;
+    info->cpu_time = 0;
+    g_hash_table_insert(xen->store, g_strdup_printf("/local/domain/%d/" XEN_WORD, *id), g_strdup(XEN_WORD_BUILDING));
+    return -xen->builds_fail;
+}
 
 static int double_end(Hypervisor *hv, int id)
 {
@@ -300,6 +308,13 @@ static void double_close(Hypervisor *hv)
 {
     XenDouble *xen = of(hv);
 
+    if (xen->outlives) {
+        xen->outlives = false;
+        g_hash_table_remove_all(xen->watches);
+        g_queue_clear_full(&xen->events, g_free);
+        left = xen;
+        return;
+    }
     g_tree_unref(xen->domains);
     g_hash_table_unref(xen->store);
     g_hash_table_unref(xen->watches);
@@ -325,21 +340,24 @@ static const HypervisorOps double_ops = {
     .next_event = double_next_event,
     .event_fd = double_event_fd,
     .reconnect = double_reconnect,
-    .build = double_build,
-    .can_build = double_can_build,
     .save = double_save,
     .go_on = double_go_on,
     .dump = double_dump,
     .describe = double_describe,
+    .can_build = double_can_build,
+    .build = double_build,
     .destroy = double_end,
     .unpause_machine = double_unpause,
 };
 
 Hypervisor *xen_connect(Error *error)
 {
-    XenDouble *xen = g_new0(XenDouble, 1);
+    XenDouble *xen = g_steal_pointer(&left);
     XenInfo *first;
 
+    if (xen)
+        return &xen->hv;
+    xen = g_new0(XenDouble, 1);
     xen->hv.ops = &double_ops;
     xen->hv.unobserved = true;
     xen->domains = g_tree_new_full(compare_ids, NULL, NULL, g_free);
@@ -474,13 +492,41 @@ void double_fail_saves(XenDouble *xen, int errnum)
     xen->save_fails = errnum;
 }
 
-void double_fail_builds(XenDouble *xen, int errnum)
-{
-    xen->builds_fail = errnum;
-}
-
 void double_during_save(Fixture *fixture, void (*during)(Fixture *fixture))
 {
     double_of(fixture)->during = during;
     double_of(fixture)->during_fixture = fixture;
+}
+
+void double_fail_builds(XenDouble *xen, int errnum, bool leaves_guest)
+{
+    xen->builds_fail = errnum;
+    xen->leaves_guest = leaves_guest;
+}
+
+void double_outlive(XenDouble *xen)
+{
+    xen->outlives = true;
+}
+
+void double_say(XenDouble *xen, int id, const char *word)
+{
+    g_autofree char *path = g_strdup_printf("/local/domain/%d/" XEN_WORD, id);
+
+    if (word)
+        g_hash_table_insert(xen->store, g_steal_pointer(&path), g_strdup(word));
+    else
+        g_hash_table_remove(xen->store, path);
+}
+
+void double_forget_name(XenDouble *xen, int id)
+{
+    g_autofree char *path = g_strdup_printf("/local/domain/%d/name", id);
+
+    g_hash_table_remove(xen->store, path);
+}
+
+void double_new_boot(XenDouble *xen)
+{
+    g_hash_table_remove(xen->store, "/tool/drover/autostarted");
 }

@@ -42,7 +42,14 @@ void double_then(XenDouble *xen, void (*then)(XenDouble *xen));
 enum { DOUBLE_STATE_SIZE = 100000 };
 /* From now on a save, having written all, and a dump fail with this errno; 0: no more. */
 void double_fail_saves(XenDouble *xen, int errnum);
-/* The same of a build that has come as far as having an id. */
-void double_fail_builds(XenDouble *xen, int errnum);
 /* Called once inside the next save, when the state has been written. */
 void double_during_save(Fixture *fixture, void (*during)(Fixture *fixture));
+/* From now on builds fail with this errno, before there is a guest or with one that is left; 0: no more. */
+void double_fail_builds(XenDouble *xen, int errnum, bool leaves_guest);
+/* The Xen host goes on when the fixture is freed, and the next double_open opens it again. */
+void double_outlive(XenDouble *xen);
+/* What xenstore has of drover's word for a guest; NULL: none. */
+void double_say(XenDouble *xen, int id, const char *word);
+void double_forget_name(XenDouble *xen, int id);
+/* xenstore has forgotten what is there only as long as the host runs, but for guests. */
+void double_new_boot(XenDouble *xen);

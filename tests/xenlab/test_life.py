@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Guests that drover makes, from their definition to their end, on a real Xen; xl sees the same after each step."""
+
+import re
+
+import pytest
+
+def xl_names(lab):
+    return [line.split()[0] for line in lab.xl("list").lines()[1:]]
+
+
+def state(drover, name):
+    return drover.virsh("domstate", "--reason", name).out.strip()
+
+
+@pytest.fixture
+def defined(lab, drover):
+    """define(kind) gives the name of a definition; all are off and undefined after the test."""
+    names = []
+
+    def define(kind):
+        drover.virsh("define", f"/root/guest/{kind}.xml")
+        names.append(kind)
+        return kind
+
+    yield define
+    for name in names:
+        drover.virsh("destroy", name, ok=None)
+        drover.virsh("undefine", name, ok=None)
+
+
+@pytest.mark.parametrize("kind", ["pv", "pvh"])
+def test_every_step_of_a_guests_life(lab, drover, defined, kind):
+    name = defined(kind)
+    assert state(drover, name).startswith("shut off")
+    assert name not in xl_names(lab)
+
+    drover.virsh("start", name)
+    assert state(drover, name) == "running (booted)"
+    assert name in xl_names(lab)
+    number = drover.virsh("domid", name).out.strip()
+    assert lab.run("xenstore-read", f"/local/domain/{number}/drover").out.strip() == "built"
+    assert "already running" in drover.virsh("start", name, ok=False).err
+
+    drover.virsh("suspend", name)
+    assert re.search(rf"^{name}\s.*--p---", lab.xl("list").out, re.M)
+    drover.virsh("resume", name)
+    assert state(drover, name) == "running (unpaused)"
+
+    drover.virsh("destroy", name)
+    assert state(drover, name) == "shut off (destroyed)"
+    assert name not in xl_names(lab)
+
+    drover.virsh("start", "--paused", name)
+    assert re.search(rf"^{name}\s.*--p---", lab.xl("list").out, re.M)
+    drover.virsh("resume", name)
+    drover.virsh("shutdown", name)
+    lab.wait(lambda: name not in xl_names(lab), "the guest has shut down", 60)
+    assert state(drover, name) == "shut off (shutdown)"
+
+    drover.virsh("undefine", name)
+    assert name not in drover.virsh("list", "--all", "--name").lines()
+
+
+def test_machine_starts_and_is_destroyed(lab, drover, defined):
+    name = defined("hvm")
+    drover.virsh("start", name)
+    assert name in xl_names(lab)
+    drover.virsh("destroy", name)
+    assert name not in xl_names(lab)
+    assert state(drover, name) == "shut off (destroyed)"
+
+
+def test_transient_guest_is_known_to_the_next_droverd(lab, make_drover):
+    drover = make_drover()
+    drover.virsh("create", "--paused", "/root/guest/pvh.xml")
+    drover.kill()
+    drover.start()
+    assert state(drover, "pvh").startswith("paused")
+    assert "<kernel>/root/guest/vmlinuz</kernel>" in drover.virsh("dumpxml", "pvh").out
+    drover.virsh("destroy", "pvh")
+    assert "pvh" not in drover.virsh("list", "--all", "--name").lines()
+    assert "pvh" not in xl_names(lab)
+
+
+def test_guest_that_was_half_built_is_destroyed(lab, make_drover):
+    drover = make_drover()
+    drover.virsh("define", "/root/guest/pvh.xml")
+    running = f"{drover.folder}/root/var/lib/drover/xen/running"
+    lab.sh(
+        f"virsh -c '{drover.uri()}' start pvh >/dev/null 2>&1 & for ((i = 0; i < 3000; i++)); do "
+        f"compgen -G '{running}/*.building.xml' >/dev/null && xl list pvh >/dev/null 2>&1 && break; done; "
+        f"kill -KILL $(cat {drover.folder}/pid)"
+    )
+    assert "pvh" in xl_names(lab)
+    drover.start()
+    assert "pvh" not in xl_names(lab)
+    assert state(drover, "pvh").startswith("shut off")
+    assert "was half built" in drover.log()
+    assert lab.sh(f"ls {running}").lines() == ["autostart"]
+    drover.virsh("undefine", "pvh")
