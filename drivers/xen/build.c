@@ -53,7 +53,8 @@ int xen_check_document(XenHost *xen, const DomainConfig *config, Error *error)
 
 static int let_run(XenHost *xen, const XenInfo *info)
 {
-    return info->kind == XEN_HVM ? xen->hv->ops->unpause_machine(xen->hv, info->id) : xen->hv->ops->unpause(xen->hv, info->id);
+    return info->kind == XEN_HVM ? xen->hv->ops->unpause_machine(xen->hv, info->id)
+                                 : xen->hv->ops->unpause(xen->hv, info->id);
 }
 
 /* Nothing of it may be left; what is left in spite of that keeps its record, and the next start of droverd tries again. */

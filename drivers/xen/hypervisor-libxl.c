@@ -24,7 +24,8 @@ static void log_message(xentoollog_logger *logger, xentoollog_level level, int e
         return;
     text = g_strdup_vprintf(format, args);
     if (level >= XTL_WARN)
-        log_warning("%s: %s%s%s", context ? context : "libxl", text, errnum > 0 ? ": " : "", errnum > 0 ? g_strerror(errnum) : "");
+        log_warning("%s: %s%s%s", context ? context : "libxl", text, errnum > 0 ? ": " : "",
+                    errnum > 0 ? g_strerror(errnum) : "");
     else
         log_debug("%s: %s", context ? context : "libxl", text);
 }

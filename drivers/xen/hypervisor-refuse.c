@@ -72,7 +72,8 @@ static int check_cpus(const DomainConfig *config, char **why)
     if (!cpu)
         return 0;
     if (cpu->topology || cpu->cache || cpu->maxphysaddr || cpu->numa || cpu->vendor)
-        return config_refuse(why, _("Xen guests can't have %s"), "<cpu> <topology>, <cache>, <maxphysaddr>, <numa>, <vendor>");
+        return config_refuse(why, _("Xen guests can't have %s"),
+                             "<cpu> <topology>, <cache>, <maxphysaddr>, <numa>, <vendor>");
     if (cpu->mode && cpu->mode != CPU_MODE_HOST_PASSTHROUGH && (cpu->mode != CPU_MODE_CUSTOM || cpu->model))
         return config_refuse(why, _("Xen guests see the CPU of their host, not one with <cpu mode='%s'>"),
                              element_word(&cpu_mode_words, cpu->mode));
