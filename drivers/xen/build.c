@@ -80,12 +80,14 @@ static int build(XenHost *xen, const XenStart *start, int *id, char **why)
     return r;
 }
 
-static int let_go(XenHost *xen, const XenStart *start, int id, Error *error)
+static int let_go(XenHost *xen, Domain *domain, const XenStart *start, int id, Error *error)
 {
     XenInfo info;
     int r = 0;
 
     if (xen_record_end(xen, start->config, error) < 0)
+        return -1;
+    if (start->before_run && start->before_run(xen, domain, error) < 0)
         return -1;
     if (!start->paused) {
         r = xen_ask(xen, id, &start->config->uuid, &info);
@@ -115,6 +117,7 @@ static int publish(XenHost *xen, Domain *domain, const XenStart *start, int id, 
     facts.reason = start->paused ? VIR_DOMAIN_PAUSED_USER : start->state_reason;
     facts.started = clock_real();
     facts.active = start->config;
+    facts.managed_save = xen_managed_exists(xen, &domain->uuid);
     facts.memory = 0;
     facts.vcpus = 0;
     if (xen_commit(xen, domain, &facts, error) < 0)
@@ -143,7 +146,7 @@ int xen_start(XenHost *xen, Domain *domain, const XenStart *start, Error *error)
     if (r < 0)
         error_set(error, VIR_FROM_LIBXL, VIR_ERR_OPERATION_FAILED, _("Xen can't start domain '%s': %s"),
                   start->config->name, why ? why : g_strerror(-r));
-    else if ((r = let_go(xen, start, id, error)) == 0)
+    else if ((r = let_go(xen, domain, start, id, error)) == 0)
         r = publish(xen, domain, start, id, error);
     if (r < 0) {
         unmake(xen, domain, id);
@@ -160,7 +163,7 @@ int xen_start(XenHost *xen, Domain *domain, const XenStart *start, Error *error)
 }
 
 /* What is published may be older than what xl has done. */
-static int need_off(Op *op, const DomainConfig *config)
+int xen_need_off(Op *op, const DomainConfig *config)
 {
     XenHost *xen = xen_host(op->host);
     XenSweep sweep;
@@ -187,6 +190,7 @@ static int need_off(Op *op, const DomainConfig *config)
 int xen_domain_start(Op *op, const DomainConfig *config, uint32_t flags)
 {
     const uint32_t known = VIR_DOMAIN_START_PAUSED | VIR_DOMAIN_START_FORCE_BOOT | VIR_DOMAIN_START_VALIDATE;
+    XenHost *xen = xen_host(op->host);
     g_autoptr(DomainConfig) document = NULL;
     XenStart start = {
         .stream = -1, .paused = flags & VIR_DOMAIN_START_PAUSED, .state_reason = VIR_DOMAIN_RUNNING_BOOTED,
@@ -200,12 +204,17 @@ int xen_domain_start(Op *op, const DomainConfig *config, uint32_t flags)
                          op->domain->name);
     start.config = config ? config : op->domain->persistent;
     document = domain_config_ref(start.config);    /* settling may replace the domain's */
-    if (need_off(op, start.config) < 0)
+    if (xen_need_off(op, start.config) < 0)
         return -1;
     /* A transient one has left the list with its former guest, and its name and UUID with it. */
     if (op->domain->gone)
         return op_fail(op, VIR_ERR_OPERATION_FAILED, _("domain '%s' has just ended, try again"), start.config->name);
-    return xen_start(xen_host(op->host), op->domain, &start, op->error);
+    if (xen_managed_exists(xen, &op->domain->uuid) && op->domain->persistent && !(flags & VIR_DOMAIN_START_FORCE_BOOT))
+        return xen_managed_start(xen, op->domain, start.paused, op->error);
+    /* It won't be what it was when it was saved. */
+    if (flags & VIR_DOMAIN_START_FORCE_BOOT)
+        start.before_run = xen_managed_discard;
+    return xen_start(xen, op->domain, &start, op->error);
 }
 
 /* --- starting with the host ------------------------------------------------------------------ */
@@ -224,7 +233,8 @@ static void start_marked(XenHost *xen, Domain *domain)
 
     if (!document || domain->active)
         return;
-    if (xen_start(xen, domain, &start, &error) < 0)
+    if ((xen_managed_exists(xen, &domain->uuid) ? xen_managed_start(xen, domain, false, &error)
+         : xen_start(xen, domain, &start, &error)) < 0)
         log_warning("domain '%s' doesn't start with its host: %s", domain->name, error.message);
     error_clear(&error);
 }

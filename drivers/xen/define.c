@@ -52,7 +52,8 @@ int xen_domain_undefine_flags(Op *op, const RemoteDomainUndefineFlagsArgs *args)
     facts.persistent = NULL;
     facts.autostart = false;
     facts.managed_save = false;
-    if (xen_commit(xen_host(op->host), op->domain, &facts, op->error) < 0)
+    if (xen_managed_remove(xen_host(op->host), &op->domain->uuid, op->error) < 0 ||
+        xen_commit(xen_host(op->host), op->domain, &facts, op->error) < 0)
         return -1;
     change_announce_handle(op->host, &handle, VIR_DOMAIN_EVENT_UNDEFINED, VIR_DOMAIN_EVENT_UNDEFINED_REMOVED);
     return 0;

@@ -86,4 +86,19 @@ const Driver xen_driver = {
 
     /* console.c */
     .domain_open_console = xen_domain_open_console,
+
+    /* native.c */
+    .connect_domain_xml_from_native = xen_connect_domain_xml_from_native,
+    .connect_domain_xml_to_native = xen_connect_domain_xml_to_native,
+
+    /* save.c, dump.c, managed.c, restore.c */
+    .domain_save_flags = xen_domain_save_flags,
+    .domain_managed_save = xen_domain_managed_save,
+    .domain_core_dump_with_format = xen_domain_core_dump_with_format,
+    .domain_managed_save_remove = xen_domain_managed_save_remove,
+    .domain_restore_flags = xen_domain_restore_flags,
+    .domain_save_image_get_xml_desc = xen_domain_save_image_get_xml_desc,
+    .domain_save_image_define_xml = xen_domain_save_image_define_xml,
+    .domain_managed_save_get_xml_desc = xen_domain_managed_save_get_xml_desc,
+    .domain_managed_save_define_xml = xen_domain_managed_save_define_xml,
 };

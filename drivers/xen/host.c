@@ -139,7 +139,8 @@ int xen_open(Host *host, const char *uri, bool read_only, Error *error)
     return -1;
 }
 
-/* A lookup or a list may meet a domain whose name has to be read. Questions about a domain that is known never do. */
+/* A lookup or a list may meet a domain whose name has to be read, and whoever wants a document may be the first who does.
+ * Other questions about a domain that is known never do. */
 bool xen_may_block(const Host *host, const Proc *proc)
 {
     switch (proc->number) {
@@ -152,6 +153,7 @@ bool xen_may_block(const Host *host, const Proc *proc)
     case REMOTE_PROC_CONNECT_NUM_OF_DOMAINS:
     case REMOTE_PROC_CONNECT_NUM_OF_DEFINED_DOMAINS:
     case REMOTE_PROC_CONNECT_GET_ALL_DOMAIN_STATS:
+    case REMOTE_PROC_DOMAIN_GET_XML_DESC:
         return true;
     default:
         return false;

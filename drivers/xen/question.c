@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Questions about one domain: what is published, corrected by what the hypervisor says at this moment. One hypercall,
- * no request to xenstore, no job and no waiting, so they run on the I/O thread that read them. When the hypervisor
+ * no request to xenstore, no job and no waiting, so they run on the I/O thread that read them; but for the document, of
+ * which libxl is asked once when drover hasn't made the guest, and which therefore runs on a worker. When the hypervisor
  * contradicts what is published, the answer follows the hypervisor and the observer is woken to settle it. */
 #include "drivers/xen/xen.h"
 
@@ -21,7 +22,11 @@ static int gone(Op *op)
 /* The call goes on with a view that nobody has published. */
 static void replace_view(Op *op, const DomainFacts *facts)
 {
-    DomainView *view = domain_view_new(facts);
+    DomainFacts kept = *facts;
+    DomainView *view;
+
+    kept.driver_facts = op->view->driver_facts;    /* static, see settle.c */
+    view = domain_view_new(&kept);
 
     domain_view_unref(op->view);
     op->view = view;
@@ -141,6 +146,7 @@ int xen_domain_get_vcpus_flags(Op *op, const RemoteDomainGetVcpusFlagsArgs *args
 
 int xen_domain_get_xml_desc(Op *op, const RemoteDomainGetXmlDescArgs *args, RemoteDomainGetXmlDescResult *result)
 {
+    g_autoptr(DomainConfig) described = NULL;
     DomainConfig *document;
     DomainFacts facts;
     XenInfo info;
@@ -149,8 +155,9 @@ int xen_domain_get_xml_desc(Op *op, const RemoteDomainGetXmlDescArgs *args, Remo
     if (r < 0)
         return -1;
     if (r == 1) {
+        described = xen_describe(xen_host(op->host), op->view);
         facts = domain_view_facts(op->view);
-        facts.active = document = xen_document_now(op->view->active, &info);
+        facts.active = document = xen_document_now(described ? described : op->view->active, &info);
         replace_view(op, &facts);
         domain_config_unref(document);
     }

@@ -86,6 +86,13 @@ int machine_attach(Hypervisor *hv, int id, const XenDevice *device, char **why);
 int machine_detach(Hypervisor *hv, int id, const XenDevice *device, char **why);
 int machine_update(Hypervisor *hv, int id, const XenDevice *device, char **why);
 
+/* --- hypervisor-save.c ----------------------------------------------------------------------- */
+int machine_save(Hypervisor *hv, int id, int stream, char **why);
+int machine_go_on(Hypervisor *hv, int id, char **why);
+int machine_dump(Hypervisor *hv, int id, const char *path, char **why);
+
+/* --- hypervisor-describe.c ------------------------------------------------------------------- */
+int machine_describe(Hypervisor *hv, int id, DomainConfig **config, char **why);
 /* --- hypervisor-build.c: the seam's ---------------------------------------------------------- */
 int machine_build(Hypervisor *hv, const XenBuild *wanted, int *id, char **why);
 int machine_can_build(Hypervisor *hv, const DomainConfig *config, char **why);

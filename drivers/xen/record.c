@@ -278,6 +278,7 @@ static bool take_defined(void *data, const StoredDocument *document, Error *erro
     facts = change_facts(domain);
     facts.persistent = config;
     facts.autostart = document->autostart;
+    facts.managed_save = xen_managed_exists(xen, &config->uuid);
     xen_domain(domain);
     change_publish(domain, &facts);
     return true;

@@ -49,11 +49,19 @@ XenDomain *xen_domain(Domain *domain)
     return domain->driver_data;
 }
 
+/* What a view has in driver_facts when its document is only a sketch. */
+static char sketch[] = "sketch";
+
 int xen_commit(XenHost *xen, Domain *domain, const DomainFacts *facts, Error *error)
 {
     XenDomain *data = xen_domain(domain);
-    int r = change_commit(xen->host, domain, facts, error);
+    DomainFacts marked = *facts;
+    int r;
 
+    data->sketched = data->sketched && facts->active;
+    if (data->sketched)
+        marked.driver_facts = sketch;
+    r = change_commit(xen->host, domain, &marked, error);
     data->changed = clock_now();
     return r;
 }
@@ -97,16 +105,16 @@ static int shutoff_reason(const DomainView *view, int *detail)
     return VIR_DOMAIN_SHUTOFF_DESTROYED;
 }
 
-static void stopped(XenHost *xen, Domain *domain, const DomainView *view)
+void xen_stopped(XenHost *xen, Domain *domain, const DomainView *view, const XenStop *stop)
 {
     DomainFacts facts = change_facts(domain);
     RemoteDomain handle = op_handle(view);
     bool announced = xen_domain(domain)->announced;
-    int detail;
 
     facts.id = handle.id = -1;
     facts.state = VIR_DOMAIN_SHUTOFF;
-    facts.reason = shutoff_reason(view, &detail);
+    facts.reason = stop->reason;
+    facts.managed_save |= stop->managed_save;
     facts.started = 0;
     facts.active = NULL;
     facts.memory = 0;
@@ -120,8 +128,16 @@ static void stopped(XenHost *xen, Domain *domain, const DomainView *view)
     }
     /* One that was never whole has not stopped. */
     if (announced)
-        change_announce_handle(xen->host, &handle, VIR_DOMAIN_EVENT_STOPPED, detail);
+        change_announce_handle(xen->host, &handle, VIR_DOMAIN_EVENT_STOPPED, stop->detail);
     xen_domain(domain)->announced = true;
+}
+
+static void stopped(XenHost *xen, Domain *domain, const DomainView *view)
+{
+    XenStop stop = { 0 };
+
+    stop.reason = shutoff_reason(view, &stop.detail);
+    xen_stopped(xen, domain, view, &stop);
 }
 
 /* A domain that is paused and has done nothing yet may still be under construction. */
@@ -146,6 +162,7 @@ static void started(XenHost *xen, Domain *domain, const XenInfo *info, const cha
     const DomainConfig *document = kept && strcmp(kept->name, name) == 0 ? domain_config_ref(kept) :
         kept ? renamed(kept, name) : xen_document(xen, info, name);
 
+    xen_domain(domain)->sketched = !kept;
     facts.id = info->id;
     facts.active = document;
     facts.started = clock_real();
@@ -423,6 +440,64 @@ void xen_settle_granted(XenHost *xen)
         name_in_job(xen, settle->domain);
         end(settle);
     }
+}
+
+/* --- what libxl keeps of a guest ------------------------------------------------------------- */
+
+/* NULL: libxl has nothing, or nothing yet, and the sketch has to do. */
+static DomainConfig *describe(XenHost *xen, int id, const Uuid *uuid, const char *name)
+{
+    g_autofree char *why = NULL;
+    DomainConfig *config = NULL;
+    int r = xen->hv->ops->describe ? xen->hv->ops->describe(xen->hv, id, &config, &why) : -ENOTSUP;
+
+    if (r < 0) {
+        log_debug("nothing is known of domain %d beyond what the hypervisor tells: %s", id, why ? why : g_strerror(-r));
+        return NULL;
+    }
+    config->uuid = *uuid;
+    domain_config_set_text(config, &config->name, name);
+    return config;
+}
+
+static void take_document(XenHost *xen, Domain *domain, int id, const DomainConfig *config)
+{
+    DomainFacts facts = change_facts(domain);
+
+    if (domain->gone || facts.id != id || !xen_domain(domain)->sketched || strcmp(domain->name, config->name) != 0)
+        return;
+    xen_domain(domain)->sketched = false;
+    facts.active = config;
+    commit_or_log(xen, domain, &facts);
+}
+
+void xen_describe_held(XenHost *xen, Domain *domain, int id)
+{
+    g_autoptr(DomainConfig) config = NULL;
+
+    if (!xen_domain(domain)->sketched)
+        return;
+    config = describe(xen, id, &domain->uuid, domain->name);
+    if (config)
+        take_document(xen, domain, id, config);
+}
+
+DomainConfig *xen_describe(XenHost *xen, const DomainView *view)
+{
+    g_autoptr(Domain) domain = NULL;
+    DomainConfig *config;
+    XenSettle *settle;
+
+    if (view->driver_facts != sketch)
+        return NULL;
+    config = describe(xen, view->id, &view->uuid, view->name);
+    domain = config ? domain_list_find(xen->host->domains, &view->uuid) : NULL;
+    settle = domain ? begin(xen, domain) : NULL;
+    if (settle) {
+        take_document(xen, domain, view->id, config);
+        end(settle);
+    }
+    return config;
 }
 
 /* --- domains that are not in the list -------------------------------------------------------- */

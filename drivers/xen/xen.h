@@ -54,6 +54,7 @@ struct XenDomain {
      * meanwhile is not settled. The operation clears it in its last step and calls xen_settle_held. */
     bool own_story;
     bool announced;           /* that it has started; false while it is being built */
+    bool sketched;            /* the active document is what the hypervisor tells; libxl may know more */
     bool ours;                /* drover has made the running guest, and sees to its end */
     bool ending;              /* a task that sees to its end is on its way */
 };
@@ -131,6 +132,23 @@ int xen_commit(XenHost *xen, Domain *domain, const DomainFacts *facts, Error *er
 XenDomain *xen_domain(Domain *domain);
 /* A domain that was being built is told of as started, if it wasn't. In a job of it, after it was published. */
 void xen_announce_started(XenHost *xen, Domain *domain);
+
+
+/* How a domain has ended. */
+typedef struct XenStop {
+    int reason;               /* VIR_DOMAIN_SHUTOFF_* */
+    int detail;               /* VIR_DOMAIN_EVENT_STOPPED_* */
+    bool managed_save;        /* its next start goes on from where it was */
+} XenStop;
+
+/* The domain that ran as `view` says is off, or gone when it is transient: published and told of. In a job of it. */
+void xen_stopped(XenHost *xen, Domain *domain, const DomainView *view, const XenStop *stop);
+/* Documents of guests that drover hasn't made, from what libxl keeps of them: asked once, tens of requests to xenstored.
+ * In a job of the domain: its active document is the best that is to be had after this. */
+void xen_describe_held(XenHost *xen, Domain *domain, int id);
+/* Without a job: a better document than the view's, owned by the caller, which is published too if the domain's job is
+ * free; NULL: the view's is as good as it gets. May wait for xenstored. */
+DomainConfig *xen_describe(XenHost *xen, const DomainView *view);
 
 /* --- state.c --------------------------------------------------------------------------------- */
 
@@ -261,11 +279,15 @@ typedef struct XenStart {
     bool paused;              /* it stays so */
     int state_reason;         /* VIR_DOMAIN_RUNNING_* */
     int detail;               /* VIR_DOMAIN_EVENT_STARTED_* */
+    /* What has to be done once the guest is there and before it runs, or NULL; 0, or -1 and an error, and the guest goes. */
+    int (*before_run)(XenHost *xen, Domain *domain, Error *error);
 } XenStart;
 
 /* Builds the guest, publishes it and tells of it. The domain must be off; a restart (data->own_story, the former guest has been
  * destroyed and is still published) tells first that it has stopped. 0; or -1 and an error, and no guest is left. */
 int xen_start(XenHost *xen, Domain *domain, const XenStart *start, Error *error);
+/* In a job of op->domain: 0 when it is off; -1 and an error when it runs, also when it was others who started it. */
+int xen_need_off(Op *op, const DomainConfig *config);
 /* Whether this host can run the guest of a document: 0, or -1 and VIR_ERR_CONFIG_UNSUPPORTED. */
 int xen_check_document(XenHost *xen, const DomainConfig *config, Error *error);
 int xen_domain_define(Op *op, const DomainConfig *config);
@@ -292,3 +314,38 @@ XenConsoles *xen_consoles_new(void);
 /* No console is opened any more; sessions that are still open are never woken again. NULL is fine. */
 void xen_consoles_free(XenConsoles *consoles);
 int xen_domain_open_console(Op *op, const RemoteDomainOpenConsoleArgs *args);
+
+/* --- save.c, dump.c: in an async job of the domain --------------------------------------------- */
+
+/* What VIR_DOMAIN_SAVE_RUNNING and _PAUSED mean; `usual` without them. -1 and an error for both, and for other flags. */
+int xen_save_runs(Op *op, uint32_t flags, bool usual, bool *runs);
+int xen_domain_save_flags(Op *op, const RemoteDomainSaveFlagsArgs *args);
+int xen_domain_managed_save(Op *op, const RemoteDomainManagedSaveArgs *args);
+int xen_domain_core_dump_with_format(Op *op, const RemoteDomainCoreDumpWithFormatArgs *args);
+
+/* --- restore.c --------------------------------------------------------------------------------- */
+
+/* Where the image for a domain's next start is, its folder being there; the caller's. NULL and an error. */
+char *xen_managed_path(XenHost *xen, const Uuid *uuid, Error *error);
+bool xen_managed_exists(const XenHost *xen, const Uuid *uuid);
+/* Nothing there is success; what isn't there any more has been flushed. 0, or -1 and an error. */
+int xen_managed_remove(XenHost *xen, const Uuid *uuid, Error *error);
+/* In place of xen_start, for a domain of which xen_managed_exists says that it goes on: from its image, which is removed
+ * before the guest runs. In a job of the domain, which is off. 0, or -1 and an error, the image being there still. */
+int xen_managed_start(XenHost *xen, Domain *domain, bool paused, Error *error);
+/* For XenStart.before_run: xen_managed_remove. */
+int xen_managed_discard(XenHost *xen, Domain *domain, Error *error);
+int xen_domain_restore_flags(Op *op, const RemoteDomainRestoreFlagsArgs *args);
+int xen_domain_managed_save_remove(Op *op, const RemoteDomainManagedSaveRemoveArgs *args);
+int xen_domain_save_image_get_xml_desc(Op *op, const RemoteDomainSaveImageGetXmlDescArgs *args,
+                                       RemoteDomainSaveImageGetXmlDescResult *result);
+int xen_domain_save_image_define_xml(Op *op, const RemoteDomainSaveImageDefineXmlArgs *args);
+int xen_domain_managed_save_get_xml_desc(Op *op, const RemoteDomainManagedSaveGetXmlDescArgs *args,
+                                         RemoteDomainManagedSaveGetXmlDescResult *result);
+int xen_domain_managed_save_define_xml(Op *op, const RemoteDomainManagedSaveDefineXmlArgs *args);
+
+/* --- native.c ---------------------------------------------------------------------------------- */
+int xen_connect_domain_xml_from_native(Op *op, const RemoteConnectDomainXmlFromNativeArgs *args,
+                                       RemoteConnectDomainXmlFromNativeResult *result);
+int xen_connect_domain_xml_to_native(Op *op, const RemoteConnectDomainXmlToNativeArgs *args,
+                                     RemoteConnectDomainXmlToNativeResult *result);

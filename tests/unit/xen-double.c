@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "drivers/xen/driver.h"
 
@@ -23,6 +24,9 @@ struct XenDouble {
     XenAsked before;
     GString *devices;         /* what was asked of devices, a line each */
     int devices_fail;
+    int save_fails;
+    void (*during)(Fixture *fixture);
+    Fixture *during_fixture;
 };
 
 /* How many domains the next host has; the seam's xen_connect has no other way to be told. */
@@ -201,6 +205,69 @@ static int double_reconnect(Hypervisor *hv)
     return of(hv)->lost ? -ECONNREFUSED : 0;
 }
 
+/* --- a guest's state as a whole --------------------------------------------------------------- */
+
+/* What the double takes for a guest's state: enough bytes to be cut and altered. */
+static int double_save(Hypervisor *hv, int id, int stream, char **why)
+{
+    XenDouble *xen = of(hv);
+    void (*during)(Fixture *fixture) = g_steal_pointer(&xen->during);
+    XenInfo *found = double_find(xen, id);
+    g_autofree char *state = NULL;
+
+    lock_assert_none();
+    if (!found)
+        return -ENOENT;
+    found->shutdown = true;
+    found->why = XEN_SHUTDOWN_SUSPEND;
+    state = g_strnfill(DOUBLE_STATE_SIZE, 's');
+    g_assert_cmpint(write(stream, state, DOUBLE_STATE_SIZE), ==, DOUBLE_STATE_SIZE);
+    if (during)
+        during(xen->during_fixture);
+    if (!double_find(xen, id))
+        return -ENOENT;
+    if (xen->save_fails)
+        *why = g_strdup("the double was told so");
+    return -xen->save_fails;
+}
+
+static int double_go_on(Hypervisor *hv, int id, char **why)
+{
+    XenInfo *found = double_find(of(hv), id);
+
+    if (!found)
+        return -ENOENT;
+    g_assert_true(found->shutdown && found->why == XEN_SHUTDOWN_SUSPEND);
+    found->shutdown = false;
+    return 0;
+}
+
+static int double_dump(Hypervisor *hv, int id, const char *path, char **why)
+{
+    XenDouble *xen = of(hv);
+    FILE *file = xen->save_fails ? NULL : fopen(path, "w");
+
+    g_assert_true(double_find(xen, id)->paused);
+    if (!file)
+        return -(xen->save_fails ? xen->save_fails : errno);
+    fputs("memory", file);
+    g_assert_cmpint(fclose(file), ==, 0);
+    return 0;
+}
+
+static int double_describe(Hypervisor *hv, int id, DomainConfig **config, char **why)
+{
+    g_autofree char *text = NULL;
+
+    if (!double_find(of(hv), id) || id == 0)
+        return -ENOENT;
+    xen_count_request(hv);
+    text = g_strdup_printf("<domain type='xen'><name>another</name><memory unit='KiB'>131072</memory><vcpu>2</vcpu><os>"
+                           "<type arch='x86_64' machine='xenpvh'>xenpvh</type><kernel>/k%d</kernel></os></domain>", id);
+    *config = domain_config_parse(text, strlen(text), &xen_domain_rules, DOMAIN_PARSE_STORED, NULL);
+    return *config ? 0 : -EINVAL;
+}
+
 /* --- both ------------------------------------------------------------------------------------ */
 
 static int double_can_build(Hypervisor *hv, const DomainConfig *config, char **why)
@@ -212,6 +279,7 @@ static int double_can_build(Hypervisor *hv, const DomainConfig *config, char **w
 static int double_build(Hypervisor *hv, const XenBuild *build, int *id, char **why)
 {
     XenDouble *xen = of(hv);
+    g_autofree char *state = g_malloc(DOUBLE_STATE_SIZE);
     XenInfo *info;
 
     lock_assert_none();
@@ -220,6 +288,8 @@ static int double_build(Hypervisor *hv, const XenBuild *build, int *id, char **w
     xen->last_id = *id;
     if (xen->builds_fail && !xen->leaves_guest)
         return -xen->builds_fail;
+    if (build->stream >= 0)    /* one that double_save has written */
+        g_assert_cmpint(read(build->stream, state, DOUBLE_STATE_SIZE), ==, DOUBLE_STATE_SIZE);
     info = double_create(xen, *id, 0, build->config->name);
     info->uuid = build->config->uuid;
     info->paused = true;
@@ -305,6 +375,10 @@ static const HypervisorOps double_ops = {
     .next_event = double_next_event,
     .event_fd = double_event_fd,
     .reconnect = double_reconnect,
+    .save = double_save,
+    .go_on = double_go_on,
+    .dump = double_dump,
+    .describe = double_describe,
     .can_build = double_can_build,
     .build = double_build,
     .attach = double_attach,
@@ -450,6 +524,17 @@ unsigned double_watches(XenDouble *xen)
 void double_then(XenDouble *xen, void (*then)(XenDouble *xen))
 {
     xen->then = then;
+}
+
+void double_fail_saves(XenDouble *xen, int errnum)
+{
+    xen->save_fails = errnum;
+}
+
+void double_during_save(Fixture *fixture, void (*during)(Fixture *fixture))
+{
+    double_of(fixture)->during = during;
+    double_of(fixture)->during_fixture = fixture;
 }
 
 void double_fail_builds(XenDouble *xen, int errnum, bool leaves_guest)

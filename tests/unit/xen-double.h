@@ -37,6 +37,13 @@ void double_bring_back_store(XenDouble *xen);
 unsigned double_watches(XenDouble *xen);
 /* Called once inside the next hypercall about one domain, after it was answered. */
 void double_then(XenDouble *xen, void (*then)(XenDouble *xen));
+
+/* Bytes that a saved guest's state has. */
+enum { DOUBLE_STATE_SIZE = 100000 };
+/* From now on a save, having written all, and a dump fail with this errno; 0: no more. */
+void double_fail_saves(XenDouble *xen, int errnum);
+/* Called once inside the next save, when the state has been written. */
+void double_during_save(Fixture *fixture, void (*during)(Fixture *fixture));
 /* From now on builds fail with this errno, before there is a guest or with one that is left; 0: no more. */
 void double_fail_builds(XenDouble *xen, int errnum, bool leaves_guest);
 /* The Xen host goes on when the fixture is freed, and the next double_open opens it again. */
