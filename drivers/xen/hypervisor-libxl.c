@@ -43,30 +43,60 @@ xentoollog_logger xen_logger(void)
     return (xentoollog_logger){ .vmessage = log_message, .progress = log_progress, .destroy = log_free };
 }
 
-typedef struct Context {
-    xentoollog_logger logger;
-    libxl_ctx *ctx;
-} Context;
+/* --- a context for one operation ------------------------------------------------------------- */
 
 /* Droverd has several contexts and children of its own, so each context reaps only those that it started. */
 static const libxl_childproc_hooks childproc = { .chldowner = libxl_sigchld_owner_libxl_always_selective_reap };
 
-static int context_open(Context *context)
+static void context_message(xentoollog_logger *logger, xentoollog_level level, int errnum, const char *where,
+                            const char *format, va_list args)
 {
-    *context = (Context){ .logger = xen_logger() };
-    if (libxl_ctx_alloc(&context->ctx, LIBXL_VERSION, 0, &context->logger) != 0)
+    MachineContext *context = (MachineContext *)(void *)((char *)logger - offsetof(MachineContext, logger));
+    g_autofree char *text = NULL;
+    va_list again;
+
+    if (level >= XTL_ERROR) {
+        va_copy(again, args);
+        text = g_strdup_vprintf(format, again);
+        va_end(again);
+        /* The first is the cause; those after it say what couldn't be done because of it. */
+        lock_acquire(&context->lock);
+        if (!context->why)
+            context->why = g_steal_pointer(&text);
+        lock_release(&context->lock);
+    }
+    log_message(logger, level, errnum, where, format, args);
+}
+
+int machine_context_open(MachineContext *context)
+{
+    *context = (MachineContext){ .logger = xen_logger() };
+    lock_init(&context->lock, LOCK_XEN_CONTEXT);
+    context->logger.vmessage = context_message;
+    if (libxl_ctx_alloc(&context->ctx, LIBXL_VERSION, 0, &context->logger) != 0) {
+        g_free(context->why);
+        lock_deinit(&context->lock);
         return -EIO;
+    }
     libxl_childproc_setmode(context->ctx, &childproc, NULL);
     return 0;
 }
 
-static void context_close(Context *context)
+void machine_context_close(MachineContext *context)
 {
     libxl_ctx_free(context->ctx);
+    g_free(context->why);
+    lock_deinit(&context->lock);
+}
+
+char *machine_why(MachineContext *context)
+{
+    LOCK_SCOPE(&context->lock);
+    return g_strdup(context->why ? context->why : "libxl");
 }
 
 /* libxl's numbers are its own; those that a caller can do something about. */
-static int errno_of(int rc)
+int machine_errno(int rc)
 {
     switch (rc) {
     case 0:
@@ -84,24 +114,24 @@ static int errno_of(int rc)
 
 int machine_destroy(Hypervisor *hv, int id)
 {
-    Context context;
-    int r = context_open(&context);
+    MachineContext context;
+    int r = machine_context_open(&context);
 
     if (r < 0)
         return r;
-    r = errno_of(libxl_domain_destroy(context.ctx, (uint32_t)id, NULL));
-    context_close(&context);
+    r = machine_errno(libxl_domain_destroy(context.ctx, (uint32_t)id, NULL));
+    machine_context_close(&context);
     return r;
 }
 
 int machine_unpause(Hypervisor *hv, int id)
 {
-    Context context;
-    int r = context_open(&context);
+    MachineContext context;
+    int r = machine_context_open(&context);
 
     if (r < 0)
         return r;
-    r = errno_of(libxl_domain_unpause(context.ctx, (uint32_t)id, NULL));
-    context_close(&context);
+    r = machine_errno(libxl_domain_unpause(context.ctx, (uint32_t)id, NULL));
+    machine_context_close(&context);
     return r;
 }

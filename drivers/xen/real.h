@@ -2,6 +2,7 @@
 /* What the files of the real hypervisor share: the connections to Xen. Only these files know types of Xen's. */
 #pragma once
 
+#include <libxl.h>
 #include <xenctrl.h>
 #include <xenstore.h>
 #include <xentoollog.h>
@@ -47,5 +48,21 @@ int xenstore_reconnect(Hypervisor *hv);
 /* --- hypervisor-libxl.c ---------------------------------------------------------------------- */
 /* A logger that has no state: what Xen's libraries say goes to our log. */
 xentoollog_logger xen_logger(void);
+
+/* libxl for one operation: no context serves two, so that no operation holds up another one. */
+typedef struct MachineContext {
+    libxl_ctx *ctx;           /* fixed */
+    xentoollog_logger logger;
+    Lock lock;                /* LOCK_XEN_CONTEXT: libxl may speak from several threads */
+    char *why;                /* under the lock: the first error that libxl has told of */
+} MachineContext;
+
+/* 0 or -EIO; closed by the caller when 0. The struct must not move until then. */
+int machine_context_open(MachineContext *context);
+void machine_context_close(MachineContext *context);
+/* What libxl has told as the cause of a failure. Never NULL; the caller's. */
+char *machine_why(MachineContext *context);
+/* libxl's error numbers are its own: 0 or -errno. */
+int machine_errno(int rc);
 int machine_destroy(Hypervisor *hv, int id);
 int machine_unpause(Hypervisor *hv, int id);
