@@ -64,6 +64,15 @@ const Driver xen_driver = {
     .domain_is_persistent = common_domain_is_persistent,
     .domain_is_updated = common_domain_is_updated,
 
+    /* tune.c, pin.c, share.c */
+    .domain_set_vcpus_flags = xen_domain_set_vcpus_flags,
+    .domain_set_memory_flags = xen_domain_set_memory_flags,
+    .domain_memory_stats = xen_domain_memory_stats,
+    .domain_pin_vcpu_flags = xen_domain_pin_vcpu_flags,
+    .domain_get_vcpu_pin_info = xen_domain_get_vcpu_pin_info,
+    .domain_set_scheduler_parameters_flags = xen_domain_set_scheduler_parameters_flags,
+    .domain_get_scheduler_parameters_flags = xen_domain_get_scheduler_parameters_flags,
+
     /* life.c */
     .domain_suspend = xen_domain_suspend,
     .domain_resume = xen_domain_resume,

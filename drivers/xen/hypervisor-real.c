@@ -333,6 +333,8 @@ static const HypervisorOps real_ops = {
     .next_event = xenstore_next_event,
     .event_fd = xenstore_event_fd,
     .reconnect = xenstore_reconnect,
+    .set_memory = machine_set_memory,
+    .set_vcpus = machine_set_vcpus,
     .destroy = machine_destroy,
     .unpause_machine = machine_unpause,
 };

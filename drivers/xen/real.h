@@ -66,3 +66,7 @@ char *machine_why(MachineContext *context);
 int machine_errno(int rc);
 int machine_destroy(Hypervisor *hv, int id);
 int machine_unpause(Hypervisor *hv, int id);
+
+/* --- hypervisor-tune.c ----------------------------------------------------------------------- */
+int machine_set_memory(Hypervisor *hv, int id, uint64_t kib, char **why);
+int machine_set_vcpus(Hypervisor *hv, int id, unsigned n, char **why);
