@@ -12,6 +12,11 @@ typedef struct Uuid {
     uint8_t bytes[16];
 } Uuid;
 
+/* libuuid has functions with these two names, and Xen's libraries call them: what droverd exports to its modules would
+ * take their place, so the linker is given others. */
+#define uuid_parse drover_uuid_parse
+#define uuid_generate drover_uuid_generate
+
 /* Accepts 32 hex digits with '-' and ' ' anywhere before a byte and white space around, as libvirt's
  * clients send it; false leaves *uuid alone. */
 bool uuid_parse(const char *text, Uuid *uuid);
