@@ -45,6 +45,11 @@ const Driver xen_driver = {
     /* stats.c */
     .connect_get_all_domain_stats = xen_connect_get_all_domain_stats,
 
+    /* device-stats.c */
+    .domain_block_stats = xen_domain_block_stats,
+    .domain_block_stats_flags = xen_domain_block_stats_flags,
+    .domain_interface_stats = xen_domain_interface_stats,
+
     /* question.c */
     .domain_get_info = xen_domain_get_info,
     .domain_get_state = xen_domain_get_state,

@@ -132,7 +132,7 @@ int xen_domain_get_scheduler_parameters_flags(Op *op, const RemoteDomainGetSched
     int scheduler, r = 0;
     XenInfo info;
 
-    if (op_check_flags(op, args->flags, AFFECT) < 0 || xen_question_look(op, &info) < 0)
+    if (op_check_flags(op, args->flags, AFFECT | VIR_TYPED_PARAM_STRING_OKAY) < 0 || xen_question_look(op, &info) < 0)
         return -1;
     config = op_asked_config(op, op->view, args->flags);
     scheduler = config ? need_scheduler(op) : -1;

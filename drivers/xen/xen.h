@@ -238,3 +238,10 @@ int xen_domain_get_vcpu_pin_info(Op *op, const RemoteDomainGetVcpuPinInfoArgs *a
 int xen_domain_set_scheduler_parameters_flags(Op *op, const RemoteDomainSetSchedulerParametersFlagsArgs *args);
 int xen_domain_get_scheduler_parameters_flags(Op *op, const RemoteDomainGetSchedulerParametersFlagsArgs *args,
                                               RemoteDomainGetSchedulerParametersFlagsResult *result);
+
+/* --- device-stats.c: one disk or interface ---------------------------------------------------- */
+int xen_domain_block_stats(Op *op, const RemoteDomainBlockStatsArgs *args, RemoteDomainBlockStatsResult *result);
+int xen_domain_block_stats_flags(Op *op, const RemoteDomainBlockStatsFlagsArgs *args,
+                                 RemoteDomainBlockStatsFlagsResult *result);
+int xen_domain_interface_stats(Op *op, const RemoteDomainInterfaceStatsArgs *args,
+                               RemoteDomainInterfaceStatsResult *result);
