@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """What questions about N domains cost on a real Xen: by drover, by xl and by libvirtd, side by side in one lab.
 
-    tests/xenlab/bench.py [--xenstored c|ocaml] [--domains 10,100,1000] [--rounds 9] [--running]
+    tests/xenlab/bench.py [--xenstored c|ocaml] [--domains 10,100,1000] [--rounds 9]
+                          [--questions list,domid] [--running]
 
 For each N so many domains are made (xenlab-domains: an id, a name, no memory), and each question is asked as a call of a
 client that stays connected (python-libvirt, in the dom0) and as a whole command, xl or virsh. Times are medians. What reached
@@ -23,7 +24,7 @@ MANY = "/build/tests/xenlab/xenlab-domains"
 
 # Runs in the dom0: one connection, each question once to warm up, then `rounds` times. Its output is a line of JSON.
 CLIENT = r"""
-import json, sys, time, libvirt
+import json, os, sys, time, libvirt
 uri, question, rounds, name, number = sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4], int(sys.argv[5])
 conn = libvirt.open(uri)
 domain = conn.lookupByName(name)
@@ -41,7 +42,8 @@ ask = {
 }[question]
 ask()
 print("ready", flush=True)
-sys.stdin.readline()
+while not os.path.exists("/run/go"):
+    time.sleep(0.05)
 times = []
 for _ in range(rounds):
     start = time.perf_counter()
@@ -64,20 +66,19 @@ class Bench:
     def call(self, uri, question, name, number):
         """(median ms of a call, requests of one call). The client is connected and has asked once before it counts."""
         lab = self.lab
-        client = f"/run/bench.py '{uri}' {question} {self.rounds} {name} {number}"
-        lab.sh("rm -f /run/go /run/bench.out; mkfifo /run/go")
+        # a marker file is looked for twice: when the client has asked once, and when it shall go on
         lab.sh(
-            f"(python3 {client} </run/go >/run/bench.out 2>&1 &) ; exec 3>/run/go; "
-            "for ((i = 0; i < 600; i++)); do grep -q ready /run/bench.out && break; sleep 0.1; done; "
-            "(sleep 600 >&3) & disown",
+            f"rm -f /run/go /run/bench.out; python3 /run/bench.py '{uri}' {question} {self.rounds} {name} {number} "
+            "</dev/null >/run/bench.out 2>&1 & for ((i = 0; i < 600; i++)); do "
+            "grep -q ready /run/bench.out && exit; sleep 0.1; done; cat /run/bench.out; exit 1",
             timeout=120,
         )
         with lab.accesses() as seen:
             lab.sh(
-                "echo >/run/go; for ((i = 0; i < 1200; i++)); do grep -q '^\\[' /run/bench.out && break; sleep 0.1; done",
+                "touch /run/go; for ((i = 0; i < 1200; i++)); do grep -q '^\\[' /run/bench.out && exit; sleep 0.1; done; "
+                "cat /run/bench.out; exit 1",
                 timeout=180,
             )
-        lab.sh("pkill -f 'sleep 600' ; true")
         lines = lab.read("/run/bench.out").splitlines()
         assert lines and lines[-1].startswith("["), lines
         return milliseconds(json.loads(lines[-1])), len(seen) / self.rounds
@@ -93,11 +94,11 @@ def fmt(found):
     return "–" if found is None else f"{found[0]:.2f} ms, {found[1]:.0f}"
 
 
-def measure(bench, drover, n):
+def measure(bench, drover, n, questions):
     name = f"many-{n // 2}"
     number = int(bench.lab.xl("domid", name).out)
     rows = []
-    for question in QUESTIONS:
+    for question in questions:
         ours = bench.call(drover.uri(), question, name, number)
         argv = {"list": ["list"], "domstats": ["domstats", "--state", "--cpu-total", "--balloon"],
                 "domname": ["domname", str(number)]}.get(question, [question, name])
@@ -115,6 +116,7 @@ def main():
     parser.add_argument("--xenstored", choices=["c", "ocaml"], default="c")
     parser.add_argument("--domains", default="10,100,1000")
     parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--questions", default=",".join(QUESTIONS))
     parser.add_argument("--running", action="store_true")
     args = parser.parse_args()
     lab = xenlab.Lab(args.xenstored)
@@ -129,7 +131,7 @@ def main():
         for n in map(int, args.domains.split(",")):
             lab.run(MANY, "make", str(n), timeout=600)
             try:
-                measure(bench, drover, n)
+                measure(bench, drover, n, args.questions.split(","))
             finally:
                 lab.run(MANY, "remove", timeout=600)
     finally:
