@@ -68,7 +68,8 @@ static int check_cpus(Op *op, const CpuSet *set, bool live)
     XenNode node;
 
     if (first < 0)
-        return op_fail(op, VIR_ERR_INVALID_ARG, _("a virtual CPU of domain '%s' needs at least one CPU"), op->view->name);
+        return op_fail(op, VIR_ERR_INVALID_ARG, _("a virtual CPU of domain '%s' needs at least one CPU"),
+                       op->view->name);
     if (!live)
         return 0;
     r = xen->hv->ops->node(xen->hv, &node);
@@ -184,5 +185,7 @@ int xen_domain_get_vcpu_pin_info(Op *op, const RemoteDomainGetVcpuPinInfoArgs *a
         return -1;
     result->cpumaps.size = (uint32_t)args->ncpumaps * (uint32_t)args->maplen;
     result->cpumaps.data = arena_zalloc(op->arena, result->cpumaps.size);
-    return config == op->view->active ? live_pins(op, args, &info, result) : config_pins(op, args, config, result);
+    if (config == op->view->active)
+        return live_pins(op, args, &info, result);
+    return config_pins(op, args, config, result);
 }

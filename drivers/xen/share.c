@@ -67,7 +67,8 @@ static int check(Op *op, const Wanted *wanted, const XenTuning *tuning)
         return op_fail(op, VIR_ERR_INVALID_ARG, _("the weight %u is not from %u to %d"), wanted->weight, least,
                        WEIGHT_MOST);
     if (tuning->active && wanted->has_cap && wanted->cap > MIN(most, UINT16_MAX - 1))
-        return op_fail(op, VIR_ERR_INVALID_ARG, _("the cap %u is more than the %u of all virtual CPUs"), wanted->cap, most);
+        return op_fail(op, VIR_ERR_INVALID_ARG, _("the cap %u is more than the %u of all virtual CPUs"), wanted->cap,
+                       most);
     if (tuning->persistent && wanted->has_cap && wanted->cap != 0)
         return op_fail(op, VIR_ERR_CONFIG_UNSUPPORTED,
                        _("a cap can't be kept in the document of domain '%s', only set while it runs"), op->view->name);
