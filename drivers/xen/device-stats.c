@@ -118,8 +118,8 @@ int xen_domain_interface_stats(Op *op, const RemoteDomainInterfaceStatsArgs *arg
     if (!xen_interface_parse(args->device, &id, &number) || id != info.id
         || !xen_interface_counters("/sys", info.id, number, &counters))
         return op_fail(op, VIR_ERR_INVALID_ARG,
-                       _("domain '%s' has no interface '%s'; they are named vif%d.0, vif%d.1 and so on"), op->view->name,
-                       args->device, info.id, info.id);
+                       _("domain '%s' has no interface '%s'; they are named vif%d.0, vif%d.1 and so on"),
+                       op->view->name, args->device, info.id, info.id);
     *result = (RemoteDomainInterfaceStatsResult){
         .rx_bytes = (int64_t)counters.rx_bytes, .rx_packets = (int64_t)counters.rx_packets,
         .rx_errs = (int64_t)counters.rx_errors, .rx_drop = (int64_t)counters.rx_drops,

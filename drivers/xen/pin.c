@@ -179,7 +179,8 @@ int xen_domain_get_vcpu_pin_info(Op *op, const RemoteDomainGetVcpuPinInfoArgs *a
         return -1;
     if (args->ncpumaps <= 0 || args->maplen <= 0 || args->maplen > REMOTE_LIMIT_CPUMAPS / args->ncpumaps)
         return error_set(op->error, VIR_FROM_RPC, VIR_ERR_INTERNAL_ERROR,
-                         _("%d maps of %d bytes are more or fewer than a reply can hold"), args->ncpumaps, args->maplen);
+                         _("%d maps of %d bytes are more or fewer than a reply can hold"), args->ncpumaps,
+                         args->maplen);
     config = op_asked_config(op, op->view, args->flags);
     if (!config)
         return -1;
