@@ -115,10 +115,8 @@ int xen_domain_set_scheduler_parameters_flags(Op *op, const RemoteDomainSetSched
     r = check(op, &wanted, &tuning);
     if (r == 0 && tuning.active)
         r = set_live(op, &wanted, tuning.info.id);
-    if (r == 0) {
-        put_weight(tuning.active, &wanted);
+    if (r == 0)
         put_weight(tuning.persistent, &wanted);
-    }
     return xen_tuning_end(op, &tuning, r);
 }
 
