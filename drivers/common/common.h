@@ -51,11 +51,26 @@ int common_connect_list_defined_domains(Op *op, const RemoteConnectListDefinedDo
 int common_connect_get_all_domain_stats(Op *op, const RemoteConnectGetAllDomainStatsArgs *args,
                                         RemoteConnectGetAllDomainStatsResult *result);
 
+/* More parameters of one domain, ready to be sent: common_extra_* write them. */
+typedef struct CommonStatsExtra {
+    uint32_t n;
+    GByteArray *bytes;
+} CommonStatsExtra;
+void common_extra_word(CommonStatsExtra *extra, const char *name, int type, uint32_t value);
+void common_extra_long(CommonStatsExtra *extra, const char *name, uint64_t value);
+void common_extra_text(CommonStatsExtra *extra, const char *name, const char *value);
+/* Puts the parameters of `more` behind those of `extra`; `more` is empty then. */
+void common_extra_join(CommonStatsExtra *extra, CommonStatsExtra *more);
+
 /* The same for a driver that has asked its hypervisor for all domains before. */
 typedef struct CommonStatsSource {
-    const void *data;
+    void *data;
+    uint32_t more;            /* groups that `extra` knows beyond those of this file */
+    /* What is to be said of a domain beyond the usual; asked twice for each, and the answer must be the same. NULL:
+     * nothing. May be NULL itself. */
+    const CommonStatsExtra *(*extra)(void *data, const DomainView *view);
     /* Puts what is true now into the numbers of the entry (not into its view); returns the CPU time, ns. */
-    uint64_t (*look)(const void *data, DomainEntry *entry);
+    uint64_t (*look)(void *data, DomainEntry *entry);
 } CommonStatsSource;
 int common_domain_stats(Op *op, const RemoteConnectGetAllDomainStatsArgs *args, const CommonStatsSource *source,
                         RemoteConnectGetAllDomainStatsResult *result);

@@ -61,6 +61,60 @@ static inline __attribute__((always_inline)) uint8_t *put_long(uint8_t *at, cons
     return at + 8;
 }
 
+/* --- what a driver adds ---------------------------------------------------------------------- */
+
+static uint8_t *extra_grow(CommonStatsExtra *extra, size_t size)
+{
+    guint at;
+
+    if (!extra->bytes)
+        extra->bytes = g_byte_array_new();
+    at = extra->bytes->len;
+    g_byte_array_set_size(extra->bytes, at + (guint)size);
+    extra->n++;
+    return extra->bytes->data + at;
+}
+
+void common_extra_word(CommonStatsExtra *extra, const char *name, int type, uint32_t value)
+{
+    put_word(extra_grow(extra, 4 + PADDED(strlen(name)) + 4 + 4), name, (uint32_t)type, value);
+}
+
+void common_extra_long(CommonStatsExtra *extra, const char *name, uint64_t value)
+{
+    put_long(extra_grow(extra, 4 + PADDED(strlen(name)) + 4 + 8), name, value);
+}
+
+void common_extra_text(CommonStatsExtra *extra, const char *name, const char *value)
+{
+    size_t length = strlen(value), padded = PADDED(length);
+    uint8_t *at = extra_grow(extra, 4 + PADDED(strlen(name)) + 4 + 4 + padded);
+
+    at = put_field(at, name, VIR_TYPED_PARAM_STRING);
+    xdr_store32(at, (uint32_t)length);
+    memset(at + 4, 0, padded);
+    memcpy(at + 4, value, length);
+}
+
+void common_extra_join(CommonStatsExtra *extra, CommonStatsExtra *more)
+{
+    uint32_t n = extra->n + more->n;
+
+    if (more->bytes) {
+        memcpy(extra_grow(extra, more->bytes->len), more->bytes->data, more->bytes->len);
+        g_byte_array_unref(g_steal_pointer(&more->bytes));
+    }
+    extra->n = n;
+    more->n = 0;
+}
+
+static const CommonStatsExtra *extra_of(const CommonStatsSource *source, const DomainView *view)
+{
+    return source && source->extra ? source->extra(source->data, view) : NULL;
+}
+
+/* --- records --------------------------------------------------------------------------------- */
+
 /* Only a running domain has a CPU time. */
 static uint32_t groups_of(uint32_t filter, uint32_t groups)
 {
@@ -75,12 +129,20 @@ static size_t params_size(uint32_t groups)
            (groups & VIR_DOMAIN_STATS_BALLOON ? BALLOON_SIZE : 0) + (groups & VIR_DOMAIN_STATS_VCPU ? VCPU_SIZE : 0);
 }
 
+static size_t record_size(const CommonStatsSource *source, const DomainView *view, uint32_t filter, uint32_t groups)
+{
+    const CommonStatsExtra *extra = extra_of(source, view);
+
+    return 4 + params_size(groups_of(filter, groups)) + (extra && extra->bytes ? extra->bytes->len : 0);
+}
+
 static uint8_t *put_params(Op *op, uint8_t *at, const DomainEntry *published, uint32_t groups,
                            const CommonStatsSource *source)
 {
     bool cpu = groups & VIR_DOMAIN_STATS_CPU_TOTAL;
     DomainEntry copy;
     const DomainEntry *entry = published;
+    const CommonStatsExtra *extra;
     uint64_t cpu_time = 0;
 
     if (source) {
@@ -91,7 +153,9 @@ static uint8_t *put_params(Op *op, uint8_t *at, const DomainEntry *published, ui
         cpu_time = op->host->driver->domain_cpu_time(entry->view);
     }
 
-    xdr_store32(at, 2 * (uint32_t)__builtin_popcount(groups) - cpu);
+    extra = extra_of(source, published->view);
+    groups &= STATS_KNOWN;
+    xdr_store32(at, 2 * (uint32_t)__builtin_popcount(groups) - cpu + (extra ? extra->n : 0));
     at += 4;
     if (groups & VIR_DOMAIN_STATS_STATE) {
         at = put_word(at, "state.state", VIR_TYPED_PARAM_INT, (uint32_t)entry->state);
@@ -106,6 +170,10 @@ static uint8_t *put_params(Op *op, uint8_t *at, const DomainEntry *published, ui
     if (groups & VIR_DOMAIN_STATS_VCPU) {
         at = put_word(at, "vcpu.current", VIR_TYPED_PARAM_UINT, entry->vcpus);
         at = put_word(at, "vcpu.maximum", VIR_TYPED_PARAM_UINT, entry->max_vcpus);
+    }
+    if (extra && extra->bytes) {
+        memcpy(at, extra->bytes->data, extra->bytes->len);
+        at += extra->bytes->len;
     }
     return at;
 }
@@ -148,7 +216,7 @@ static int stats_of_all(Op *op, uint32_t groups, uint32_t filter, const CommonSt
 
             if (domain_filter_match(entry->filter, filter)) {
                 records.n++;
-                records.size += entry->handle_size + 4 + params_size(groups_of(entry->filter, groups));
+                records.size += entry->handle_size + record_size(source, entry->view, entry->filter, groups);
             }
         }
     }
@@ -189,7 +257,7 @@ static int stats_of_named(Op *op, const RemoteConnectGetAllDomainStatsArgs *args
         if (!domain_filter_match(view->filter, filter))
             continue;
         views[records.n++] = view;
-        records.size += view->handle_size + 4 + params_size(groups_of(view->filter, groups));
+        records.size += view->handle_size + record_size(source, view, view->filter, groups);
     }
     at = records_begin(op, &records);
     for (uint32_t i = 0; i < records.n; i++) {
@@ -212,11 +280,13 @@ int common_domain_stats(Op *op, const RemoteConnectGetAllDomainStatsArgs *args, 
                         RemoteConnectGetAllDomainStatsResult *result)
 {
     uint32_t known = source || op->host->driver->domain_cpu_time ? STATS_KNOWN : STATS_KNOWN & ~VIR_DOMAIN_STATS_CPU_TOTAL;
-    uint32_t groups = args->stats ? args->stats & known : known;
-    uint32_t filter = domain_filter_reduce(args->flags & STATS_FILTERS);
+    uint32_t groups, filter = domain_filter_reduce(args->flags & STATS_FILTERS);
 
     if (op_check_flags(op, args->flags, STATS_FLAGS) < 0)
         return -1;
+    if (source)
+        known |= source->more;
+    groups = args->stats ? args->stats & known : known;
     if ((args->stats & ~known) && (args->flags & (uint32_t)VIR_CONNECT_GET_ALL_DOMAINS_STATS_ENFORCE_STATS))
         return op_fail(op, VIR_ERR_ARGUMENT_UNSUPPORTED,
                        _("the groups of statistics with the bits 0x%x are not known to this host"),

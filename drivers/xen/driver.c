@@ -45,6 +45,11 @@ const Driver xen_driver = {
     /* stats.c */
     .connect_get_all_domain_stats = xen_connect_get_all_domain_stats,
 
+    /* device-stats.c */
+    .domain_block_stats = xen_domain_block_stats,
+    .domain_block_stats_flags = xen_domain_block_stats_flags,
+    .domain_interface_stats = xen_domain_interface_stats,
+
     /* question.c */
     .domain_get_info = xen_domain_get_info,
     .domain_get_state = xen_domain_get_state,
@@ -70,6 +75,15 @@ const Driver xen_driver = {
     .domain_undefine_flags = xen_domain_undefine_flags,
     .domain_set_autostart = xen_domain_set_autostart,
     .domain_set_metadata = xen_domain_set_metadata,
+
+    /* tune.c, pin.c, share.c */
+    .domain_set_vcpus_flags = xen_domain_set_vcpus_flags,
+    .domain_set_memory_flags = xen_domain_set_memory_flags,
+    .domain_memory_stats = xen_domain_memory_stats,
+    .domain_pin_vcpu_flags = xen_domain_pin_vcpu_flags,
+    .domain_get_vcpu_pin_info = xen_domain_get_vcpu_pin_info,
+    .domain_set_scheduler_parameters_flags = xen_domain_set_scheduler_parameters_flags,
+    .domain_get_scheduler_parameters_flags = xen_domain_get_scheduler_parameters_flags,
 
     /* life.c */
     .domain_suspend = xen_domain_suspend,

@@ -116,6 +116,19 @@ static int config_affinity(const DomainConfig *config, libxl_domain_build_info *
     return 0;
 }
 
+/* Its share of the CPUs, as the schedulers credit and credit2 take it. */
+static int config_weight(const DomainConfig *config, libxl_domain_build_info *info, char **why)
+{
+    enum { WEIGHT_MOST = 65535 };
+
+    if (!config->cputune || !config->cputune->has_shares)
+        return 0;
+    if (config->cputune->shares < 1 || config->cputune->shares > WEIGHT_MOST)
+        return config_refuse(why, _("<shares> is a weight from 1 to %d on Xen"), WEIGHT_MOST);
+    info->sched_params.weight = (int)config->cputune->shares;
+    return 0;
+}
+
 static int config_size(const DomainConfig *config, libxl_domain_config *made, char **why)
 {
     libxl_domain_build_info *info = &made->b_info;
@@ -128,6 +141,8 @@ static int config_size(const DomainConfig *config, libxl_domain_config *made, ch
             set_bit(&info->avail_vcpus, vcpu);
     info->max_memkb = domain_config_max_memory(config);
     info->target_memkb = domain_config_memory(config);
+    if (config_weight(config, info, why) < 0)
+        return -ENOTSUP;
     return config_affinity(config, info, why);
 }
 

@@ -342,6 +342,8 @@ static const HypervisorOps real_ops = {
     .describe = machine_describe,
     .build = machine_build,
     .can_build = machine_can_build,
+    .set_memory = machine_set_memory,
+    .set_vcpus = machine_set_vcpus,
     .destroy = machine_destroy,
     .unpause_machine = machine_unpause,
 };

@@ -47,8 +47,8 @@ static int check_resources(const DomainConfig *config, char **why)
         { config->numatune, "<numatune>" },
         { config->resource, "<resource>" },
         { config->has_iothreads || config->iothreadids || config->defaultiothread, "<iothreads>" },
-        { tune && (tune->has_shares || tune->has_period || tune->has_quota || tune->has_global_period ||
-                   tune->has_global_quota), "<cputune> <shares>, <period>, <quota>" },
+        { tune && (tune->has_period || tune->has_quota || tune->has_global_period || tune->has_global_quota),
+          "<cputune> <period>, <quota>" },
         { tune && (tune->has_emulator_period || tune->has_emulator_quota || tune->emulatorpin || tune->emulatorsched),
           "<cputune> <emulatorpin>" },
         { tune && (tune->has_iothread_period || tune->has_iothread_quota || tune->n_iothreadpins || tune->n_iothreadscheds),

@@ -63,8 +63,7 @@ static void correct(Op *op, const XenInfo *info)
     replace_view(op, &facts);
 }
 
-/* Corrects op->view. 1: it runs, and *info has what the hypervisor says; 0: it is off; -1 and an error. */
-static int look(Op *op, XenInfo *info)
+int xen_question_look(Op *op, XenInfo *info)
 {
     XenHost *xen = xen_host(op->host);
     int r;
@@ -85,7 +84,7 @@ static int look(Op *op, XenInfo *info)
 int xen_domain_get_info(Op *op, const RemoteDomainGetInfoArgs *args, RemoteDomainGetInfoResult *result)
 {
     XenInfo info;
-    int r = look(op, &info);
+    int r = xen_question_look(op, &info);
 
     if (r < 0 || common_domain_get_info(op, args, result) < 0)
         return -1;
@@ -102,20 +101,20 @@ int xen_domain_get_state(Op *op, const RemoteDomainGetStateArgs *args, RemoteDom
 {
     XenInfo info;
 
-    return look(op, &info) < 0 ? -1 : common_domain_get_state(op, args, result);
+    return xen_question_look(op, &info) < 0 ? -1 : common_domain_get_state(op, args, result);
 }
 
 int xen_domain_is_active(Op *op, const RemoteDomainIsActiveArgs *args, RemoteDomainIsActiveResult *result)
 {
     XenInfo info;
 
-    return look(op, &info) < 0 ? -1 : common_domain_is_active(op, args, result);
+    return xen_question_look(op, &info) < 0 ? -1 : common_domain_is_active(op, args, result);
 }
 
 int xen_domain_get_max_memory(Op *op, const RemoteDomainGetMaxMemoryArgs *args, RemoteDomainGetMaxMemoryResult *result)
 {
     XenInfo info;
-    int r = look(op, &info);
+    int r = xen_question_look(op, &info);
 
     if (r < 0 || common_domain_get_max_memory(op, args, result) < 0)
         return -1;
@@ -127,7 +126,7 @@ int xen_domain_get_max_memory(Op *op, const RemoteDomainGetMaxMemoryArgs *args, 
 int xen_domain_get_max_vcpus(Op *op, const RemoteDomainGetMaxVcpusArgs *args, RemoteDomainGetMaxVcpusResult *result)
 {
     XenInfo info;
-    int r = look(op, &info);
+    int r = xen_question_look(op, &info);
 
     if (r < 0 || common_domain_get_max_vcpus(op, args, result) < 0)
         return -1;
@@ -141,7 +140,7 @@ int xen_domain_get_vcpus_flags(Op *op, const RemoteDomainGetVcpusFlagsArgs *args
 {
     XenInfo info;
 
-    return look(op, &info) < 0 ? -1 : common_domain_get_vcpus_flags(op, args, result);
+    return xen_question_look(op, &info) < 0 ? -1 : common_domain_get_vcpus_flags(op, args, result);
 }
 
 int xen_domain_get_xml_desc(Op *op, const RemoteDomainGetXmlDescArgs *args, RemoteDomainGetXmlDescResult *result)
@@ -150,7 +149,7 @@ int xen_domain_get_xml_desc(Op *op, const RemoteDomainGetXmlDescArgs *args, Remo
     DomainConfig *document;
     DomainFacts facts;
     XenInfo info;
-    int r = look(op, &info);
+    int r = xen_question_look(op, &info);
 
     if (r < 0)
         return -1;
@@ -169,7 +168,7 @@ int xen_domain_get_control_info(Op *op, const RemoteDomainGetControlInfoArgs *ar
 {
     XenInfo info;
 
-    return look(op, &info) < 0 ? -1 : common_domain_get_control_info(op, args, result);
+    return xen_question_look(op, &info) < 0 ? -1 : common_domain_get_control_info(op, args, result);
 }
 
 /* --- processors ------------------------------------------------------------------------------ */
@@ -199,7 +198,7 @@ int xen_domain_get_vcpus(Op *op, const RemoteDomainGetVcpusArgs *args, RemoteDom
 {
     XenInfo info;
 
-    if (look(op, &info) < 0 || op_need_active(op, op->view) < 0)
+    if (xen_question_look(op, &info) < 0 || op_need_active(op, op->view) < 0)
         return -1;
     if (args->maxinfo < 0 || args->maxinfo > REMOTE_LIMIT_VCPUINFO || args->maplen < 0 ||
         (args->maxinfo && args->maplen > REMOTE_LIMIT_CPUMAPS / args->maxinfo))

@@ -107,3 +107,7 @@ int config_expressible(const DomainConfig *config, char **why);
 int config_devices(const DomainConfig *config, libxl_domain_config *made, char **why);
 /* Says why; -ENOTSUP always. */
 int config_refuse(char **why, const char *format, ...) G_GNUC_PRINTF(2, 3);
+
+/* --- hypervisor-tune.c ----------------------------------------------------------------------- */
+int machine_set_memory(Hypervisor *hv, int id, uint64_t kib, char **why);
+int machine_set_vcpus(Hypervisor *hv, int id, unsigned n, char **why);

@@ -200,6 +200,9 @@ int xen_observer_start(XenHost *xen, Error *error);
 void xen_observer_stop(XenHost *xen);
 
 /* --- question.c: one domain, as it is now ---------------------------------------------------- */
+
+/* Corrects op->view. 1: it runs, and *info has what the hypervisor says; 0: it is off; -1 and an error. */
+int xen_question_look(Op *op, XenInfo *info);
 int xen_domain_get_info(Op *op, const RemoteDomainGetInfoArgs *args, RemoteDomainGetInfoResult *result);
 int xen_domain_get_state(Op *op, const RemoteDomainGetStateArgs *args, RemoteDomainGetStateResult *result);
 int xen_domain_is_active(Op *op, const RemoteDomainIsActiveArgs *args, RemoteDomainIsActiveResult *result);
@@ -349,3 +352,33 @@ int xen_connect_domain_xml_from_native(Op *op, const RemoteConnectDomainXmlFromN
                                        RemoteConnectDomainXmlFromNativeResult *result);
 int xen_connect_domain_xml_to_native(Op *op, const RemoteConnectDomainXmlToNativeArgs *args,
                                      RemoteConnectDomainXmlToNativeResult *result);
+
+/* --- tune.c, pin.c, share.c: sizes and shares, of the guest and of its document ----------------- */
+
+/* A change of what runs, of the document, or of both. Between begin and end the copies may be edited. */
+typedef struct XenTuning {
+    DomainFacts facts;
+    DomainConfig *active, *persistent;    /* copies; NULL: stays as it is */
+    XenInfo info;             /* when active isn't NULL */
+} XenTuning;
+
+/* Resolves VIR_DOMAIN_AFFECT_*; 0, or -1 and an error, and nothing to end then. */
+int xen_tuning_begin(Op *op, uint32_t flags, XenTuning *tuning);
+/* Publishes and keeps what was changed when r is 0; returns r, or -1 and an error. */
+int xen_tuning_end(Op *op, XenTuning *tuning, int r);
+int xen_domain_set_vcpus_flags(Op *op, const RemoteDomainSetVcpusFlagsArgs *args);
+int xen_domain_set_memory_flags(Op *op, const RemoteDomainSetMemoryFlagsArgs *args);
+int xen_domain_memory_stats(Op *op, const RemoteDomainMemoryStatsArgs *args, RemoteDomainMemoryStatsResult *result);
+int xen_domain_pin_vcpu_flags(Op *op, const RemoteDomainPinVcpuFlagsArgs *args);
+int xen_domain_get_vcpu_pin_info(Op *op, const RemoteDomainGetVcpuPinInfoArgs *args,
+                                 RemoteDomainGetVcpuPinInfoResult *result);
+int xen_domain_set_scheduler_parameters_flags(Op *op, const RemoteDomainSetSchedulerParametersFlagsArgs *args);
+int xen_domain_get_scheduler_parameters_flags(Op *op, const RemoteDomainGetSchedulerParametersFlagsArgs *args,
+                                              RemoteDomainGetSchedulerParametersFlagsResult *result);
+
+/* --- device-stats.c: one disk or interface ---------------------------------------------------- */
+int xen_domain_block_stats(Op *op, const RemoteDomainBlockStatsArgs *args, RemoteDomainBlockStatsResult *result);
+int xen_domain_block_stats_flags(Op *op, const RemoteDomainBlockStatsFlagsArgs *args,
+                                 RemoteDomainBlockStatsFlagsResult *result);
+int xen_domain_interface_stats(Op *op, const RemoteDomainInterfaceStatsArgs *args,
+                               RemoteDomainInterfaceStatsResult *result);

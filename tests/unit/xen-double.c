@@ -21,6 +21,9 @@ struct XenDouble {
     bool outlives;            /* its host */
     bool lost;
     void (*then)(XenDouble *xen);
+    int scheduler;            /* of the host: XenScheduler */
+    XenShare share;           /* of all domains */
+    uint8_t pins[8];          /* of all virtual CPUs: 64 CPUs */
     XenAsked before;
     GString *devices;         /* what was asked of devices, a line each */
     int devices_fail;
@@ -101,6 +104,87 @@ static int double_unpause(Hypervisor *hv, int id)
 {
     return set_paused(hv, id, false);
 }
+
+/* --- sizes and shares ------------------------------------------------------------------------ */
+
+static int one_call(Hypervisor *hv, int id, XenInfo **info)
+{
+    int r = hypercall(hv);
+
+    *info = double_find(of(hv), id);
+    return r == 0 && !*info ? -ENOENT : r;
+}
+
+static int double_set_max_memory(Hypervisor *hv, int id, uint64_t kib)
+{
+    XenInfo *info;
+    int r = one_call(hv, id, &info);
+
+    if (r == 0)
+        info->max_memory = kib;
+    return r;
+}
+
+static int double_vcpu(Hypervisor *hv, int id, unsigned vcpu, XenVcpu *out)
+{
+    XenInfo *info;
+    int r = one_call(hv, id, &info);
+
+    if (r == 0)
+        *out = (XenVcpu){ .online = vcpu < info->vcpus, .blocked = true, .cpu_time = 100 + vcpu };
+    return r;
+}
+
+static int double_get_affinity(Hypervisor *hv, int id, unsigned vcpu, uint8_t *map, size_t size)
+{
+    XenInfo *info;
+    int r = one_call(hv, id, &info);
+
+    memset(map, 0, size);
+    if (r == 0)
+        memcpy(map, of(hv)->pins, MIN(size, sizeof of(hv)->pins));
+    return r;
+}
+
+static int double_set_affinity(Hypervisor *hv, int id, unsigned vcpu, const uint8_t *map, size_t size)
+{
+    XenInfo *info;
+    int r = one_call(hv, id, &info);
+
+    if (r == 0)
+        memcpy(of(hv)->pins, map, MIN(size, sizeof of(hv)->pins));
+    return r;
+}
+
+static int double_scheduler(Hypervisor *hv)
+{
+    int r = hypercall(hv);
+
+    return r < 0 ? r : of(hv)->scheduler;
+}
+
+static int double_get_share(Hypervisor *hv, XenScheduler scheduler, int id, XenShare *share)
+{
+    XenInfo *info;
+    int r = one_call(hv, id, &info);
+
+    g_assert_cmpint(scheduler, ==, of(hv)->scheduler);
+    *share = of(hv)->share;
+    return r;
+}
+
+static int double_set_share(Hypervisor *hv, XenScheduler scheduler, int id, const XenShare *share)
+{
+    XenInfo *info;
+    int r = one_call(hv, id, &info);
+
+    g_assert_cmpint(scheduler, ==, of(hv)->scheduler);
+    if (r == 0)
+        of(hv)->share = *share;
+    return r;
+}
+
+/* --- the host -------------------------------------------------------------------------------- */
 
 static int double_version(Hypervisor *hv, XenVersion *version)
 {
@@ -338,6 +422,31 @@ static int double_update(Hypervisor *hv, int id, const XenDevice *device, char *
     return record_device(hv, id, "update", device, why);
 }
 
+static int double_set_memory(Hypervisor *hv, int id, uint64_t kib, char **why)
+{
+    XenInfo *info = double_find(of(hv), id);
+
+    lock_assert_none();
+    if (!info || kib > 131072) {
+        *why = g_strdup("more than it was built with");
+        return info ? -EIO : -ENOENT;
+    }
+    info->memory = kib;
+    info->max_memory = kib;
+    return 0;
+}
+
+static int double_set_vcpus(Hypervisor *hv, int id, unsigned n, char **why)
+{
+    XenInfo *info = double_find(of(hv), id);
+
+    lock_assert_none();
+    if (!info)
+        return -ENOENT;
+    info->vcpus = n;
+    return 0;
+}
+
 static void double_close(Hypervisor *hv)
 {
     XenDouble *xen = of(hv);
@@ -367,6 +476,15 @@ static const HypervisorOps double_ops = {
     .cells = double_cells,
     .cpus = double_cpus,
     .version = double_version,
+    .set_max_memory = double_set_max_memory,
+    .vcpu = double_vcpu,
+    .get_affinity = double_get_affinity,
+    .set_affinity = double_set_affinity,
+    .scheduler = double_scheduler,
+    .get_share = double_get_share,
+    .set_share = double_set_share,
+    .set_memory = double_set_memory,
+    .set_vcpus = double_set_vcpus,
     .read = double_read,
     .write = double_write,
     .watch = double_watch,
@@ -399,6 +517,9 @@ Hypervisor *xen_connect(Error *error)
     xen->hv.ops = &double_ops;
     xen->hv.unobserved = true;
     xen->devices = g_string_new(NULL);
+    xen->scheduler = XEN_CREDIT2;
+    xen->share = (XenShare){ .weight = 256 };
+    memset(xen->pins, 0xf, 1);
     xen->domains = g_tree_new_full(compare_ids, NULL, NULL, g_free);
     xen->store = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     xen->watches = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
@@ -519,6 +640,21 @@ void double_bring_back_store(XenDouble *xen)
 unsigned double_watches(XenDouble *xen)
 {
     return g_hash_table_size(xen->watches);
+}
+
+void double_set_scheduler(XenDouble *xen, int scheduler)
+{
+    xen->scheduler = scheduler;
+}
+
+XenShare double_share(XenDouble *xen)
+{
+    return xen->share;
+}
+
+unsigned double_pins(XenDouble *xen)
+{
+    return xen->pins[0];
 }
 
 void double_then(XenDouble *xen, void (*then)(XenDouble *xen))

@@ -34,6 +34,10 @@ void double_fail_requests(XenDouble *xen, int errnum);
 /* xenstored ends: all watches are gone, requests fail until it is back. */
 void double_lose_store(XenDouble *xen);
 void double_bring_back_store(XenDouble *xen);
+/* The scheduler of the host (XenScheduler, or another number), and the one share and set of CPUs that all domains have. */
+void double_set_scheduler(XenDouble *xen, int scheduler);
+XenShare double_share(XenDouble *xen);
+unsigned double_pins(XenDouble *xen);
 unsigned double_watches(XenDouble *xen);
 /* Called once inside the next hypercall about one domain, after it was answered. */
 void double_then(XenDouble *xen, void (*then)(XenDouble *xen));

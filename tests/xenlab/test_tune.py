@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Sizes, pins, weights and counters of guests on a real Xen, with xl beside drover."""
+
+import re
+
+import pytest
+
+
+def stats(drover, *args):
+    return dict(re.findall(r"^  ([^=\n]+)=(.*)$", drover.virsh("domstats", *args).out, re.M))
+
+
+@pytest.mark.one_store
+def test_weight_and_cap_are_the_ones_that_xl_sees(lab, guests, drover):
+    guests("shared", "idle-pvh")
+    drover.virsh("schedinfo", "shared", "--live", "--weight", "512", "--cap", "40")
+    assert lab.xl("sched-credit2", "-d", "shared").lines()[-1].split()[-2:] == ["512", "40"]
+    lab.xl("sched-credit2", "-d", "shared", "-w", "300")
+    assert re.search(r"^weight\s*: 300$", drover.virsh("schedinfo", "shared").out, re.M)
+
+
+@pytest.mark.one_store
+def test_a_pin_is_the_one_that_xl_sees(lab, guests, drover):
+    guests("pinned", "idle-pv")
+    drover.virsh("vcpupin", "pinned", "0", "1")
+    assert re.search(r"^pinned .* 1 / all$", lab.xl("vcpu-list", "pinned").out, re.M)
+    lab.xl("vcpu-pin", "pinned", "0", "0")
+    assert re.search(r"^\s*0\s+0$", drover.virsh("vcpupin", "pinned").out, re.M)
+    assert re.search(r"^CPU Affinity:\s+y-", drover.virsh("vcpuinfo", "pinned").out, re.M)
+
+
+def test_memory_follows_and_is_bounded_by_what_the_guest_was_built_with(lab, guests, drover):
+    guests("sized", "pv").ready()
+    drover.virsh("setmem", "sized", "80M")
+    lab.wait(lambda: "actual 81920" in drover.virsh("dommemstat", "sized").out, "the guest has 80 MiB")
+    assert lab.xl("list", "sized").lines()[-1].split()[2] == "80"
+    assert "static_max" in drover.virsh("setmem", "sized", "500M", ok=False).err
+    assert stats(drover, "--balloon", "sized")["balloon.current"] == "81920"
+
+
+def test_disks_and_interfaces_are_counted_without_a_word_to_xenstored(lab, guests, drover):
+    lab.sh("truncate -s 8M /run/tune.img")
+    guest = guests("counted", "pv", disk="/run/tune.img", mac="00:16:3e:00:00:09")
+    guest.ready()
+    drover.virsh("list")
+    before = stats(drover, "--block", "counted")
+    guest.sh("dd if=/dev/xvda of=/dev/null bs=4k count=64 iflag=direct")
+    name = f"vif{guest.id}.0"
+    with lab.accesses() as seen:
+        after = stats(drover, "--block", "--interface", "counted")
+        drover.virsh("domblkstat", "counted", "xvda")
+        drover.virsh("domifstat", "counted", name)
+    assert [a for a in seen if "counted" in a.path or "/backend" in a.path] == []
+    assert int(after["block.0.rd.bytes"]) - int(before["block.0.rd.bytes"]) >= 64 * 4096
+    assert after["block.0.name"] == "xvda" and after["net.0.name"] == name
+    assert "no disk" in drover.virsh("domblkstat", "counted", "sdz", ok=False).err
+
+
+@pytest.mark.one_store
+def test_the_host_is_told_of_as_xl_tells_of_it(lab, drover):
+    info = dict(re.findall(r"^(\S+)\s*: (.*)$", lab.xl("info").out, re.M))
+    assert drover.virsh("nodeinfo").fields()["CPU(s)"] == info["nr_cpus"]
+    free = int(drover.virsh("freecell", "--all").lines()[-1].split()[-2])
+    assert abs(free - int(info["free_memory"]) * 1024) < 64 * 1024
