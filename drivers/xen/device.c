@@ -202,16 +202,15 @@ static void announce(Op *op, DeviceChange change, const XenDevice *device)
 
 /* --- both ------------------------------------------------------------------------------------- */
 
-/* `facts` have the changed documents; those that don't change are as they were. */
-static int change_live(Op *op, const Edit *edit, DomainFacts *facts, DomainConfig *persistent)
+/* `id`: the guest's. `facts` have the documents as they are; `persistent`: as the definition shall be, or NULL. */
+static int change_live(Op *op, int id, const Edit *edit, DomainFacts *facts, DomainConfig *persistent)
 {
     XenHost *xen = xen_host(op->host);
     g_autoptr(DomainConfig) active = NULL;
     const DomainConfig *before = facts->active, *defined = facts->persistent;
     XenDevice device;
-    XenInfo info;
 
-    if (xen_need(op, &info) < 0 || !(active = edited(op, before, edit, DOMAIN_PARSE_LIVE)))
+    if (!(active = edited(op, before, edit, DOMAIN_PARSE_LIVE)))
         return -1;
     if (!difference(before, active, edit->change, &device)) {
         if (edit->change == DEVICE_UPDATE && says_the_same(before, active))
@@ -221,13 +220,13 @@ static int change_live(Op *op, const Edit *edit, DomainFacts *facts, DomainConfi
     }
     if (persistent && edit->change == DEVICE_ATTACH)
         give_same_address(&device, defined, persistent);
-    if (ask_xen(op, info.id, edit->change, &device) < 0)
+    if (ask_xen(op, id, edit->change, &device) < 0)
         return -1;
     facts->active = active;
     if (persistent)
         facts->persistent = persistent;
     if (xen_commit(xen, op->domain, facts, op->error) < 0) {
-        take_back(op, info.id, edit->change, &device);
+        take_back(op, id, edit->change, &device);
         return -1;
     }
     announce(op, edit->change, &device);
@@ -239,14 +238,17 @@ static int change_device(Op *op, uint32_t flags, const Edit *edit)
     g_autoptr(DomainConfig) persistent = NULL;
     DomainFacts facts;
     OpAffects affects;
+    XenInfo info;
 
-    if (op_affects(op, op->view, flags, &affects) < 0)
+    if (op_affects(op, op->view, flags, &affects) < 0 || (affects.live && xen_need(op, &info) < 0))
         return -1;
+    if (affects.live)
+        xen_describe_held(xen_host(op->host), op->domain, info.id);    /* which devices it has, when others made it */
     facts = change_facts(op->domain);
     if (affects.config && !(persistent = edited(op, facts.persistent, edit, 0)))
         return -1;
     if (affects.live)
-        return change_live(op, edit, &facts, persistent);
+        return change_live(op, info.id, edit, &facts, persistent);
     facts.persistent = persistent;
     return xen_commit(xen_host(op->host), op->domain, &facts, op->error);
 }
