@@ -13,11 +13,20 @@
 #include "base/clock.h"
 #include "base/i18n.h"
 
+static int32_t transport_of(const ClientIdentity *identity)
+{
+    static const int32_t transports[] = {
+        [CLIENT_UNIX] = VIR_CLIENT_TRANS_UNIX, [CLIENT_TCP] = VIR_CLIENT_TRANS_TCP, [CLIENT_TLS] = VIR_CLIENT_TRANS_TLS,
+    };
+
+    return transports[identity->transport];
+}
+
 static AdminClient handle_of(Service *service, const ClientIdentity *identity)
 {
     return (AdminClient){
         .srv.name = service_name(service), .id = identity->id, .timestamp = identity->connected / CLOCK_S,
-        .transport = VIR_CLIENT_TRANS_UNIX,
+        .transport = transport_of(identity),
     };
 }
 
@@ -118,7 +127,7 @@ int admin_client_info(AdminSession *session, Call *call, const void *data, void 
 {
     const AdminClientGetInfoArgs *args = data;
     AdminClientGetInfoResult *result = out;
-    RemoteTypedParam *params = arena_array(&call->arena, 6, sizeof *params);
+    RemoteTypedParam *params = arena_array(&call->arena, 9, sizeof *params);
     const ClientIdentity *identity;
     const char *name;
     Client *client;
@@ -140,6 +149,13 @@ int admin_client_info(AdminSession *session, Call *call, const void *data, void 
             params[n++] = text(VIR_CLIENT_INFO_UNIX_GROUP_NAME, name);
         params[n++] = number(VIR_CLIENT_INFO_UNIX_PROCESS_ID, (int32_t)identity->pid);
     }
+    /* What lives as long as the client is copied: it may go before the answer is written. */
+    if (*identity->address)
+        params[n++] = text(VIR_CLIENT_INFO_SOCKET_ADDR, arena_strdup(&call->arena, identity->address));
+    if ((name = client_user(client)))
+        params[n++] = text(VIR_CLIENT_INFO_SASL_USER_NAME, arena_strdup(&call->arena, name));
+    if ((name = client_dn(client)))
+        params[n++] = text(VIR_CLIENT_INFO_X509_DISTINGUISHED_NAME, arena_strdup(&call->arena, name));
     result->params = params;
     result->n_params = n;
     client_unref(client);

@@ -12,7 +12,8 @@ typedef struct AdminSession {
     bool open;    /* relaxed atomic */
 } AdminSession;
 
-/* Answers one procedure: 0, or -1 and call->error. Waits for nothing but in client.get_info. */
+/* Answers one procedure: 0, or -1 and call->error. Waits for nothing but on a worker: in client.get_info and
+ * server.update_tls_files. */
 typedef int (*AdminOp)(AdminSession *session, Call *call, const void *args, void *result);
 
 /* --- admin.c -------------------------------------------------------------------------------- */

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* What virt-admin shows and sets of a server: how many workers and how many clients.
- * I/O threads, in the control lane. Takes the pool's lock through rpc_workers and rpc_set_workers; limits
+ * I/O threads, in the control lane; only admin_update_tls, which reads files, runs on a worker. Takes the pool's lock through rpc_workers and rpc_set_workers; limits
  * of clients are relaxed atomics. Never waits for a worker or a client: lowered limits come true by and by. */
 #include "server/admin-private.h"
 
 #include <libvirt/libvirt-admin.h>
 
 #include "base/i18n.h"
+#include "server/network.h"
 
 /* As the settings of the same names allow. */
 enum { WORKERS_MAX = 10000, CLIENTS_MAX = 1000000 };
@@ -171,7 +172,7 @@ int admin_get_limits(AdminSession *session, Call *call, const void *data, void *
     result->params[1] = number(VIR_SERVER_CLIENTS_CURRENT, service_n_clients(service));
     result->params[2] = number(VIR_SERVER_CLIENTS_UNAUTH_MAX,
                                __atomic_load_n(&limits->max_unauth_clients, __ATOMIC_RELAXED));
-    result->params[3] = number(VIR_SERVER_CLIENTS_UNAUTH_CURRENT, 0);    /* nobody has to prove anything yet */
+    result->params[3] = number(VIR_SERVER_CLIENTS_UNAUTH_CURRENT, service_n_unauth(service));
     return 0;
 }
 
@@ -207,6 +208,8 @@ int admin_update_tls(AdminSession *session, Call *call, const void *data, void *
 
     if (!service || admin_check_flags(call, args->flags) < 0)
         return -1;
-    return error_set(&call->error, VIR_FROM_RPC, VIR_ERR_INTERNAL_ERROR,
-                     _("the server '%s' has no socket for TLS whose files could be read again"), service_name(service));
+    if (service != session->server->service || !session->server->tls)
+        return error_set(&call->error, VIR_FROM_RPC, VIR_ERR_INTERNAL_ERROR,
+                         _("the server '%s' has no socket for TLS whose files could be read again"), service_name(service));
+    return network_update_tls(session->server, &call->error);
 }

@@ -2,10 +2,12 @@
 """TLS with the real virsh: who comes in, who doesn't, and what that costs the others."""
 
 import os
+import re
 import shutil
 import socket
 import ssl
 import struct
+import subprocess
 
 import pytest
 
@@ -290,6 +292,32 @@ def test_renewed_certificate_is_taken(place, ca, client):
     wait_until(lambda: shown_certificate(server) != before, "the new certificate is shown")
     virsh(server, client, "list")
     assert "new certificates for TLS are taken" in server.log()
+
+
+def test_virt_admin_sees_who_came_and_renews(place, ca, client):
+    server, put = place
+    conn = subprocess.Popen(
+        ["virsh", "-q", "-c", f"test+tls://127.0.0.1:{server.config['tls_port']}/default?pkipath={client}"],
+        stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
+    )
+    try:
+        def rows():
+            return [row for row in server.virt_admin("client-list", "droverd").out.splitlines() if " tls " in row]
+
+        number = wait_until(rows, "the client is listed as one of TLS")[0].split()[0]
+        shown = wait_until(
+            lambda: [out for out in [server.virt_admin("client-info", "droverd", number).out] if "dname" in out], "its name"
+        )[0]
+        assert re.search(r"^sock_addr\s*: 127\.0\.0\.1:\d+$", shown, re.M)
+        assert re.search(r"^tls_x509_dname\s*: .*CN=", shown, re.M)
+    finally:
+        conn.communicate()
+    before = shown_certificate(server)
+    put(ca.server("by-hand"))
+    server.virt_admin("server-update-tls", "droverd")
+    assert shown_certificate(server) != before
+    put((ca.make_key("by-hand-alien"), ca.path("server.pem")))
+    assert "key" in server.virt_admin("server-update-tls", "droverd", ok=False).err
 
 
 def test_bad_renewal_is_refused_with_an_alarm(place, ca, client):
