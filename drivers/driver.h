@@ -109,6 +109,10 @@ struct Driver {
     /* True when this driver serves the URI (scheme matched already); `key` (owned by the caller) is what makes two
      * URIs the same host, NULL: a host of its own for every connection. False without error: not mine. */
     bool (*claims)(const char *uri, char **key, Error *error);
+    /* The URI of the hypervisor that this machine runs on, if it seems to be one of this driver's; NULL: it isn't. The
+     * server opens it when it starts, so that guests are looked after before anybody connects. Never waits.
+     * NULL: hosts are opened by who connects. */
+    const char *(*own_host)(void);
     /* Opens the host, whose `domains` (empty) and `timers` are there: sets uri, data and, when it keeps its domains,
      * store. 0, or -1 and an error, with `data` given back; the server frees the rest. May block. */
     int (*open)(Host *host, const char *uri, bool read_only, Error *error);

@@ -28,6 +28,8 @@ static ssize_t take_decoded(SaslTransport *sasl, uint8_t *data, size_t room)
 {
     size_t n = MIN(room, sasl->decoded_size);
 
+    if (n == 0)
+        return 0;
     memcpy(data, sasl->decoded, n);
     sasl->decoded += n;
     sasl->decoded_size -= n;

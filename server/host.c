@@ -16,6 +16,8 @@ enum { SHARED_HOSTS_MAX = 64 };
 struct Hosts {
     /* fixed */
     Server *server;
+    /* by hosts_open_own and hosts_free alone */
+    GThread *opener;          /* opens the hypervisor that this machine runs on; NULL: there is none */
     /* under LOCK_HOSTS */
     Lock lock;
     Cond opened;
@@ -40,6 +42,8 @@ void hosts_free(Hosts *hosts)
     GHashTableIter iter;
     void *host;
 
+    if (hosts->opener)
+        g_thread_join(hosts->opener);
     g_hash_table_iter_init(&iter, hosts->by_key);
     while (g_hash_table_iter_next(&iter, NULL, &host))
         if (host)
@@ -216,4 +220,30 @@ Host *host_open(Hosts *hosts, const char *uri, bool read_only, Error *error)
     if (!error_is_set(error))
         error_set(error, VIR_FROM_NONE, VIR_ERR_NO_CONNECT, _("no driver of this server serves '%s'"), uri);
     return NULL;
+}
+
+/* A thread, since it may take long when there are many guests, and others needn't wait for it. */
+static void *open_own(void *data)
+{
+    Hosts *hosts = data;
+
+    for (const Driver *const *driver = hosts->server->drivers; *driver; driver++) {
+        const char *uri = (*driver)->own_host ? (*driver)->own_host() : NULL;
+        Error error = ERROR_INIT;
+        Host *host = uri ? host_open(hosts, uri, false, &error) : NULL;
+
+        if (host)
+            host_unref(host);
+        else if (uri)
+            log_warning("%s can't be opened: %s", uri, error.message ? error.message : "");
+        error_clear(&error);
+    }
+    return NULL;
+}
+
+void hosts_open_own(Hosts *hosts)
+{
+    for (const Driver *const *driver = hosts->server->drivers; *driver && !hosts->opener; driver++)
+        if ((*driver)->own_host && (*driver)->own_host())
+            hosts->opener = g_thread_new("own-hosts", open_own, hosts);
 }

@@ -245,6 +245,7 @@ Server *server_start(Config *config, Error *error)
     }
     rpc_set_weights(server->rpc, (const char *const *)config->identity_weights);
     rpc_start(server->rpc);
+    hosts_open_own(server->hosts);
     return server;
 }
 

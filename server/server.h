@@ -141,6 +141,9 @@ void hosts_free(Hosts *hosts);
 Host *host_open(Hosts *hosts, const char *uri, bool read_only, Error *error);
 /* The server stops: what waits for a domain is refused, what runs is asked to end. */
 void hosts_interrupt(Hosts *hosts);
+/* Opens the hypervisor that this machine runs on, if a driver knows it, on a thread of its own: whoever connects to it meanwhile
+ * waits. A failure is in the log. Main thread, once, when the server has started. */
+void hosts_open_own(Hosts *hosts);
 void host_unref(Host *host);
 Host *host_ref(Host *host);
 

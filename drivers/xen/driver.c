@@ -13,6 +13,7 @@ const Driver xen_driver = {
 
     /* host.c */
     .claims = xen_claims,
+    .own_host = xen_own_host,
     .open = xen_open,
     .close = xen_close,
     .may_block = xen_may_block,

@@ -39,6 +39,11 @@ bool xen_claims(const char *uri, char **key, Error *error)
     return true;
 }
 
+const char *xen_own_host(void)
+{
+    return access("/dev/xen/privcmd", R_OK | W_OK) == 0 ? XEN_URI : NULL;
+}
+
 int xen_fail(Error *error, int r, const char *what)
 {
     return error_set(error, VIR_FROM_LIBXL, VIR_ERR_OPERATION_FAILED, _("Xen can't %s: %s"), what, g_strerror(-r));

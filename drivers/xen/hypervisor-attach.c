@@ -42,13 +42,34 @@ static int is_machine(Attach *attach)
 
 /* --- disks ----------------------------------------------------------------------------------- */
 
+static bool has_disk(Attach *attach, const char *vdev)
+{
+    int n = 0;
+    libxl_device_disk *disks = libxl_device_disk_list(attach->context.ctx, attach->id, &n);
+    bool found = false;
+
+    for (int i = 0; i < n && !found; i++)
+        found = g_strcmp0(disks[i].vdev, vdev) == 0;
+    if (disks)
+        libxl_device_disk_list_free(disks, n);
+    return found;
+}
+
+/* What libxl couldn't add it leaves in xenstore, where it would be in the next one's way. */
 static int attach_disk(Attach *attach)
 {
     libxl_device_disk disk;
     int r = device_disk(attach->device->element, &disk, attach->why);
 
-    if (r == 0)
+    if (r == 0 && has_disk(attach, disk.vdev)) {
+        *attach->why = g_strdup_printf(_("the guest has a disk '%s' already"), disk.vdev);
+        r = -EEXIST;
+    }
+    if (r == 0) {
         r = answer(attach, libxl_device_disk_add(attach->context.ctx, attach->id, &disk, NULL));
+        if (r < 0)
+            libxl_device_disk_destroy(attach->context.ctx, attach->id, &disk, NULL);
+    }
     libxl_device_disk_dispose(&disk);
     return r;
 }
@@ -99,8 +120,11 @@ static int attach_interface(Attach *attach)
         r = config_refuse(attach->why, _("an interface has the model '%s', a running guest can only get 'netfront'"),
                           nic.model);
     nic.nictype = LIBXL_NIC_TYPE_VIF;
-    if (r == 0)
+    if (r == 0) {
         r = answer(attach, libxl_device_nic_add(attach->context.ctx, attach->id, &nic, NULL));
+        if (r < 0 && nic.devid >= 0)    /* as above; it is numbered anew each time */
+            libxl_device_nic_destroy(attach->context.ctx, attach->id, &nic, NULL);
+    }
     libxl_device_nic_dispose(&nic);
     return r;
 }

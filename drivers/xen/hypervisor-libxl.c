@@ -4,6 +4,7 @@
 #include "drivers/xen/real.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include <libxl.h>
 #include <libxl_utils.h>
@@ -49,21 +50,29 @@ xentoollog_logger xen_logger(void)
 /* Droverd has several contexts and children of its own, so each context reaps only those that it started. */
 static const libxl_childproc_hooks childproc = { .chldowner = libxl_sigchld_owner_libxl_always_selective_reap };
 
+/* What libxl puts before the words that a hotplug program has left in xenstore (`hotplug-error`). */
+#define SCRIPT_SAID "script: "
+
 static void context_message(xentoollog_logger *logger, xentoollog_level level, int errnum, const char *where,
                             const char *format, va_list args)
 {
     MachineContext *context = (MachineContext *)(void *)((char *)logger - offsetof(MachineContext, logger));
     g_autofree char *text = NULL;
     va_list again;
+    const char *said;
 
     if (level >= XTL_ERROR) {
         va_copy(again, args);
         text = g_strdup_vprintf(format, again);
         va_end(again);
-        /* The first is the cause; those after it say what couldn't be done because of it. */
+        /* The first is the cause; those after it say what couldn't be done because of it. But that a program has failed is
+         * told before what it has said. */
+        said = strstr(text, SCRIPT_SAID);
         lock_acquire(&context->lock);
-        if (!context->why)
-            context->why = g_steal_pointer(&text);
+        if (!context->why || said) {
+            g_free(context->why);
+            context->why = g_strdup(said ? said + strlen(SCRIPT_SAID) : text);
+        }
         lock_release(&context->lock);
     }
     log_message(logger, level, errnum, where, format, args);

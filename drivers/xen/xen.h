@@ -77,6 +77,7 @@ Hypervisor *xen_connect(Error *error);
 
 /* --- host.c --------------------------------------------------------------------------------- */
 bool xen_claims(const char *uri, char **key, Error *error);
+const char *xen_own_host(void);
 int xen_open(Host *host, const char *uri, bool read_only, Error *error);
 void xen_close(Host *host);
 /* Questions that may find something new, and then ask xenstored for a name. */

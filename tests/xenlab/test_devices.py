@@ -4,6 +4,8 @@
 import pytest
 from lab import Droverd, Guest
 
+pytestmark = pytest.mark.one_store
+
 IMAGE = "/root/device.img"
 MAC = "00:16:3e:00:00:15"
 DISK = "<disk type='file' device='disk'><source file='{}'/><target dev='{}' bus='xen'/></disk>"
