@@ -53,9 +53,8 @@ static int dial(const char *path)
     struct sockaddr_un address = { .sun_family = AF_UNIX };
     int fd;
 
-    if (strlen(path) >= sizeof address.sun_path)
+    if (g_strlcpy(address.sun_path, path, sizeof address.sun_path) >= sizeof address.sun_path)
         return complain(_("the path '%s' is too long for a socket"), path);
-    strcpy(address.sun_path, path);
     fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0 || connect(fd, (const struct sockaddr *)&address, sizeof address) < 0) {
         complain(_("cannot connect to '%s': %s"), path, g_strerror(errno));

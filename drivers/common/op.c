@@ -85,6 +85,14 @@ int op_check_text(Op *op, const char *what, const char *text)
     return op_fail(op, VIR_ERR_INVALID_ARG, _("the %s has characters that a document can't hold"), what);
 }
 
+int op_check_memory(Op *op, uint64_t kib)
+{
+    if (kib > 0 && kib <= INT64_MAX / 1024)
+        return 0;
+    return error_set(op->error, VIR_FROM_DOMAIN, VIR_ERR_INVALID_ARG,
+                     _("%" G_GUINT64_FORMAT " KiB is no amount of memory for domain '%s'"), kib, op->view->name);
+}
+
 RemoteDomain op_handle(const DomainView *view)
 {
     RemoteDomain handle = { .name = view->name, .id = view->id };

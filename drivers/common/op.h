@@ -30,6 +30,9 @@ const DomainConfig *op_asked_config(Op *op, const DomainView *view, uint32_t fla
  * characters that XML can't hold. `what` is the argument's name, for the message. */
 int op_check_text(Op *op, const char *what, const char *text);
 
+/* -1 and VIR_ERR_INVALID_ARG when `kib` is nothing, or more than bytes can be counted of. */
+int op_check_memory(Op *op, uint64_t kib);
+
 /* -1 and VIR_ERR_OPERATION_INVALID unless the domain runs (or is paused). */
 int op_need_active(Op *op, const DomainView *view);
 

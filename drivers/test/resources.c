@@ -12,7 +12,6 @@
 #define AFFECT (VIR_DOMAIN_AFFECT_LIVE | VIR_DOMAIN_AFFECT_CONFIG)
 
 /* KiB; what can still be said in bytes. */
-#define MEMORY_MAX (INT64_MAX / 1024)
 
 /* Copies of the documents that a call changes; commit makes them the domain's. */
 typedef struct Copies {
@@ -169,12 +168,8 @@ int test_domain_set_memory_flags(Op *op, const RemoteDomainSetMemoryFlagsArgs *a
     Copies copies = { .active = NULL };
     int r;
 
-    if (op_check_flags(op, args->flags, AFFECT | VIR_DOMAIN_MEM_MAXIMUM) < 0)
+    if (op_check_flags(op, args->flags, AFFECT | VIR_DOMAIN_MEM_MAXIMUM) < 0 || op_check_memory(op, args->memory) < 0)
         return -1;
-    if (args->memory == 0 || args->memory > MEMORY_MAX)
-        return error_set(op->error, VIR_FROM_DOMAIN, VIR_ERR_INVALID_ARG,
-                         _("%" G_GUINT64_FORMAT " KiB is no amount of memory for domain '%s'"), args->memory,
-                         op->view->name);
     if (copies_begin(op, args->flags, &copies) < 0)
         return -1;
     if (args->flags & VIR_DOMAIN_MEM_MAXIMUM)

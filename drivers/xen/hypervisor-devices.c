@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* From a document to libxl's devices: disks, interfaces, devices of the host and channels. The devices that are only
  * settings of a device model (screens, ports, sound) are in hypervisor-displays.c. What Xen can't do, and what a guest
- * would notice, is refused with a sentence.
+ * would miss, is refused with a sentence; docs/xen.md lists what is passed over.
  * Pure functions of their arguments but for the question whether our hotplug program is there: any thread, no lock.
  * What they fill in is libxl's to free: strings and arrays from malloc, which GLib's are. */
 #include "drivers/xen/real.h"

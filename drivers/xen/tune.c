@@ -12,7 +12,6 @@
 #define AFFECT (VIR_DOMAIN_AFFECT_LIVE | VIR_DOMAIN_AFFECT_CONFIG)
 
 /* KiB; what can still be said in bytes. */
-#define MEMORY_MAX (INT64_MAX / 1024)
 
 /* As in node.c: what a Xen guest may have. */
 enum { MOST_VCPUS_MACHINE = 128, MOST_VCPUS = 512 };
@@ -177,12 +176,8 @@ int xen_domain_set_memory_flags(Op *op, const RemoteDomainSetMemoryFlagsArgs *ar
     XenTuning tuning;
     int r;
 
-    if (op_check_flags(op, args->flags, AFFECT | VIR_DOMAIN_MEM_MAXIMUM) < 0)
+    if (op_check_flags(op, args->flags, AFFECT | VIR_DOMAIN_MEM_MAXIMUM) < 0 || op_check_memory(op, args->memory) < 0)
         return -1;
-    if (args->memory == 0 || args->memory > MEMORY_MAX)
-        return error_set(op->error, VIR_FROM_DOMAIN, VIR_ERR_INVALID_ARG,
-                         _("%" G_GUINT64_FORMAT " KiB is no amount of memory for domain '%s'"), args->memory,
-                         op->view->name);
     if (xen_tuning_begin(op, args->flags, &tuning) < 0)
         return -1;
     r = args->flags & VIR_DOMAIN_MEM_MAXIMUM ? set_max_memory(op, &tuning, args->memory)

@@ -5,6 +5,7 @@ import re
 
 import pytest
 
+
 def xl_names(lab):
     return [line.split()[0] for line in lab.xl("list").lines()[1:]]
 
