@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "base/lock-private.h"
 
 typedef struct LockClassInfo {
     const char *name;
@@ -41,10 +42,11 @@ const char *lock_class_sentence(LockClass class)
 
 void lock_init(Lock *lock, LockClass class)
 {
-    int rc = pthread_mutex_init(&lock->mutex, NULL);
+    int rc;
 
+    *lock = (Lock){ .class = class };
+    rc = pthread_mutex_init(&lock->mutex, NULL);
     g_assert(rc == 0);
-    lock->class = class;
 }
 
 void lock_deinit(Lock *lock)
@@ -180,25 +182,31 @@ void cond_deinit(Cond *cond)
     g_assert(rc == 0);
 }
 
-void cond_wait(Cond *cond, Lock *lock)
+void cond_wait_at(Cond *cond, Lock *lock, LockSite *site)
 {
+    int64_t begun;
     int rc;
 
     lock_check_wait(lock);
+    begun = lock_profile_wait_begin(lock, site);
     rc = pthread_cond_wait(&cond->cond, &lock->mutex);
     g_assert(rc == 0);
+    lock_profile_wait_end(lock, site, begun);
 }
 
-bool cond_wait_until(Cond *cond, Lock *lock, int64_t deadline)
+bool cond_wait_until_at(Cond *cond, Lock *lock, int64_t deadline, LockSite *site)
 {
     struct timespec until;
+    int64_t begun;
     int rc;
 
     lock_check_wait(lock);
     deadline = MAX(deadline, 0);
     until = (struct timespec){ .tv_sec = deadline / CLOCK_S, .tv_nsec = deadline % CLOCK_S };
+    begun = lock_profile_wait_begin(lock, site);
     rc = pthread_cond_timedwait(&cond->cond, &lock->mutex, &until);
     g_assert(rc == 0 || rc == ETIMEDOUT);
+    lock_profile_wait_end(lock, site, begun);
     return rc == 0;
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Locks with a class and a rank from lock.def.
+/* Locks with a class and a rank from lock.def. Any thread.
  * Debug builds (LOCK_CHECK) keep a per-thread list of what is held and abort when a
  * rank is broken, a lock is released by another thread, or an expected lock isn't held.
+ * LOCK_PROFILE, which is the default, counts what each place in the source does with locks: lock-profile.h.
  * No lock may be held across I/O to a guest, a child process or a disk flush. */
 #pragma once
 
@@ -20,8 +21,29 @@ typedef enum LockClass {
 
 typedef struct Lock {
     pthread_mutex_t mutex;
-    LockClass class;
+    LockClass class;     /* fixed */
+#ifdef LOCK_PROFILE
+    /* lock-profile.c: written by the holder, `watched` by who waits too; relaxed atomics */
+    uint16_t turn;       /* how many times it was acquired, as far as that fits */
+    uint16_t slot;       /* where its holder acquired it */
+    uint64_t watched;    /* since when that hold is being timed, with its turn; 0: it isn't */
+#endif
 } Lock;
+
+/* One place in the source that acquires a lock or waits for a condition. Made by the macros below. */
+typedef struct LockSite {
+    const char *file;
+    int line;
+#ifdef LOCK_PROFILE
+    uint32_t known;    /* relaxed atomic: the class that it had last, plus one, and its slot; 0: none yet */
+#endif
+} LockSite;
+
+#define LOCK_SITE()                                                                              \
+    ({                                                                                           \
+        static LockSite lock_site_here = { .file = __FILE__, .line = __LINE__ };                 \
+        &lock_site_here;                                                                         \
+    })
 
 typedef struct Cond {
     pthread_cond_t cond;    /* waits on CLOCK_MONOTONIC */
@@ -43,21 +65,36 @@ void lock_assert_none(void);
 #define lock_assert_none() ((void)0)
 #endif
 
-static inline void lock_acquire_at(Lock *lock, const char *file, int line)
+#ifdef LOCK_PROFILE
+/* lock-profile.c: the mutex, and what is counted with it. */
+void lock_profile_acquire(Lock *lock, LockSite *site);
+void lock_profile_release_watched(Lock *lock);
+#endif
+
+static inline void lock_acquire_at(Lock *lock, LockSite *site)
 {
-    (void)file;
-    (void)line;
-    lock_check_acquire(lock, file, line);
+    (void)site;
+    lock_check_acquire(lock, site->file, site->line);
+#ifdef LOCK_PROFILE
+    lock_profile_acquire(lock, site);
+#else
     pthread_mutex_lock(&lock->mutex);
+#endif
 }
 
 static inline void lock_release(Lock *lock)
 {
     lock_check_release(lock);
+#ifdef LOCK_PROFILE
+    if (G_UNLIKELY(__atomic_load_n(&lock->watched, __ATOMIC_RELAXED))) {
+        lock_profile_release_watched(lock);
+        return;
+    }
+#endif
     pthread_mutex_unlock(&lock->mutex);
 }
 
-#define lock_acquire(lock) lock_acquire_at((lock), __FILE__, __LINE__)
+#define lock_acquire(lock) lock_acquire_at((lock), LOCK_SITE())
 
 typedef Lock LockScope;
 static inline void lock_scope_end(LockScope **scope)
@@ -74,9 +111,11 @@ static inline void lock_scope_end(LockScope **scope)
 
 void cond_init(Cond *cond);
 void cond_deinit(Cond *cond);
-void cond_wait(Cond *cond, Lock *lock);
+#define cond_wait(cond, lock) cond_wait_at((cond), (lock), LOCK_SITE())
 /* Returns false when `deadline` (clock_now() nanoseconds) has passed. */
-bool cond_wait_until(Cond *cond, Lock *lock, int64_t deadline);
+#define cond_wait_until(cond, lock, deadline) cond_wait_until_at((cond), (lock), (deadline), LOCK_SITE())
+void cond_wait_at(Cond *cond, Lock *lock, LockSite *site);
+bool cond_wait_until_at(Cond *cond, Lock *lock, int64_t deadline, LockSite *site);
 void cond_signal(Cond *cond);
 void cond_broadcast(Cond *cond);
 

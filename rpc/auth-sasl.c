@@ -6,12 +6,13 @@
  *                             └──────────────── sasl_offer ─────────────────────────┘  (three times, then closed)
  *
  * Runs on workers, one call of a client at a time (client.h: `auth_busy`); takes LOCK_OUTBOX when the security layer
- * comes between client and socket. What failed stands in the log; the client learns only that it failed. */
+ * comes between client and socket; libsasl takes LOCK_SASL. What failed stands in the log; the client learns only that it failed. */
 #include "rpc/client-private.h"
 
 #include <inttypes.h>
 
 #include "base/i18n.h"
+#include "base/lock.h"
 #include "base/log.h"
 #include "rpc/sasl.h"
 #include "rpc/sasl-private.h"
@@ -28,32 +29,33 @@ struct SaslExchange {
 
 /* --- the library ---------------------------------------------------------------------------------- */
 
+/* The library's own locks are of a class as all others. */
 static void *mutex_new(void)
 {
-    GMutex *mutex = g_new(GMutex, 1);
+    Lock *lock = g_new(Lock, 1);
 
-    g_mutex_init(mutex);
-    return mutex;
+    lock_init(lock, LOCK_SASL);
+    return lock;
 }
 
-static int mutex_lock(void *mutex)
+static int mutex_lock(void *lock)
 {
-    g_mutex_lock(mutex);
+    lock_acquire((Lock *)lock);
     return SASL_OK;
 }
 
-static int mutex_unlock(void *mutex)
+static int mutex_unlock(void *lock)
 {
-    g_mutex_unlock(mutex);
+    lock_release(lock);
     return SASL_OK;
 }
 
-static void mutex_free(void *mutex)
+static void mutex_free(void *lock)
 {
-    if (!mutex)
+    if (!lock)
         return;
-    g_mutex_clear(mutex);
-    g_free(mutex);
+    lock_deinit(lock);
+    g_free(lock);
 }
 
 static int log_message(void *context, int level, const char *message)

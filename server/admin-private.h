@@ -40,3 +40,5 @@ int admin_client_close(AdminSession *session, Call *call, const void *args, void
 
 /* --- control.c ------------------------------------------------------------------------------ */
 int control_list_use(AdminSession *session, Call *call, const void *args, void *result);
+int control_lock_profile(AdminSession *session, Call *call, const void *args, void *result);
+int control_lock_reset(AdminSession *session, Call *call, const void *args, void *result);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* droverctl, the tool for what virsh and virt-admin have no word for: `droverctl clients` shows who is using the
- * server now, `droverctl policy check` what the rules of access say. The first is a client of the administration socket, with one thread and one question; it uses the wire's codecs and
+ * server now, `droverctl locks` (droverctl-locks.c) what its locks cost, `droverctl policy check` what the rules of access say. The first is a client of the administration socket, with one thread and one question; it uses the wire's codecs and
  * nothing else of the server. */
 #include <errno.h>
 #include <inttypes.h>
@@ -18,6 +18,7 @@
 #include "rpc/control-types.h"
 #include "rpc/frame.h"
 #include "rpc/proc.h"
+#include "server/droverctl.h"
 #include "server/policy.h"
 #include "server/version.h"
 
@@ -25,9 +26,9 @@
 
 static char *socket_path, *policy_path;
 static gboolean as_json, by_identity;
+static LocksOptions locks;
 
-static int complain(const char *format, ...) G_GNUC_PRINTF(1, 2);
-static int complain(const char *format, ...)
+int complain(const char *format, ...)
 {
     va_list args;
 
@@ -115,7 +116,7 @@ static int refused(XdrIn *in)
     return complain("%s", message);
 }
 
-static int ask(int fd, int32_t number, const void *args, Arena *arena, uint8_t **frame, void *result)
+int ask(int fd, int32_t number, const void *args, Arena *arena, uint8_t **frame, void *result)
 {
     const FrameHeader question = { PROGRAM, 1, number, FRAME_CALL, 1, FRAME_OK };
     const ClientProc *proc = &control_client[number];
@@ -206,7 +207,7 @@ static void print_table(const GArray *lines)
     }
 }
 
-static void print_json_text(const char *text)
+void print_json_text(const char *text)
 {
     putchar('"');
     for (; *text; text++) {
@@ -308,13 +309,17 @@ static GOptionContext *options_new(void)
         { "file", 'f', 0, G_OPTION_ARG_FILENAME, &policy_path, N_("The file of rules, as access_policy names it"),
           "PATH" },
         { "identities", 'i', 0, G_OPTION_ARG_NONE, &by_identity, N_("All clients of one identity in one line"), NULL },
+        { "sites", 0, 0, G_OPTION_ARG_NONE, &locks.sites, N_("locks: places in the source instead of classes"), NULL },
+        { "reset", 0, 0, G_OPTION_ARG_NONE, &locks.reset, N_("locks: count from zero from now on"), NULL },
+        { "watch", 'w', 0, G_OPTION_ARG_NONE, &locks.watch, N_("locks: show each second what it brought"), NULL },
         { "json", 'j', 0, G_OPTION_ARG_NONE, &as_json, N_("JSON instead of a table"), NULL },
         { NULL, 0, 0, G_OPTION_ARG_NONE, NULL, NULL, NULL },
     };
-    GOptionContext *options = g_option_context_new("clients | policy check WHO RIGHT");
+    GOptionContext *options = g_option_context_new("clients | locks | policy check WHO RIGHT");
 
     g_option_context_add_main_entries(options, entries, NULL);
     g_option_context_set_summary(options, _("clients: who is using the server now, and how much\n"
+                                              "locks: what the server's locks cost\n"
                                               "policy check: may WHO (uid:1000) do RIGHT (domain:start), and by which line"));
     return options;
 }
@@ -336,15 +341,16 @@ int main(int argc, char **argv)
     }
     if (argc == 5 && strcmp(argv[1], "policy") == 0 && strcmp(argv[2], "check") == 0)
         return check_policy(argv[3], argv[4]);
-    if (argc != 2 || strcmp(argv[1], "clients") != 0) {
-        complain(_("the commands are 'clients' and 'policy check WHO RIGHT'; see --help"));
+    if (argc != 2 || (strcmp(argv[1], "clients") != 0 && strcmp(argv[1], "locks") != 0)) {
+        complain(_("the commands are 'clients', 'locks' and 'policy check WHO RIGHT'; see --help"));
         return 2;
     }
     path = socket_path ? g_steal_pointer(&socket_path) : default_socket();
     fd = dial(path);
     if (fd < 0)
         return 1;
-    r = show_clients(fd);
+    locks.json = as_json;
+    r = argv[1][0] == 'l' ? show_locks(fd, &locks) : show_clients(fd);
     close(fd);
     return r < 0 ? 1 : 0;
 }
