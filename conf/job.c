@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/i18n.h"
+#include "base/probe.h"
 
 /* Who changes the state of a ticket:
  *   idle ──job_begin──▶ running | parked | idle (refused)
@@ -166,6 +167,7 @@ static void grant_locked(JobQueue *queue, JobTicket *ticket)
 {
     ticket->state = TICKET_RUNNING;
     ticket->since = clock_now();
+    PROBE_JOB_BEGIN(queue->name, ticket->procedure, ticket->owner);
     *(ticket->kind == JOB_ASYNC ? &queue->async : &queue->running) = ticket;
 }
 
@@ -279,6 +281,7 @@ static void park_locked(JobQueue *queue, JobTicket *ticket)
     ticket->turn = queue->turns++;
     lane_append(lane_of(queue, ticket->kind), ticket);
     queue->parked++;
+    PROBE_JOB_WAIT(queue->name, ticket->procedure, ticket->owner, queue->parked);
     if (ticket->timers)
         timer_start(ticket->timers, &ticket->timer, ticket->deadline);
 }
@@ -319,6 +322,7 @@ void job_end(JobTicket *ticket)
 
     lock_acquire(&queue->lock);
     g_assert(ticket->state == TICKET_RUNNING);
+    PROBE_JOB_END(queue->name, ticket->procedure, ticket->owner);
     ticket->state = TICKET_IDLE;
     if (queue->running == ticket)
         queue->running = NULL;

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/i18n.h"
 #include "base/log.h"
+#include "base/probe.h"
 
 LOG_SOURCE("rpc.admit");
 
@@ -62,6 +63,7 @@ static void serve_inline(Client *client, const Program *program, const Proc *pro
 {
     Call *call = io_scratch_call(client->io);
 
+    PROBE_ADMISSION(client->identity.id, proc->name, header->serial, (int)lane);
     call_begin_inline(call, client, program, proc, header, payload, size, io_out(client->io));
     call->lane = (uint8_t)lane;
     if (n_fds)
@@ -78,6 +80,7 @@ static bool hand_over(Client *client, const Program *program, const Proc *proc, 
 
     if (!client_has_room(client, size, n_fds))
         return false;
+    PROBE_ADMISSION(client->identity.id, proc->name, header->serial, (int)lane);
     call = call_new(client, program, proc, header, payload, size);
     call->lane = (uint8_t)lane;
     if (n_fds)
@@ -132,6 +135,7 @@ static bool admit_call(Client *client, const FrameHeader *header, uint8_t *paylo
                       proc->name);
     }
     if (G_UNLIKELY(error.code)) {
+        PROBE_ADMISSION(client->identity.id, proc ? proc->name : "", header->serial, -1);
         close_fds(client, n_fds);
         refuse(client, header, &error);
         return true;
@@ -166,6 +170,7 @@ static Admission admit_frame(Client *client, uint8_t *frame, size_t size, unsign
         return REFUSED;
     }
     frame_header_get(frame, &header);
+    PROBE_FRAME_IN(client->identity.id, header.program, header.proc, header.serial, size);
     if (header.program == FRAME_PROGRAM_KEEPALIVE) {
         keepalive_message(client, &header, io_out(client->io));
         close_fds(client, n_fds);

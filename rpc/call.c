@@ -14,6 +14,7 @@
 
 #include "base/clock.h"
 #include "base/i18n.h"
+#include "base/probe.h"
 
 /* What one client's calls may hold together from their arrival to their end; its further ones are held back. */
 enum { CALL_BYTES_MAX = 16 << 20, CALL_FDS_MAX = 64 };
@@ -412,6 +413,7 @@ static bool put_result(Call *call, XdrOut *out, const void *result)
 
 static void send_answer(Call *call, XdrOut *out, size_t from)
 {
+    PROBE_REPLY_OUT(call->client->identity.id, call->proc->name, call->header.serial, call->error.code, out->size - from);
     if (call->n_reply_fds) {
         outbox_send_fds(call->client, out, from, call->reply_fds, call->n_reply_fds);
         call->n_reply_fds = 0;

@@ -11,6 +11,7 @@
 #include "rpc/identity.h"
 
 #include "base/log.h"
+#include "base/probe.h"
 
 LOG_SOURCE("rpc.pool");
 
@@ -237,6 +238,7 @@ static Call *take_call_locked(Pool *pool, bool prio)
 
 static void run_call(Worker *worker, Call *call)
 {
+    PROBE_LANE_TAKEN(call->client->identity.id, call->proc->name, call->header.serial, (int)call->lane);
     call->out = &worker->out;
     if (!call->server)
         call_taken(call);
@@ -461,6 +463,7 @@ void pool_push(Pool *pool, Call *call)
     Turn *turn = &call->client->turns[class];
     Share *share;
 
+    PROBE_LANE_QUEUED(call->client->identity.id, call->proc->name, call->header.serial, (int)call->lane);
     lock_acquire(&pool->lock);
     share = turn->queued ? turn->share : &client_who(call->client)->shares[class];
     call->next = NULL;
@@ -485,6 +488,7 @@ void pool_push_resumed(Pool *pool, Call *call)
     TurnClass class = class_of(call);
     Queue *queue = resumed_of(pool, class);
 
+    PROBE_LANE_QUEUED(call->client->identity.id, call->proc->name, call->header.serial, (int)call->lane);
     lock_acquire(&pool->lock);
     call->next = NULL;
     if (queue->last)

@@ -5,6 +5,7 @@
 #include "server/server.h"
 
 #include "base/i18n.h"
+#include "base/probe.h"
 #include "rpc/lxc-rows.h"
 #include "rpc/qemu-rows.h"
 #include "rpc/remote-rows.h"
@@ -40,7 +41,9 @@ int enter(Op *op, const void *args, void *result)
     int r;
 
     g_assert(op->proc->job == JOB_NONE || op->ticket);
+    PROBE_DRIVER_BEGIN(op->proc->name, op->client, op->view ? op->view->name : NULL);
     r = wrap ? wrap->around(wrap, op, args, result) : op->invoke(op, args, result);
+    PROBE_DRIVER_END(op->proc->name, op->client, op->error->code);
     g_assert((r == 0) == (op->error->code == VIR_ERR_OK));
     return r;
 }

@@ -7,9 +7,10 @@
 #include <string.h>
 
 #include "base/i18n.h"
+#include "base/probe.h"
 #include "drivers/xen/xen.h"
 
-static int counted(Hypervisor *hv, int r)
+static int count_hypercall(Hypervisor *hv, int r)
 {
     int errnum = errno;
 
@@ -19,6 +20,16 @@ static int counted(Hypervisor *hv, int r)
     /* Of a domain that isn't there Xen says that there is no such process. */
     return errnum == ESRCH ? -ENOENT : errnum ? -errnum : -EIO;
 }
+
+/* Makes one hypercall: an expression of libxenctrl's. 0 or more, or -errno. */
+#define counted(hv, hypercall)                              \
+    ({                                                      \
+        int counted_r;                                      \
+        PROBE_HYPERCALL_BEGIN(__func__);                    \
+        counted_r = count_hypercall((hv), (hypercall));     \
+        PROBE_HYPERCALL_END(__func__, counted_r);           \
+        counted_r;                                          \
+    })
 
 static xc_interface *xc_of(Hypervisor *hv)
 {

@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/probe.h"
+
 static StoreHandle *handle_ref(RealHypervisor *real, StoreHandle *const *slot)
 {
     StoreHandle *handle;
@@ -110,12 +112,17 @@ static bool ask_directory(struct xs_handle *xs, Request *request)
 
 static int ask_once(Hypervisor *hv, StoreHandle *handle, Ask *ask, Request *request)
 {
+    const char *name = ask == ask_read ? "read" : ask == ask_write ? "write" : "directory";
+    int r = 0;
+
     lock_assert_none();
     xen_count_request(hv);
+    PROBE_XENSTORE_BEGIN(name, request->path);
     errno = 0;
-    if (ask(handle->xs, request))
-        return 0;
-    return errno ? -errno : -EIO;
+    if (!ask(handle->xs, request))
+        r = errno ? -errno : -EIO;
+    PROBE_XENSTORE_END(name, r);
+    return r;
 }
 
 static int ask_store(Hypervisor *hv, Ask *ask, Request *request)
