@@ -23,6 +23,8 @@ def command(server, *words):
 
 def locks(server, *words):
     result = harness.run(command(server, *words), os.path.join(server.directory, "home"))
+    if "built without the profile" in result.err:
+        pytest.skip("the profile was compiled out")
     assert result.code == 0, result
     return result.out
 
