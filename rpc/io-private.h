@@ -17,6 +17,8 @@ void io_stop(IoThread *io);
 void io_drain(IoThread *io);
 void io_free(IoThread *io);
 int io_epoll_fd(IoThread *io);
+/* Whether any of its clients hears events. Any thread. */
+bool io_has_subscribers(IoThread *io);
 /* One reference is taken over. */
 void io_post_broadcast(IoThread *io, Broadcast *broadcast);
 

@@ -36,6 +36,7 @@ struct IoThread {
     XdrOut out;
     Call scratch;
     Client *clients, *subscribers;
+    unsigned n_subscribers;   /* relaxed atomic, others read it */
     int64_t now, next_tick;
     int64_t next_crowd;       /* when a full port is looked at again */
     Listener *listeners;      /* the first I/O thread's */
@@ -61,15 +62,16 @@ int64_t io_now(IoThread *io)
     return io->now;
 }
 
-/* Under the inbox's lock. */
-static void signal_locked(IoThread *io)
+/* Lets the inbox's lock go and wakes the thread, in this order: it would wait for the lock else. */
+static void release_and_signal(IoThread *io)
 {
     uint64_t one = 1;
+    bool first = !io->signalled;
 
-    if (io->signalled)
-        return;
+    lock_assert_held(&io->lock);
     io->signalled = true;
-    if (write(io->wake_fd, &one, sizeof one) < 0)
+    lock_release(&io->lock);
+    if (first && write(io->wake_fd, &one, sizeof one) < 0)
         g_assert(errno == EAGAIN);
 }
 
@@ -88,16 +90,14 @@ void io_wish(Client *client, unsigned wishes)
         io->wish_last = client;
     }
     client->wishes |= wishes;
-    signal_locked(io);
-    lock_release(&io->lock);
+    release_and_signal(io);
 }
 
 void io_room(IoThread *io)
 {
     lock_acquire(&io->lock);
     io->room = true;
-    signal_locked(io);
-    lock_release(&io->lock);
+    release_and_signal(io);
 }
 
 void io_watch(Client *client, bool reading, bool writing)
@@ -121,6 +121,7 @@ void io_subscribe(Client *client, bool subscribed)
     if (client->subscribed == subscribed)
         return;
     client->subscribed = subscribed;
+    __atomic_store_n(&io->n_subscribers, io->n_subscribers + (subscribed ? 1u : -1u), __ATOMIC_RELAXED);
     if (subscribed) {
         client->sub_prev = NULL;
         client->sub_next = io->subscribers;
@@ -583,8 +584,7 @@ void io_stop(IoThread *io)
 {
     lock_acquire(&io->lock);
     io->stopping = true;
-    signal_locked(io);
-    lock_release(&io->lock);
+    release_and_signal(io);
     if (io->thread)    /* it never ran when the server could not start */
         g_thread_join(io->thread);
     io->thread = NULL;
@@ -620,10 +620,14 @@ int io_epoll_fd(IoThread *io)
     return io->epoll_fd;
 }
 
+bool io_has_subscribers(IoThread *io)
+{
+    return __atomic_load_n(&io->n_subscribers, __ATOMIC_RELAXED) > 0;
+}
+
 void io_post_broadcast(IoThread *io, Broadcast *broadcast)
 {
     lock_acquire(&io->lock);
     g_queue_push_tail(&io->broadcasts, broadcast);
-    signal_locked(io);
-    lock_release(&io->lock);
+    release_and_signal(io);
 }

@@ -23,6 +23,11 @@ typedef struct Queue {
     Call *first, *last;
 } Queue;
 
+/* Whom to wake once the pool's lock is released: they would wait for it else. */
+typedef struct Wake {
+    unsigned workers, prio;
+} Wake;
+
 typedef struct Worker {
     Pool *pool;
     GThread *thread;
@@ -256,22 +261,30 @@ static void run_call(Worker *worker, Call *call)
 
 static bool start_worker_locked(Pool *pool, bool prio);
 
-/* Somebody must look at the queues. A new worker is started when all are busy. */
-static void wake_locked(Pool *pool, TurnClass class)
+/* Somebody must look at the queues: added to `wake`. A new worker is started when all are busy. */
+static void wake_locked(Pool *pool, TurnClass class, Wake *wake)
 {
     if ((class == TURN_BULK && pool->bulk >= pool->max_bulk) || (class == TURN_LOGIN && pool->logins >= pool->max_bulk))
         return;    /* who ends one of them will look */
     if (pool->idle > pool->waking) {
         pool->waking++;
-        cond_signal(&pool->wake);
+        wake->workers++;
         return;
     }
     if (pool->n_workers < pool->limits.max && !pool->stopping && start_worker_locked(pool, false))
         return;
     if (class == TURN_HIGH && pool->idle_prio > pool->waking_prio) {
         pool->waking_prio++;
-        cond_signal(&pool->wake_prio);
+        wake->prio++;
     }
+}
+
+static void wake_up(Pool *pool, const Wake *wake)
+{
+    for (unsigned i = 0; i < wake->workers; i++)
+        cond_signal(&pool->wake);
+    for (unsigned i = 0; i < wake->prio; i++)
+        cond_signal(&pool->wake_prio);
 }
 
 static void wait_for_call_locked(Worker *worker)
@@ -295,7 +308,7 @@ static bool is_surplus_locked(const Worker *worker)
 }
 
 /* A surplus worker goes; what it may have been woken for is another's then. Returns who went before it. */
-static Worker *resign_locked(Worker *worker)
+static Worker *resign_locked(Worker *worker, Wake *wake)
 {
     Pool *pool = worker->pool;
     Worker *before = pool->ended;
@@ -307,7 +320,7 @@ static Worker *resign_locked(Worker *worker)
         pool->n_workers--;
     pool->ended = worker;
     if (pool->queued > 0)
-        wake_locked(pool, TURN_HIGH);
+        wake_locked(pool, TURN_HIGH, wake);
     return before;
 }
 
@@ -335,11 +348,13 @@ static void *worker_main(void *data)
 {
     Worker *worker = data, *before = NULL;
     Pool *pool = worker->pool;
+    Wake last = { 0 };
     TurnClass freed = TURN_CLASSES;    /* a place in this class, for which this worker has not looked yet; or none */
 
     lock_acquire(&pool->lock);
     while (!pool->stopping && !is_surplus_locked(worker)) {
         Call *call = take_call_locked(pool, worker->prio);
+        Wake wake = { 0 };
         TurnClass class;
 
         if (!call) {
@@ -349,16 +364,18 @@ static void *worker_main(void *data)
         }
         class = class_of(call);
         if (freed != TURN_CLASSES && freed != class && pool->rounds[freed].first)
-            wake_locked(pool, freed);    /* another one takes that place */
+            wake_locked(pool, freed, &wake);    /* another one takes that place */
         lock_release(&pool->lock);
+        wake_up(pool, &wake);
         run_call(worker, call);
         lock_assert_none();
         lock_acquire(&pool->lock);
         freed = give_place_back_locked(pool, class);
     }
     if (!pool->stopping)
-        before = resign_locked(worker);
+        before = resign_locked(worker, &last);
     lock_release(&pool->lock);
+    wake_up(pool, &last);
     if (before)
         join_worker(before);
     return NULL;
@@ -461,6 +478,7 @@ void pool_push(Pool *pool, Call *call)
 {
     TurnClass class = class_of(call);
     Turn *turn = &call->client->turns[class];
+    Wake wake = { 0 };
     Share *share;
 
     PROBE_LANE_QUEUED(call->client->identity.id, call->proc->name, call->header.serial, (int)call->lane);
@@ -479,15 +497,19 @@ void pool_push(Pool *pool, Call *call)
         round_append(&pool->rounds[class], share);
     }
     pool->queued++;
-    wake_locked(pool, class);
+    wake_locked(pool, class, &wake);
     lock_release(&pool->lock);
+    wake_up(pool, &wake);
 }
 
+/* The pool stays until no call is left, and this one may have ended when its worker is woken. */
 void pool_push_resumed(Pool *pool, Call *call)
 {
     TurnClass class = class_of(call);
     Queue *queue = resumed_of(pool, class);
+    Wake wake = { 0 };
 
+    __atomic_add_fetch(&pool->rpc->calls, 1, __ATOMIC_RELAXED);
     PROBE_LANE_QUEUED(call->client->identity.id, call->proc->name, call->header.serial, (int)call->lane);
     lock_acquire(&pool->lock);
     call->next = NULL;
@@ -497,23 +519,28 @@ void pool_push_resumed(Pool *pool, Call *call)
         queue->first = call;
     queue->last = call;
     pool->queued++;
-    wake_locked(pool, class);
+    wake_locked(pool, class, &wake);
     lock_release(&pool->lock);
+    wake_up(pool, &wake);
+    __atomic_sub_fetch(&pool->rpc->calls, 1, __ATOMIC_RELEASE);
 }
 
 void pool_look(Pool *pool)
 {
+    Wake wake = { 0 };
+
     lock_acquire(&pool->lock);
     if (pool->rounds[TURN_HIGH].first || resumed_of(pool, TURN_HIGH)->first)
-        wake_locked(pool, TURN_HIGH);
+        wake_locked(pool, TURN_HIGH, &wake);
     if (pool->rounds[TURN_NORMAL].first || resumed_of(pool, TURN_NORMAL)->first)
-        wake_locked(pool, TURN_NORMAL);
+        wake_locked(pool, TURN_NORMAL, &wake);
     if (pool->rounds[TURN_LOGIN].first)
-        wake_locked(pool, TURN_LOGIN);
+        wake_locked(pool, TURN_LOGIN, &wake);
     /* what waits for its reader is no reason to start a thread */
     if (pool->rounds[TURN_BULK].first && (pool->idle > pool->waking || pool->n_workers == 0))
-        wake_locked(pool, TURN_BULK);
+        wake_locked(pool, TURN_BULK, &wake);
     lock_release(&pool->lock);
+    wake_up(pool, &wake);
 }
 
 void pool_info(Pool *pool, WorkerInfo *info)

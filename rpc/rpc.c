@@ -164,9 +164,25 @@ bool rpc_set_workers(Rpc *rpc, const WorkerLimits *limits)
     return pool_set_limits(rpc->pool, limits);
 }
 
+bool rpc_has_subscribers(Rpc *rpc)
+{
+    for (unsigned i = 0; i < rpc->n_io; i++)
+        if (io_has_subscribers(rpc->io[i]))
+            return true;
+    return false;
+}
+
 void rpc_broadcast(Rpc *rpc, Broadcast *broadcast)
 {
+    int passed_by = 0;
+
     __atomic_store_n(&broadcast->refs, (int)rpc->n_io, __ATOMIC_RELEASE);
-    for (unsigned i = 0; i < rpc->n_io; i++)
-        io_post_broadcast(rpc->io[i], broadcast);
+    for (unsigned i = 0; i < rpc->n_io; i++) {
+        if (io_has_subscribers(rpc->io[i]))
+            io_post_broadcast(rpc->io[i], broadcast);
+        else
+            passed_by++;    /* nobody there would hear it: the thread isn't woken */
+    }
+    if (passed_by && __atomic_sub_fetch(&broadcast->refs, passed_by, __ATOMIC_ACQ_REL) == 0)
+        broadcast->free(broadcast);
 }

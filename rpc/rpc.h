@@ -270,6 +270,8 @@ struct Broadcast {
     void (*free)(Broadcast *broadcast);
 };
 
-/* Hands the broadcast (one reference taken over) to all I/O threads; subscribed clients get it in the order of
+/* Whether anybody hears events: false only while no registration of theirs is complete. Any thread. */
+bool rpc_has_subscribers(Rpc *rpc);
+/* Hands the broadcast (one reference taken over) to the I/O threads that have subscribed clients; these clients get it in the order of
  * these calls. Never waits for a client. Any thread. */
 void rpc_broadcast(Rpc *rpc, Broadcast *broadcast);

@@ -113,6 +113,8 @@ void event_announce(Host *host, const DriverEvent *event)
     EventBroadcast *broadcast;
 
     g_assert(row && proc && proc->encode);
+    if (!rpc_has_subscribers(server->rpc))
+        return;    /* who registers from now on doesn't hear of what was before */
     xdr_out_init(&out, space, sizeof space);
     if (!encode(&out, row, event->message, &size)) {
         log_error("event %s is larger than the protocol allows (%s), nobody is told", proc->name, out.failed);
