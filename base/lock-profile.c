@@ -20,6 +20,7 @@ enum { TURN_BITS = 12 };
 
 LockProfileState lock_profile_state = { .lock = { .mutex = PTHREAD_MUTEX_INITIALIZER, .class = LOCK_COUNTERS } };
 
+_Thread_local uint64_t *lock_profile_counts;
 static _Thread_local LockThread *own_thread;
 
 void lock_profile_lock(void)
@@ -63,6 +64,7 @@ static void end_thread(void *data)
     LockThread *thread = data;
 
     own_thread = NULL;
+    lock_profile_counts = NULL;
     lock_profile_lock();
     lock_profile_sum_locked(lock_profile_state.ended, thread);
     *(thread->prev ? &thread->prev->next : &lock_profile_state.threads) = thread->next;
@@ -93,6 +95,7 @@ static LockThread *begin_thread(void)
     lock_profile_state.n_threads++;
     lock_profile_unlock();
     pthread_setspecific(lock_profile_state.key, thread);
+    lock_profile_counts = thread->acquired;
     return own_thread = thread;
 }
 
@@ -175,32 +178,26 @@ static unsigned bucket_of(uint64_t wait)
     return MIN(MAX(bit, LOCK_WAIT_FIRST_BIT) - LOCK_WAIT_FIRST_BIT, LOCK_WAIT_BUCKETS - 1);
 }
 
-static void note_holder(Lock *lock, unsigned slot)
-{
-    __atomic_store_n(&lock->slot, (uint16_t)slot, __ATOMIC_RELAXED);
-    __atomic_store_n(&lock->turn, (uint16_t)(lock->turn + 1), __ATOMIC_RELAXED);
-}
-
 /* The mark of a hold that is timed from `now` on. */
-static uint64_t mark_of(uint16_t turn, int64_t now)
+static uint64_t mark_of(uint32_t holder, int64_t now)
 {
-    return (uint64_t)turn << (64 - TURN_BITS) | ((uint64_t)now & TIME_MASK) | 1;
+    return (uint64_t)(holder >> 16) << (64 - TURN_BITS) | ((uint64_t)now & TIME_MASK) | 1;
 }
 
 /* The turn is read before the clock, so the mark can't be earlier than the hold of that turn. */
 G_GNUC_NO_INLINE static void acquire_contended(Lock *lock, LockThread *thread, unsigned slot)
 {
     LockUse *use = waits_at(thread, slot);
-    uint16_t turn = __atomic_load_n(&lock->turn, __ATOMIC_RELAXED);
+    uint32_t holder = __atomic_load_n(&lock->holder, __ATOMIC_RELAXED);
     int64_t begun = clock_now(), now;
     uint64_t nobody = 0, wait;
 
-    __atomic_compare_exchange_n(&lock->watched, &nobody, mark_of(turn, begun), false, __ATOMIC_RELAXED,
+    __atomic_compare_exchange_n(&lock->watched, &nobody, mark_of(holder, begun), false, __ATOMIC_RELAXED,
                                 __ATOMIC_RELAXED);
     pthread_mutex_lock(&lock->mutex);
     now = clock_now();
-    note_holder(lock, slot);
-    lock_counter_set(&lock->watched, mark_of(lock->turn, now));
+    lock_profile_note(lock, slot);
+    lock_counter_set(&lock->watched, mark_of(lock->holder, now));
     wait = (uint64_t)(now - begun);
     add(&use->contended, 1);
     add(&use->waited, wait);
@@ -208,14 +205,14 @@ G_GNUC_NO_INLINE static void acquire_contended(Lock *lock, LockThread *thread, u
     add(&use->waits[bucket_of(wait)], 1);
 }
 
-void lock_profile_acquire(Lock *lock, LockSite *site)
+void lock_profile_acquire_slowly(Lock *lock, LockSite *site, bool acquired)
 {
     LockThread *thread = this_thread();
     unsigned slot = slot_of(site, lock->class);
 
     add(&thread->acquired[slot], 1);
-    if (G_LIKELY(pthread_mutex_trylock(&lock->mutex) == 0))
-        note_holder(lock, slot);
+    if (acquired)
+        lock_profile_note(lock, slot);
     else
         acquire_contended(lock, thread, slot);
 }
@@ -227,7 +224,7 @@ static bool take_mark(Lock *lock, uint64_t *held, int64_t now)
 
     lock_counter_set(&lock->watched, 0);
     *held = ((uint64_t)now - mark) & TIME_MASK;
-    return mark >> (64 - TURN_BITS) == (lock->turn & ((1u << TURN_BITS) - 1));
+    return mark >> (64 - TURN_BITS) == (lock->holder >> 16 & ((1u << TURN_BITS) - 1));
 }
 
 static void count_hold(unsigned slot, uint64_t held)
@@ -242,7 +239,7 @@ static void count_hold(unsigned slot, uint64_t held)
 
 void lock_profile_release_watched(Lock *lock)
 {
-    unsigned slot = lock->slot;
+    unsigned slot = lock->holder & 0xffff;
     uint64_t held;
     bool mine = take_mark(lock, &held, clock_now());
 
@@ -257,7 +254,7 @@ int64_t lock_profile_wait_begin(Lock *lock, LockSite *site)
     uint64_t held;
 
     if (lock_counter_get(&lock->watched) && take_mark(lock, &held, now))
-        count_hold(lock->slot, held);
+        count_hold(lock->holder & 0xffff, held);
     waits_at(this_thread(), slot_of(site, lock->class));
     return now;
 }
@@ -268,7 +265,7 @@ void lock_profile_wait_end(Lock *lock, LockSite *site, int64_t begun)
     LockUse *use = waits_at(this_thread(), slot);
     uint64_t idled = (uint64_t)(clock_now() - begun);
 
-    note_holder(lock, slot);
+    lock_profile_note(lock, slot);
     add(&use->idle, 1);
     add(&use->idled, idled);
     raise_to(&use->idled_longest, idled);

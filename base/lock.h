@@ -24,8 +24,7 @@ typedef struct Lock {
     LockClass class;     /* fixed */
 #ifdef LOCK_PROFILE
     /* lock-profile.c: written by the holder, `watched` by who waits too; relaxed atomics */
-    uint16_t turn;       /* how many times it was acquired, as far as that fits */
-    uint16_t slot;       /* where its holder acquired it */
+    uint32_t holder;     /* how many times it was acquired, as far as that fits, and the slot of who did last */
     uint64_t watched;    /* since when that hold is being timed, with its turn; 0: it isn't */
 #endif
 } Lock;
@@ -66,9 +65,35 @@ void lock_assert_none(void);
 #endif
 
 #ifdef LOCK_PROFILE
-/* lock-profile.c: the mutex, and what is counted with it. */
-void lock_profile_acquire(Lock *lock, LockSite *site);
+/* lock-profile.c: this thread's counts of acquisitions by slot, written by it alone with relaxed atomics; NULL: none yet. */
+extern _Thread_local uint64_t *lock_profile_counts;
+/* A lock that wasn't free, or a place or a thread that isn't known yet. `acquired`: the mutex is had already. */
+void lock_profile_acquire_slowly(Lock *lock, LockSite *site, bool acquired);
 void lock_profile_release_watched(Lock *lock);
+
+static inline void lock_profile_note(Lock *lock, unsigned slot)
+{
+    uint32_t turn = (lock->holder & 0xffff0000u) + 0x10000u;
+
+    __atomic_store_n(&lock->holder, turn | slot, __ATOMIC_RELAXED);
+}
+
+/* What a free lock costs beyond its mutex: a count and a note of who holds it. */
+static inline void lock_profile_acquire(Lock *lock, LockSite *site)
+{
+    uint32_t known = __atomic_load_n(&site->known, __ATOMIC_RELAXED);
+    uint64_t *counts = lock_profile_counts;
+    bool acquired = pthread_mutex_trylock(&lock->mutex) == 0;
+
+    if (G_LIKELY(acquired && counts && known >> 16 == (uint32_t)lock->class + 1)) {
+        uint64_t *count = &counts[known & 0xffff];
+
+        __atomic_store_n(count, __atomic_load_n(count, __ATOMIC_RELAXED) + 1, __ATOMIC_RELAXED);
+        lock_profile_note(lock, known & 0xffff);
+    } else {
+        lock_profile_acquire_slowly(lock, site, acquired);
+    }
+}
 #endif
 
 static inline void lock_acquire_at(Lock *lock, LockSite *site)
