@@ -24,8 +24,6 @@ def pytest_addoption(parser):
         default="both",
         help="which xenstored the lab has; with both, the tests marked one_store run with the first alone",
     )
-
-
     parser.addoption(
         "--minutes",
         type=float,
