@@ -48,6 +48,8 @@ struct Client {
     Service *service;
     IoThread *io;
     ClientIdentity identity;
+    gid_t *groups;            /* further ones of the process at a UNIX socket; owned; NULL: none */
+    unsigned n_groups;
     int socket;               /* what `fd` is as long as it is open */
     Tls *tls;                 /* NULL: not encrypted by TLS */
     int refs;                 /* atomic */

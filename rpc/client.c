@@ -6,6 +6,7 @@
  *   new ──WISH_ADOPT──▶ open ──EOF, error, WISH_CLOSE──▶ left ──last call ended──▶ freed */
 #include "rpc/identity.h"
 
+#include <errno.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -19,6 +20,24 @@ static void identify(Client *client)
     if (client->identity.uid != (uid_t)-1)
         g_snprintf(name, sizeof name, "uid:%u", (unsigned)client->identity.uid);
     client->who = identity_find(client->service->rpc->identities, name);
+}
+
+/* The kernel keeps them as they were at connect(2). */
+static void take_groups(Client *client, int fd)
+{
+    socklen_t size = 0;
+    gid_t *groups;
+
+    if (client->identity.uid == (uid_t)-1 || getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, NULL, &size) == 0
+        || errno != ERANGE || size == 0)
+        return;
+    groups = g_malloc(size);
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, groups, &size) < 0) {
+        g_free(groups);
+        return;
+    }
+    client->groups = groups;
+    client->n_groups = size / sizeof *groups;
 }
 
 Client *client_new(Service *service, IoThread *io, int fd, bool read_only)
@@ -41,6 +60,7 @@ Client *client_new(Service *service, IoThread *io, int fd, bool read_only)
     };
     client->heard = clock_now();
     identify(client);
+    take_groups(client, fd);
     lock_init(&client->lock, LOCK_CLIENT);
     lock_init(&client->out_lock, LOCK_OUTBOX);
     for (unsigned i = 0; i < TURN_CLASSES; i++)
@@ -92,6 +112,7 @@ void client_unref(Client *client)
     if (client->transport)
         client->transport->ops->free(client->transport);
     g_free(client->fds);
+    g_free(client->groups);
     g_free(client->held);
     if (client->next_transport)
         client->next_transport->ops->free(client->next_transport);
@@ -153,6 +174,12 @@ void client_close_after_replies(Client *client)
 const ClientIdentity *client_identity(const Client *client)
 {
     return &client->identity;
+}
+
+const gid_t *client_groups(const Client *client, unsigned *n)
+{
+    *n = client->n_groups;
+    return client->groups;
 }
 
 const char *client_dn(const Client *client)

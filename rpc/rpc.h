@@ -168,6 +168,8 @@ typedef struct ClientReport {
 } ClientReport;
 
 const ClientIdentity *client_identity(const Client *client);
+/* The groups of its process beside identity.gid, as they were when it connected. Live as long as the client. */
+const gid_t *client_groups(const Client *client, unsigned *n);
 /* The client has proved to be somebody ("dn", "sasl"): from now on it counts as that. Whoever takes its login
  * a step further; at most four times. */
 void client_identify(Client *client, const char *kind, const char *name);

@@ -32,15 +32,17 @@ struct Server {
     Tls *tls;                  /* the certificates in use; NULL: nothing listens for TLS */
     struct TlsWatch *tls_watch;    /* looks after their files (server/tls-watch.h) */
     Wrap *wrap;                /* around every driver; NULL: none */
-    GPtrArray *policies;       /* all that were read, since calls may still look at an older one; main thread */
     GPtrArray *sockets;        /* of SocketFile: those that we have made; main thread */
     /* relaxed atomics */
     int64_t job_timeout;       /* nanoseconds that a call may wait for a domain */
     uint64_t announced;        /* events so far: their order */
-    const Policy *policy;      /* acquire and release; NULL: everybody who is connected may do everything */
     bool audit;                /* changes are written to the log: audit_logging */
     int64_t idle_timeout;      /* nanoseconds without any client until the server ends; 0: it stays */
     WorkerLimits admin_workers;    /* what virt-admin is told of workers that administration doesn't need */
+    bool ruled;                /* there is a policy */
+    /* under LOCK_POLICY */
+    Lock policy_lock;
+    Policy *policy;            /* owned; NULL: everybody who is connected may do everything */
 };
 
 /* What one client has. Made when it is accepted, freed when its last call has ended. */
@@ -53,6 +55,7 @@ struct Session {
     /* atomic: set once; owned reference */
     Host *host;
     int opening;               /* atomic: a connect.open is under way */
+    char **names;              /* atomic: set once, owned: who it is to the rules (rules.c) */
     /* owned by the I/O thread */
     Subscription *subscriptions;
     int next_callback;
@@ -76,6 +79,8 @@ struct Serve {
     JobTicket ticket;
     Call *call;
     Session *session;
+    Policy *policy;            /* the rules that were in use when it began, owned; NULL: none */
+    bool by_object;            /* whether they allow it depends on the object */
     const Proc *proc;          /* the call's, or the newer procedure that serves it */
     const struct Invoke *older;    /* how the call's arguments and result become the newer one's; NULL: they are */
     void *older_result;
@@ -114,9 +119,26 @@ uint32_t flags_of(const Proc *proc, const void *args);
 /* (7) Whether the client, that may perhaps only read, may make this call; -1 and an error when not. Looks at the row
  * and the flags alone. */
 int access_check(bool read_only, const Proc *proc, const void *args, Error *error);
-/* Whether the rules of access let `who` make it: every right that the row and the flags ask for, and the one to see the
- * elements of its result. -1 and VIR_ERR_ACCESS_DENIED. `policy` NULL: yes. */
-int access_check_policy(const Policy *policy, const char *who, const Proc *proc, const void *args, Error *error);
+/* What the rules of serve->policy say before anything is looked up or parsed: 0: yes; or that depends on the object, and
+ * serve->by_object is set. -1 and VIR_ERR_ACCESS_DENIED: no, whatever the object, or one that can't be known before
+ * something would be changed. */
+int access_check_rules(Serve *serve, Error *error);
+/* What they say of this object, if it depends on that. 0, or -1 and VIR_ERR_ACCESS_DENIED. */
+int access_check_view(Serve *serve, const DomainView *view, Error *error);
+int access_check_document(Serve *serve, const DomainConfig *config, Error *error);
+/* The same for a call whose result says which domain it is about; the result is not sent when the answer is no. */
+int access_check_found(Serve *serve, const void *result, Error *error);
+
+/* --- rules.c --------------------------------------------------------------------------------- */
+void rules_init(Server *server);
+void rules_deinit(Server *server);
+/* The rules for calls that begin from now on, taken over; NULL: none. Those in use before are freed with the last call that
+ * looks at them. Any thread. */
+void rules_set(Server *server, Policy *policy);
+/* Owned reference, NULL when there are none. Any thread. */
+Policy *rules_get(Server *server);
+/* Who the client is to the rules; before its login nobody. Lives as long as the session. Any thread. */
+void rules_subject(Session *session, bool read_only, PolicySubject *subject);
 
 /* --- audit.c -------------------------------------------------------------------------------- */
 /* The call ends: one line when it was to change something and changes are audited. Any thread. */
