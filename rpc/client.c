@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "rpc/peer.h"
 
 /* On a UNIX socket the system tells; whoever comes otherwise is nobody until he has proved more. */
 static void identify(Client *client)
@@ -79,6 +80,10 @@ void client_set_login(Client *client, ClientAuth auth)
 {
     int64_t seconds = limit_of(client, login_timeout);
 
+    if (auth == CLIENT_AUTH_POLKIT && client->identity.uid == 0)
+        auth = CLIENT_AUTH_NONE;    /* who may change polkit's rules needn't be asked about */
+    if (auth == CLIENT_AUTH_POLKIT)
+        client->start_time = peer_start_time(client->socket, client->identity.pid);
     client->auth = auth;
     client->stage = client->tls ? LOGIN_HANDSHAKE : auth ? LOGIN_AUTH : LOGIN_DONE;
     client->login_deadline = seconds ? client->heard + seconds * CLOCK_S : G_MAXINT64;
@@ -91,6 +96,24 @@ void client_authenticate(Client *client, const char *user, Transport *layer)
         client_identify(client, "sasl", user);
     client->next_transport = layer;
     __atomic_store_n(&client->authenticated, 1, __ATOMIC_RELEASE);
+}
+
+void client_login_succeeded(Client *client)
+{
+    client_authenticate(client, NULL, NULL);
+}
+
+void client_login_failed(Client *client)
+{
+    enum { FAILURES_MOST = 3 };
+
+    if (++client->login_failures >= FAILURES_MOST)
+        client->hopeless = true;    /* login.c closes it after the answer */
+}
+
+uint64_t client_start_time(const Client *client)
+{
+    return client->start_time;
 }
 
 Client *client_ref(Client *client)

@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "server/modules.h"
 #include "server/network.h"
+#include "server/polkit.h"
 #include "server/socket.h"
 #include "server/systemd.h"
 #include "server/tls-watch.h"
@@ -142,6 +143,7 @@ static void take_apart(Server *server)
         hosts_free(server->hosts);
     if (server->timers)
         timers_free(server->timers);
+    polkit_free(server->polkit);
     rules_deinit(server);
     tls_watch_free(server->tls_watch);
     tls_free(server->tls);
@@ -232,7 +234,7 @@ Server *server_start(Config *config, Error *error)
     server->service = service_new(server->rpc, "droverd", &remote_service_ops, &limits, server);
     server->admin = service_new(server->rpc, "admin", &admin_service_ops, &admin, server);
     if (check_weights(config, error) < 0 || take_policy(server, config, error) < 0
-        || make_wrap(server, error) < 0 || open_default(server, error) < 0 || network_prepare(config, error) < 0
+        || make_wrap(server, error) < 0 || open_default(server, error) < 0 || network_prepare(server, error) < 0
         || open_sockets(server, error) < 0 || network_open(server, error) < 0) {
         take_apart(server);
         return NULL;
@@ -313,6 +315,7 @@ void server_stop(Server *server)
     g_ptr_array_set_size(server->sockets, 0);
     rpc_quiesce(server->rpc);
     hosts_interrupt(server->hosts);
+    polkit_stop(server->polkit);
     if (!rpc_drain(server->rpc, clock_now() + STOP_SECONDS * CLOCK_S))
         log_warning("calls still run after %d s, their clients are disconnected", STOP_SECONDS);
     take_apart(server);

@@ -16,6 +16,7 @@
 #include "rpc/qemu-rows.h"
 #include "rpc/remote-rows.h"
 #include "server/invoke.h"
+#include "server/polkit.h"
 
 static const Program *const programs[] = { &remote_program, &qemu_program, &lxc_program, NULL };
 
@@ -342,9 +343,15 @@ static void serve_call(Call *call)
         prepare_job(serve, true);
     } else if (names_domain(call->proc) && !(serve->hand && serve->hand->prepare) && find_domain(serve) < 0) {
         call_fail(call);
-    } else {
+    } else if (!serve->hand || !serve->hand->later || !serve->hand->later(serve)) {
         finish(serve, answer(serve));
     }
+}
+
+void serve_end(Serve *serve, int r)
+{
+    serve->call->out = NULL;    /* that of the worker which has begun it */
+    finish(serve, r);
 }
 
 /* Changes of a domain ask for its job on the I/O thread already: those that must wait are parked in the order in
@@ -369,10 +376,10 @@ static bool abandon(Call *call)
     return true;
 }
 
-/* A mechanism of SASL may wait for a database or a network. */
+/* A mechanism of SASL may wait for a database or a network, and what waits for polkit needs memory of its own. */
 static bool is_step_of_login(const Proc *proc)
 {
-    return proc->number == REMOTE_PROC_AUTH_SASL_INIT || proc->number == REMOTE_PROC_AUTH_SASL_START
+    return proc->number == REMOTE_PROC_AUTH_POLKIT || proc->number == REMOTE_PROC_AUTH_SASL_INIT || proc->number == REMOTE_PROC_AUTH_SASL_START
         || proc->number == REMOTE_PROC_AUTH_SASL_STEP;
 }
 
@@ -409,7 +416,11 @@ static void new_session(Client *client)
 
 static void session_left(Client *client)
 {
-    event_forget(client_session(client));
+    Session *session = client_session(client);
+
+    event_forget(session);
+    if (session->server->polkit && !client_authenticated(client))
+        polkit_look(session->server->polkit);
 }
 
 static void free_session(Client *client)

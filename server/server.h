@@ -31,6 +31,7 @@ struct Server {
     const Driver *const *drivers;    /* NULL-terminated */
     Tls *tls;                  /* the certificates in use; NULL: nothing listens for TLS */
     struct TlsWatch *tls_watch;    /* looks after their files (server/tls-watch.h) */
+    struct Polkit *polkit;     /* asks it about clients (server/polkit.h); NULL: no socket wants that */
     Wrap *wrap;                /* around every driver; NULL: none */
     GPtrArray *sockets;        /* of SocketFile: those that we have made; main thread */
     /* relaxed atomics */
@@ -96,6 +97,9 @@ typedef struct Hand {
     /* Finds or claims serve->op.domain for calls in the domain lane whose arguments don't name one; NULL: the row
      * says where the handle is. 0, or -1 and op.error. Runs again when the domain has gone meanwhile. */
     int (*prepare)(Serve *serve);
+    /* For what must wait for others than a guest: takes the call over and ends it later, by serve_end on any thread; or
+     * false, and `run` follows. Worker. May be NULL. */
+    bool (*later)(Serve *serve);
     /* As an operation of a driver. */
     int (*run)(Op *op, const void *args, void *result);
     /* Whether the host's driver can do it; NULL: always. */
@@ -112,6 +116,9 @@ static inline Serve *serve_of(Op *op)
 
 /* --- serve.c -------------------------------------------------------------------------------- */
 extern const ServiceOps remote_service_ops;
+/* The end of a call that Hand.later has taken over: `r` and the call's error and result are as those of an operation. Any
+ * thread. */
+void serve_end(Serve *serve, int r);
 
 /* --- access.c ------------------------------------------------------------------------------- */
 /* `flags` among the decoded arguments of a row; 0 when it has none. */
