@@ -56,6 +56,8 @@ struct Op {
     int reply_fds[32];        /* sent with the reply, then closed */
     unsigned n_reply_fds;
     DriverStream *stream;     /* the other end of the stream that the call opens; ownership goes to the server */
+    /* For lists and statistics of many domains: which of them the client may know of; the others are left out. NULL: all. */
+    bool (*may_see)(Op *op, const DomainView *view);
     /* runs the operation itself; set by server/enter.c, called by it or by the innermost wrapper */
     int (*invoke)(Op *op, const void *args, void *result);
     /* private to op_keep */

@@ -48,6 +48,9 @@ struct Client {
     Service *service;
     IoThread *io;
     ClientIdentity identity;
+    gid_t *groups;            /* further ones of the process at a UNIX socket; owned; NULL: none */
+    unsigned n_groups;
+    uint64_t start_time;      /* of its process, as rpc/peer.h says, where polkit is asked about it; else 0 */
     int socket;               /* what `fd` is as long as it is open */
     Tls *tls;                 /* NULL: not encrypted by TLS */
     int refs;                 /* atomic */
@@ -63,7 +66,8 @@ struct Client {
     Transport *transport;     /* NULL: the socket itself. Set by a worker while `login_busy`, or `auth_busy` and then
                                * under LOCK_OUTBOX */
     Transport *next_transport;    /* the layer that comes after the answer; the worker's while `auth_busy` */
-    bool hopeless;            /* it has failed too often: a worker's while `auth_busy` */
+    unsigned login_failures;  /* whose call of its login is under way: `auth_busy` */
+    bool hopeless;            /* it has failed too often; the same */
     bool layered;             /* the transport has just come with a proof: a worker's, then the I/O thread's */
     int login_progress;       /* TlsProgress: the worker's while `login_busy`, else the I/O thread's */
 

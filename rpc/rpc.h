@@ -168,6 +168,8 @@ typedef struct ClientReport {
 } ClientReport;
 
 const ClientIdentity *client_identity(const Client *client);
+/* The groups of its process beside identity.gid, as they were when it connected. Live as long as the client. */
+const gid_t *client_groups(const Client *client, unsigned *n);
 /* The client has proved to be somebody ("dn", "sasl"): from now on it counts as that. Whoever takes its login
  * a step further; at most four times. */
 void client_identify(Client *client, const char *kind, const char *name);
@@ -179,6 +181,12 @@ const char *client_dn(const Client *client);
 /* What its socket asks for, and whether that is done; always when nothing is asked for. */
 ClientAuth client_auth(const Client *client);
 bool client_authenticated(const Client *client);
+/* It has proved who it is, as a call of its login found, which is not answered yet. Whoever serves that call. */
+void client_login_succeeded(Client *client);
+/* It has not: after the third time it is disconnected, with the answer. Whoever serves the call of its login. */
+void client_login_failed(Client *client);
+/* When its process began, as rpc/peer.h says; 0: it has gone, or polkit isn't asked about this client. */
+uint64_t client_start_time(const Client *client);
 /* The name that SASL has proved; NULL: none. Lives as long as the client. */
 const char *client_user(const Client *client);
 Client *client_ref(Client *client);

@@ -18,7 +18,7 @@
 #include "rpc/control-types.h"
 #include "rpc/frame.h"
 #include "rpc/proc.h"
-#include "server/policy.h"
+#include "server/droverctl-policy.h"
 #include "server/version.h"
 
 #define PROGRAM 0x64726f76u
@@ -268,39 +268,6 @@ static int show_clients(int fd)
     return r;
 }
 
-/* --- policy check --------------------------------------------------------------------------------------- */
-
-/* Exit status: 0 when it is allowed, 1 when not, 2 when there is no answer. */
-static int check_policy(const char *who, const char *right)
-{
-    const char *file = policy_path ? policy_path : "/etc/drover/policy", *colon = strchr(right, ':');
-    g_autofree char *object = colon ? g_strndup(right, (size_t)(colon - right)) : NULL;
-    Error error = ERROR_INIT;
-    Policy *policy;
-    unsigned line;
-    bool allowed;
-
-    if (!colon) {
-        complain(_("'%s' is no OBJECT:PERMISSION"), right);
-        return 2;
-    }
-    policy = policy_load(file, &error);
-    if (!policy) {
-        complain("%s", error.message);
-        error_clear(&error);
-        return 2;
-    }
-    allowed = policy_allows(policy, who, object, colon + 1, &line);
-    if (as_json)
-        printf("{\"allowed\": %s, \"line\": %u}\n", allowed ? "true" : "false", line);
-    else if (line)
-        printf("%s: %s:%u: %s\n", allowed ? _("allowed") : _("denied"), file, line, policy_rule(policy, line));
-    else
-        printf(_("denied: no rule in %s matches\n"), file);
-    policy_free(policy);
-    return allowed ? 0 : 1;
-}
-
 static GOptionContext *options_new(void)
 {
     static const GOptionEntry entries[] = {
@@ -311,11 +278,12 @@ static GOptionContext *options_new(void)
         { "json", 'j', 0, G_OPTION_ARG_NONE, &as_json, N_("JSON instead of a table"), NULL },
         { NULL, 0, 0, G_OPTION_ARG_NONE, NULL, NULL, NULL },
     };
-    GOptionContext *options = g_option_context_new("clients | policy check WHO RIGHT");
+    GOptionContext *options = g_option_context_new("clients | policy check WHO RIGHT [OBJECT…]");
 
     g_option_context_add_main_entries(options, entries, NULL);
     g_option_context_set_summary(options, _("clients: who is using the server now, and how much\n"
-                                              "policy check: may WHO (uid:1000) do RIGHT (domain:start), and by which line"));
+                                              "policy check: may WHO (uid:1000) do RIGHT (domain:start) to OBJECT (name:web-1), and by "
+                                              "which line"));
     return options;
 }
 
@@ -334,10 +302,10 @@ int main(int argc, char **argv)
         complain("%s", error->message);
         return 2;
     }
-    if (argc == 5 && strcmp(argv[1], "policy") == 0 && strcmp(argv[2], "check") == 0)
-        return check_policy(argv[3], argv[4]);
+    if (argc >= 5 && strcmp(argv[1], "policy") == 0 && strcmp(argv[2], "check") == 0)
+        return droverctl_policy_check(policy_path ? policy_path : "/etc/drover/policy", argv + 3, as_json);
     if (argc != 2 || strcmp(argv[1], "clients") != 0) {
-        complain(_("the commands are 'clients' and 'policy check WHO RIGHT'; see --help"));
+        complain(_("the commands are 'clients' and 'policy check WHO RIGHT [OBJECT…]'; see --help"));
         return 2;
     }
     path = socket_path ? g_steal_pointer(&socket_path) : default_socket();
