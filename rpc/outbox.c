@@ -32,6 +32,8 @@ struct OutItem {
     OutKind kind;
     uint8_t *data;        /* from malloc */
     size_t at, size, cost;
+    int64_t since;        /* clock_now() */
+    uint32_t *answers;    /* which calls' answers are in it, for measure_written; NULL: none */
     unsigned n_fds, next_fd;
     int fds[];
 };
@@ -41,6 +43,7 @@ static void item_free(OutItem *item)
     for (unsigned i = item->next_fd; i < item->n_fds; i++)
         close(item->fds[i]);
     free(item->data);
+    g_free(item->answers);
     g_free(item);
 }
 
@@ -134,8 +137,9 @@ static void insert_item(Client *client, OutItem *item)
 static void queue_item(Client *client, OutItem *item)
 {
     item->cost = sizeof *item + (item->size - item->at) + (size_t)item->n_fds * FD_COST;
+    item->since = clock_now();
     if (!client->out_first) {
-        client->out_stalled = clock_now();
+        client->out_stalled = item->since;
         if (!client->writing)
             io_watch(client, client->reading, true);
     }
@@ -146,11 +150,14 @@ static void queue_item(Client *client, OutItem *item)
 }
 
 /* Takes the buffer itself when most of it waits and it is malloc's, else a copy. */
-static OutItem *item_new(XdrOut *out, size_t from, size_t sent, OutKind kind, const int *fds, unsigned n_fds)
+static OutItem *item_new(Client *client, XdrOut *out, size_t from, size_t sent, OutKind kind, const int *fds,
+                         unsigned n_fds)
 {
     OutItem *item = g_malloc0(sizeof *item + n_fds * sizeof(int));
     size_t rest = out->size - from - sent;
 
+    if (kind != OUT_EVENT)
+        item->answers = measure_answers(client->service->rpc->measure, out->data + from, out->size - from, sent);
     item->kind = kind;
     item->n_fds = n_fds;
     if (n_fds)
@@ -215,7 +222,7 @@ static void send_locked(Client *client, XdrOut *out, size_t from, OutKind kind, 
             watch_reader(client);
         return;
     }
-    queue_item(client, item_new(out, from, (size_t)sent, kind, n_fds ? fds + fd_done : NULL, n_fds - fd_done));
+    queue_item(client, item_new(client, out, from, (size_t)sent, kind, n_fds ? fds + fd_done : NULL, n_fds - fd_done));
     if (kind == OUT_EVENT && too_many_events(client)) {
         *flooded = client->deaf = true;
         forget_all(client);
@@ -278,6 +285,8 @@ bool outbox_flush(Client *client)
         if (item->kind == OUT_EVENT)
             client->out_event_bytes -= item->cost;
         client->out_bulk -= item->kind == OUT_BULK;
+        if (item->answers)
+            call_unread(client, item->answers, client->out_stalled - item->since);
         item_free(item);
     }
     empty = !client->out_first;
