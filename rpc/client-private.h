@@ -113,7 +113,7 @@ struct Client {
     bool close_when_empty;
     bool reading, writing;    /* what epoll watches; read without the lock as hints */
     OutItem *out_first, *out_last;
-    size_t out_bytes, out_event_bytes;
+    size_t out_bytes, out_event_bytes;    /* read without the lock as hints */
     unsigned out_bulk;        /* bulk answers among what waits */
     int64_t out_stalled;      /* clock_now() since when nothing has left, while something waits */
 
@@ -144,6 +144,9 @@ void client_set_login(Client *client, ClientAuth auth);
 /* It has proved who it is, as a call of its login found; `layer` (taken over; NULL: none) encrypts all that follows the
  * call's answer. A worker. */
 void client_authenticate(Client *client, const char *user, Transport *layer);
+
+/* Adds what `use`, which may be changing, holds now. */
+void client_use_add(ClientUse *to, const ClientUse *use);
 
 /* --- auth-sasl.c ---------------------------------------------------------------------------- */
 void sasl_exchange_free(SaslExchange *exchange);
@@ -214,6 +217,8 @@ bool outbox_flush(Client *client);
 bool outbox_congested(Client *client);
 /* Bytes that wait, without a lock: a hint. */
 size_t outbox_size(Client *client);
+/* Of them those of events. */
+size_t outbox_event_size(Client *client);
 void outbox_set_reading(Client *client, bool reading);
 /* Closes the descriptor and forgets what waits. */
 void outbox_close(Client *client);
@@ -285,6 +290,7 @@ struct Rpc {
     int quiet;                /* no new calls */
     int64_t slow;             /* nanoseconds; 0: no call is */
     int64_t slow_second;      /* clock_now() in seconds of the last line about a slow call */
+    uint64_t floods, event_bytes_lost;    /* clients that were cut off since they read no events, and what they missed */
     unsigned slow_lines;      /* lines about slow calls in that second, and those that were left out */
     int crowded;              /* a listening socket is not watched until a client has logged in or must go */
     int deaf_listeners;       /* a listening socket is not watched until there is room */

@@ -70,6 +70,8 @@ static void report(Client *client, Arena *arena, ClientReport *report)
         .taken = figure(&use->taken), .waited = figure(&use->waited), .job_waited = figure(&use->job_waited),
         .ran = figure(&use->ran), .failed = figure(&use->failed), .slow = figure(&use->slow),
     };
+    report->unread = outbox_size(client);
+    report->events_unread = outbox_event_size(client);
     LOCK_SCOPE(&client->lock);
     report->running = client->running;
     report->waiting = client->waiting;

@@ -101,6 +101,11 @@ static int item_send(Client *client, OutItem *item)
     return 1;
 }
 
+static void set_event_bytes(Client *client, size_t bytes)
+{
+    __atomic_store_n(&client->out_event_bytes, bytes, __ATOMIC_RELAXED);
+}
+
 static void forget_all(Client *client)
 {
     while (client->out_first) {
@@ -111,7 +116,7 @@ static void forget_all(Client *client)
     }
     client->out_last = NULL;
     __atomic_store_n(&client->out_bytes, 0, __ATOMIC_RELAXED);
-    client->out_event_bytes = 0;
+    set_event_bytes(client, 0);
     client->out_bulk = 0;
 }
 
@@ -146,7 +151,7 @@ static void queue_item(Client *client, OutItem *item)
     insert_item(client, item);
     __atomic_store_n(&client->out_bytes, client->out_bytes + item->cost, __ATOMIC_RELAXED);
     if (item->kind == OUT_EVENT)
-        client->out_event_bytes += item->cost;
+        set_event_bytes(client, client->out_event_bytes + item->cost);
 }
 
 /* Takes the buffer itself when most of it waits and it is malloc's, else a copy. */
@@ -191,6 +196,14 @@ static void watch_reader(Client *client)
         io_watch(client, client->reading, true);
 }
 
+static void count_flood(Client *client)
+{
+    Rpc *rpc = client->service->rpc;
+
+    __atomic_add_fetch(&rpc->floods, 1, __ATOMIC_RELAXED);
+    __atomic_add_fetch(&rpc->event_bytes_lost, client->out_event_bytes, __ATOMIC_RELAXED);
+}
+
 static void send_locked(Client *client, XdrOut *out, size_t from, OutKind kind, const int *fds, unsigned n_fds,
                         bool *broken, bool *flooded)
 {
@@ -225,6 +238,7 @@ static void send_locked(Client *client, XdrOut *out, size_t from, OutKind kind, 
     queue_item(client, item_new(client, out, from, (size_t)sent, kind, n_fds ? fds + fd_done : NULL, n_fds - fd_done));
     if (kind == OUT_EVENT && too_many_events(client)) {
         *flooded = client->deaf = true;
+        count_flood(client);
         forget_all(client);
     }
 }
@@ -283,7 +297,7 @@ bool outbox_flush(Client *client)
             client->out_last = NULL;
         __atomic_store_n(&client->out_bytes, client->out_bytes - item->cost, __ATOMIC_RELAXED);
         if (item->kind == OUT_EVENT)
-            client->out_event_bytes -= item->cost;
+            set_event_bytes(client, client->out_event_bytes - item->cost);
         client->out_bulk -= item->kind == OUT_BULK;
         if (item->answers)
             call_unread(client, item->answers, client->out_stalled - item->since);
@@ -301,6 +315,11 @@ bool outbox_flush(Client *client)
 bool outbox_congested(Client *client)
 {
     return __atomic_load_n(&client->writing, __ATOMIC_RELAXED);
+}
+
+size_t outbox_event_size(Client *client)
+{
+    return __atomic_load_n(&client->out_event_bytes, __ATOMIC_RELAXED);
 }
 
 size_t outbox_size(Client *client)

@@ -163,6 +163,12 @@ void rpc_workers(Rpc *rpc, WorkerInfo *info)
     pool_info(rpc->pool, info);
 }
 
+void rpc_lost_events(Rpc *rpc, uint64_t *clients, uint64_t *bytes)
+{
+    *clients = __atomic_load_n(&rpc->floods, __ATOMIC_RELAXED);
+    *bytes = __atomic_load_n(&rpc->event_bytes_lost, __ATOMIC_RELAXED);
+}
+
 bool rpc_set_workers(Rpc *rpc, const WorkerLimits *limits)
 {
     return pool_set_limits(rpc->pool, limits);

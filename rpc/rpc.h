@@ -131,6 +131,8 @@ void rpc_visit_calls(Rpc *rpc, bool anew, CallTotalsVisit visit, void *opaque);
 void rpc_reset_calls(Rpc *rpc);
 /* Frames that asked for something that never became a call: an unknown procedure, a client that had not logged in. */
 uint64_t rpc_refused_calls(Rpc *rpc);
+/* Clients that were disconnected since they did not read their events, and the bytes that they missed. */
+void rpc_lost_events(Rpc *rpc, uint64_t *clients, uint64_t *bytes);
 /* Calls that take longer from their arrival to their answer are told in the log; 0: none. Nanoseconds. */
 void rpc_set_slow_call(Rpc *rpc, int64_t ns);
 
@@ -204,8 +206,22 @@ typedef struct ClientReport {
     const char *who;          /* in the arena of the caller */
     unsigned weight;
     unsigned running, waiting, parked;
+    uint64_t unread, events_unread;    /* bytes that wait for it to read; of them those of events */
     ClientUse use;
 } ClientReport;
+
+/* All clients of one identity together. */
+typedef struct IdentityReport {
+    const char *who;
+    unsigned clients;         /* connected now, as are the next figures */
+    unsigned running, waiting, parked;
+    uint64_t unread, events_unread;
+    ClientUse use;            /* with those that have gone, as long as the identity is remembered */
+} IdentityReport;
+
+/* After the start: whoever is connected, and the last that were; an array of the caller's, whose elements are in `arena`.
+ * Waits for nobody; any thread. */
+GPtrArray *rpc_report_identities(Rpc *rpc, Arena *arena);
 
 const ClientIdentity *client_identity(const Client *client);
 /* The client has proved to be somebody ("dn", "sasl"): from now on it counts as that. Whoever takes its login
