@@ -238,8 +238,7 @@ static Call *take_call_locked(Pool *pool, bool prio)
 static void run_call(Worker *worker, Call *call)
 {
     call->out = &worker->out;
-    if (!call->server)
-        call_taken(call);
+    call_taken(call, !call->server);
     if (!call->server && call_client_left(call))
         call_end(call);    /* nobody waits for it, and nothing was begun */
     else if (call->run)
@@ -335,6 +334,7 @@ static void *worker_main(void *data)
     Pool *pool = worker->pool;
     TurnClass freed = TURN_CLASSES;    /* a place in this class, for which this worker has not looked yet; or none */
 
+    measure_thread_begin(pool->rpc->measure);
     lock_acquire(&pool->lock);
     while (!pool->stopping && !is_surplus_locked(worker)) {
         Call *call = take_call_locked(pool, worker->prio);
@@ -357,6 +357,7 @@ static void *worker_main(void *data)
     if (!pool->stopping)
         before = resign_locked(worker);
     lock_release(&pool->lock);
+    measure_thread_end(pool->rpc->measure);
     if (before)
         join_worker(before);
     return NULL;

@@ -40,3 +40,6 @@ int admin_client_close(AdminSession *session, Call *call, const void *args, void
 
 /* --- control.c ------------------------------------------------------------------------------ */
 int control_list_use(AdminSession *session, Call *call, const void *args, void *result);
+int control_list_calls(AdminSession *session, Call *call, const void *args, void *result);
+/* --- control-explain.c ---------------------------------------------------------------------- */
+int control_explain(AdminSession *session, Call *call, const void *args, void *result);

@@ -196,6 +196,8 @@ static const AdminOp ops[] = {
 /* droverctl's; they need no connect.open. */
 static const AdminOp control_ops[] = {
     [CONTROL_PROC_CLIENT_LIST_USE] = control_list_use,
+    [CONTROL_PROC_CALL_LIST_STATS] = control_list_calls,
+    [CONTROL_PROC_DOMAIN_EXPLAIN] = control_explain,
 };
 
 static AdminOp find_op(const Call *call)

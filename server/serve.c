@@ -220,6 +220,7 @@ static void on_ready(JobTicket *ticket, JobOutcome outcome)
 
     if (outcome == JOB_GRANTED) {
         serve->job_granted = true;
+        call_phase(serve->call, CALL_QUEUED, ticket->since);
         call_resume(serve->call);
         return;
     }
@@ -234,10 +235,12 @@ static void begin_job(Serve *serve, bool here)
 {
     Call *call = serve->call;
     Server *server = serve->session->server;
+    int64_t now = clock_now();
 
+    call_phase(call, CALL_WAITED, now);
     serve->ticket = (JobTicket){
         .kind = call->proc->job, .procedure = call->proc->name, .owner = serve->op.client,
-        .deadline = clock_now() + __atomic_load_n(&server->job_timeout, __ATOMIC_RELAXED), .ready = on_ready,
+        .deadline = now + __atomic_load_n(&server->job_timeout, __ATOMIC_RELAXED), .ready = on_ready,
         .error = ERROR_INIT,
     };
     serve->job_granted = false;
@@ -245,6 +248,7 @@ static void begin_job(Serve *serve, bool here)
     switch (job_begin(&serve->op.domain->jobs, &serve->ticket, server->timers)) {
     case JOB_GRANTED:
         serve->job_granted = true;
+        call_phase(call, here ? CALL_RAN : CALL_QUEUED, serve->ticket.since);
         call_unpark(call);
         if (here)
             run_in_job(serve);
@@ -376,6 +380,20 @@ static bool abandon(Call *call)
     return true;
 }
 
+/* The job that the call waited for, if it did. */
+static char *waited_for(Call *call)
+{
+    const Serve *serve = call->server;
+    const JobTicket *ticket = serve ? &serve->ticket : NULL;
+    g_autoptr(DomainView) view = serve && serve->op.domain ? domain_view(serve->op.domain) : NULL;
+
+    if (!ticket || !ticket->held_by)
+        return NULL;
+    return g_strdup_printf("%s of client %llu, which had held domain '%s' for %.3f s when it came, and %u calls before it",
+                           ticket->held_by, (unsigned long long)ticket->held_for, view ? view->name : "(new)",
+                           (double)(ticket->asked - ticket->held_since) / (double)CLOCK_S, ticket->behind);
+}
+
 /* A mechanism of SASL may wait for a database or a network, and what waits for polkit needs memory of its own. */
 static bool is_step_of_login(const Proc *proc)
 {
@@ -440,6 +458,7 @@ const ServiceOps remote_service_ops = {
     .begin = begin_change,
     .serve = serve_call,
     .abandon = abandon,
+    .waited_for = waited_for,
     .client_new = new_session,
     .client_left = session_left,
     .client_free = free_session,

@@ -173,6 +173,8 @@ void hosts_interrupt(Hosts *hosts);
 /* Opens the hypervisor that this machine runs on, if a driver knows it, on a thread of its own: whoever connects to it meanwhile
  * waits. A failure is in the log. Main thread, once, when the server has started. */
 void hosts_open_own(Hosts *hosts);
+/* The hosts that several connections can share, in no order: an array of the caller's; each lives until hosts_free. */
+GPtrArray *hosts_shared(Hosts *hosts);
 void host_unref(Host *host);
 Host *host_ref(Host *host);
 
