@@ -30,6 +30,7 @@ static struct {
     GArray *filters;      /* LogFilter; NULL: none */
     GArray *outputs;      /* LogOutput; NULL: not yet asked for, then the default */
     LogSource *sources;
+    uint64_t counts[LOG_LEVEL_ERROR + 1], alarms;    /* lines so far */
 } log_state = { .lock = { .mutex = PTHREAD_MUTEX_INITIALIZER, .class = LOCK_LOG }, .level = LOG_LEVEL_WARNING };
 
 /* Under LOCK_LOG. The lowest level that any output takes. */
@@ -199,6 +200,8 @@ void log_write(LogSource *source, LogLevel level, const char *file, int line_num
         LOCK_SCOPE(&log_state.lock);
         const GArray *outputs = log_outputs_locked();
 
+        log_state.counts[CLAMP(level, LOG_LEVEL_DEBUG, LOG_LEVEL_ERROR)]++;
+        log_state.alarms += g_str_has_prefix(message, "ALARM:");
         for (guint i = 0; i < outputs->len; i++) {
             const LogOutput *output = &g_array_index(outputs, LogOutput, i);
 
@@ -267,6 +270,18 @@ LogLevel log_get_level(void)
 {
     LOCK_SCOPE(&log_state.lock);
     return log_state.level;
+}
+
+uint64_t log_count(LogLevel level)
+{
+    LOCK_SCOPE(&log_state.lock);
+    return log_state.counts[level];
+}
+
+uint64_t log_count_alarms(void)
+{
+    LOCK_SCOPE(&log_state.lock);
+    return log_state.alarms;
 }
 
 void log_reopen(void)

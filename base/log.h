@@ -5,6 +5,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include <glib.h>
 
@@ -58,5 +59,8 @@ int log_check_outputs(const char *outputs, Error *error);
 char *log_get_filters(unsigned *n);
 char *log_get_outputs(unsigned *n);
 LogLevel log_get_level(void);
+/* How many lines of a level were let through so far, and how many of all began with "ALARM:". Any thread. */
+uint64_t log_count(LogLevel level);
+uint64_t log_count_alarms(void);
 /* Opens files again by name (after they were rotated). */
 void log_reopen(void);

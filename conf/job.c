@@ -97,11 +97,17 @@ typedef struct Holder {
     unsigned parked;
 } Holder;
 
-/* A change waits for the async job first, everything else for what runs beside it. */
-static Holder holder_locked(const JobQueue *queue, JobKind kind)
+/* A change waits for the async job first, everything else for what runs beside it. NULL: nobody. */
+static const JobTicket *holding_locked(const JobQueue *queue, JobKind kind)
 {
     bool change = kind == JOB_MODIFY || kind == JOB_ASYNC;
-    const JobTicket *ticket = change && queue->async ? queue->async : queue->running ? queue->running : queue->async;
+
+    return change && queue->async ? queue->async : queue->running ? queue->running : queue->async;
+}
+
+static Holder holder_locked(const JobQueue *queue, JobKind kind)
+{
+    const JobTicket *ticket = holding_locked(queue, kind);
     Holder holder = { .domain = g_strdup(queue->name), .parked = queue->parked };
 
     if (ticket) {
@@ -152,6 +158,42 @@ char *job_describe(JobQueue *queue)
                            (unsigned long long)holder.owner, seconds_since(holder.since), holder.parked);
 }
 
+/* --- a look from outside ----------------------------------------------------------------------- */
+
+static JobFact fact_of(const JobTicket *ticket, bool parked)
+{
+    if (!ticket)
+        return (JobFact){ 0 };
+    return (JobFact){
+        .kind = ticket->kind, .procedure = ticket->procedure, .owner = ticket->owner, .asked = ticket->asked,
+        .since = parked ? 0 : ticket->since, .deadline = parked && ticket->timers ? ticket->deadline : 0,
+        .interrupted = ticket->interrupted,
+    };
+}
+
+unsigned job_look(JobQueue *queue, JobPicture *picture, JobFact *waiting, unsigned room)
+{
+    const JobTicket *destroy, *query, *change;
+    unsigned n = 0;
+
+    LOCK_SCOPE(&queue->lock);
+    *picture = (JobPicture){
+        .running = fact_of(queue->running, false), .async = fact_of(queue->async, false), .parked = queue->parked,
+        .closed = queue->closed,
+    };
+    for (destroy = queue->destroys.first; destroy && n < room; destroy = destroy->next)
+        waiting[n++] = fact_of(destroy, true);
+    query = queue->queries.first;
+    change = queue->changes.first;
+    while ((query || change) && n < room) {
+        const JobTicket **next = !change || (query && query->turn < change->turn) ? &query : &change;
+
+        waiting[n++] = fact_of(*next, true);
+        *next = (*next)->next;
+    }
+    return n;
+}
+
 /* --- granting -------------------------------------------------------------------------------- */
 
 static bool may_begin_locked(const JobQueue *queue, JobKind kind)
@@ -163,10 +205,10 @@ static bool may_begin_locked(const JobQueue *queue, JobKind kind)
     return kind == JOB_QUERY ? !queue->step_wanted : !queue->async;
 }
 
-static void grant_locked(JobQueue *queue, JobTicket *ticket)
+static void grant_locked(JobQueue *queue, JobTicket *ticket, int64_t now)
 {
     ticket->state = TICKET_RUNNING;
-    ticket->since = clock_now();
+    ticket->since = now;
     PROBE_JOB_BEGIN(queue->name, ticket->procedure, ticket->owner);
     *(ticket->kind == JOB_ASYNC ? &queue->async : &queue->running) = ticket;
 }
@@ -196,7 +238,7 @@ static void grant_due_locked(JobQueue *queue, JobDrain *drain)
         unpark_locked(queue, ticket, TICKET_LATE);
         if (!mine)
             continue;
-        grant_locked(queue, ticket);
+        grant_locked(queue, ticket, clock_now());
         lane_append(&drain->due, ticket);
     }
     if (queue->step_wanted && !queue->running)
@@ -277,6 +319,12 @@ static void refuse_late(Timer *timer)
 
 static void park_locked(JobQueue *queue, JobTicket *ticket)
 {
+    const JobTicket *holding = holding_locked(queue, ticket->kind);
+
+    ticket->held_by = holding ? holding->procedure : NULL;
+    ticket->held_for = holding ? holding->owner : 0;
+    ticket->held_since = holding ? holding->since : 0;
+    ticket->behind = queue->parked;
     ticket->state = TICKET_PARKED;
     ticket->turn = queue->turns++;
     lane_append(lane_of(queue, ticket->kind), ticket);
@@ -295,6 +343,7 @@ JobOutcome job_begin(JobQueue *queue, JobTicket *ticket, Timers *timers)
     ticket->timers = timers;
     ticket->timer = (Timer){ .fire = refuse_late };
     ticket->interrupted = false;
+    ticket->asked = clock_now();
     {
         LOCK_SCOPE(&queue->lock);
         if (!queue->closed) {
@@ -304,7 +353,7 @@ JobOutcome job_begin(JobQueue *queue, JobTicket *ticket, Timers *timers)
                     interrupt_locked(queue, queue->running);
             }
             if (may_begin_locked(queue, ticket->kind)) {
-                grant_locked(queue, ticket);
+                grant_locked(queue, ticket, ticket->asked);
                 return JOB_GRANTED;
             }
             park_locked(queue, ticket);

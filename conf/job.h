@@ -56,9 +56,15 @@ struct JobTicket {
     Timers *timers;           /* where `timer` is; NULL: no deadline */
     Timer timer;
     uint64_t turn;            /* which of two lanes was first */
+    int64_t asked;            /* clock_now() at job_begin */
     int64_t since;            /* clock_now() when it began to run; what messages say */
     int state;
     bool interrupted;
+    /* set by job_begin for one that is parked, then fixed: who held the domain then, for the log */
+    const char *held_by;      /* a procedure; NULL: nobody, others were to come first */
+    uint64_t held_for;        /* the client's id */
+    int64_t held_since;       /* clock_now() */
+    unsigned behind;          /* how many were parked before it */
 };
 
 struct JobQueue {
@@ -107,5 +113,25 @@ bool job_sleep(JobTicket *ticket, int64_t until);
 bool job_step_begin(JobTicket *ticket);
 void job_step_end(JobTicket *ticket);
 
+/* A job that runs or a ticket that is parked, as it was at one moment. */
+typedef struct JobFact {
+    JobKind kind;
+    const char *procedure;    /* static */
+    uint64_t owner;           /* the client's id */
+    int64_t asked;            /* clock_now() at job_begin */
+    int64_t since;            /* clock_now() when it began to run; of a parked one nothing */
+    int64_t deadline;         /* of a parked one with a deadline; 0: none */
+    bool interrupted;         /* it was asked to stop */
+} JobFact;
+
+typedef struct JobPicture {
+    JobFact running, async;   /* `procedure` NULL: none. The same one twice while an async job is in a step of its own */
+    unsigned parked;          /* all of them; the first of them were written to `waiting` */
+    bool closed;
+} JobPicture;
+
+/* Who holds the domain and the first `room` of those that wait, in the order of their kinds' lanes and turns (destroys,
+ * then the others as they came). Never waits for the job; returns how many it has written. Any thread. */
+unsigned job_look(JobQueue *queue, JobPicture *picture, JobFact *waiting, unsigned room);
 /* A picture for messages and tools: what runs, since when, how many wait. Text is owned by the caller. */
 char *job_describe(JobQueue *queue);

@@ -17,7 +17,7 @@
 #include "conf/config-private.h"
 
 #define FROM VIR_FROM_DOMAIN
-#define VERSION 1
+#define VERSION 2
 #define DIGEST_SIZE 32
 
 static const char magic[8] = "DROVERSV";
@@ -37,12 +37,13 @@ typedef struct Header {
     uint64_t document_size;
     uint64_t state_offset;
     uint64_t state_size;
-    uint8_t state_digest[DIGEST_SIZE];
+    uint32_t state_crc;
+    uint32_t zero;
     uint8_t digest[DIGEST_SIZE];
 } Header;
 
-G_STATIC_ASSERT(sizeof(Header) == 120);
-G_STATIC_ASSERT(G_STRUCT_OFFSET(Header, digest) == 88);
+G_STATIC_ASSERT(sizeof(Header) == 96);
+G_STATIC_ASSERT(G_STRUCT_OFFSET(Header, digest) == 64);
 
 /* A file whose header and document have been read and are what was written. */
 typedef struct Loaded {
@@ -69,6 +70,7 @@ static void swap_numbers(Header *header)
     header->document_size = GUINT64_TO_LE(header->document_size);
     header->state_offset = GUINT64_TO_LE(header->state_offset);
     header->state_size = GUINT64_TO_LE(header->state_size);
+    header->state_crc = GUINT32_TO_LE(header->state_crc);
 }
 
 /* Of the header as it stands in the file, and the document. */
@@ -133,29 +135,6 @@ static ssize_t read_at(int fd, void *data, size_t size, uint64_t offset)
     return (ssize_t)got;
 }
 
-/* Of `size` bytes from `offset` on; -1 when they can't be read or there are fewer. */
-static int digest_state(int fd, uint64_t offset, uint64_t size, uint8_t digest[DIGEST_SIZE])
-{
-    g_autoptr(GChecksum) sum = g_checksum_new(G_CHECKSUM_SHA256);
-    g_autofree guchar *some = g_malloc(1 << 20);
-    gsize length = DIGEST_SIZE;
-
-    while (size > 0) {
-        ssize_t n = read_at(fd, some, (size_t)MIN(size, 1 << 20), offset);
-
-        if (n <= 0) {
-            if (n == 0)
-                errno = EIO;
-            return -1;
-        }
-        g_checksum_update(sum, some, n);
-        offset += (uint64_t)n;
-        size -= (uint64_t)n;
-    }
-    g_checksum_get_digest(sum, digest, &length);
-    return 0;
-}
-
 /* --- write ----------------------------------------------------------------------------------- */
 
 static char *document_of(const DomainConfig *config)
@@ -210,7 +189,7 @@ static int read_header(Loaded *loaded, const char *path, Error *error)
         return refuse(error, path, _("it is none of drover's"));
     swap_numbers(header);
     if (header->version != VERSION)
-        return refuse(error, path, _("it was written by a newer drover"));
+        return refuse(error, path, _("it was written by another version of drover"));
     if (header->document_size > DOMAIN_STORED_TEXT_LIMIT
         || header->state_offset != sizeof *header + header->document_size
         || header->driver[SAVE_IMAGE_DRIVER_MAX] != '\0')
@@ -244,7 +223,7 @@ static int check_state(const Loaded *loaded, const char *path, Error *error)
     const Header *header = &loaded->header;
     bool file = S_ISREG(loaded->found.st_mode);
     uint64_t have = file ? (uint64_t)loaded->found.st_size : (uint64_t)lseek(loaded->fd, 0, SEEK_END);
-    uint8_t digest[DIGEST_SIZE];
+    StateSum sum = { 0 };
 
     if (!(header->flags & FLAG_COMPLETE))
         return refuse(error, path, _("it was never finished"));
@@ -254,9 +233,9 @@ static int check_state(const Loaded *loaded, const char *path, Error *error)
         return refuse(error, path, _("something was added at its end"));
     if (!(header->flags & FLAG_STATE_CHECKED))
         return 0;
-    if (digest_state(loaded->fd, header->state_offset, header->state_size, digest) < 0)
+    if (state_sum_add(&sum, loaded->fd, header->state_offset, header->state_size) < 0)
         return fail_file(error, path);
-    if (memcmp(digest, header->state_digest, sizeof digest) != 0)
+    if (sum.crc != header->state_crc)
         return refuse(error, path, _("the guest's state was altered"));
     return 0;
 }
@@ -286,7 +265,23 @@ static int load(const char *path, const char *driver, Loaded *loaded, Error *err
     return check_state(loaded, path, error);
 }
 
-int save_image_finish(int fd, const char *path, bool with_checksum, Error *error)
+/* The rest of the state is summed while the disk takes what it has not got yet. */
+static int sum_state(int fd, const StateSum *begun, Header *header)
+{
+    StateSum sum = *begun;
+
+    sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE);
+    if (sum.size > header->state_size) {
+        errno = EIO;
+        return -1;
+    }
+    if (state_sum_add(&sum, fd, header->state_offset + sum.size, header->state_size - sum.size) < 0)
+        return -1;
+    header->state_crc = sum.crc;
+    return 0;
+}
+
+int save_image_finish(int fd, const char *path, const StateSum *sum, Error *error)
 {
     g_auto(Loaded) loaded = { .fd = -1 };
     int own = fcntl(fd, F_DUPFD_CLOEXEC, 0);
@@ -296,13 +291,14 @@ int save_image_finish(int fd, const char *path, bool with_checksum, Error *error
     if (load_head(own, path, &loaded, error) < 0)
         return -1;
     end = lseek(fd, 0, S_ISREG(loaded.found.st_mode) ? SEEK_END : SEEK_CUR);
-    if (end < 0 || fdatasync(fd) < 0)
+    /* Without a checksum nothing but the order on the disk tells that a complete image has its state. */
+    if (end < 0 || (!sum && fdatasync(fd) < 0))
         return fail_file(error, path);
     if ((uint64_t)end < header->state_offset)
         return refuse(error, path, _("its end is missing"));
     header->state_size = (uint64_t)end - header->state_offset;
-    header->flags |= FLAG_COMPLETE | (with_checksum ? FLAG_STATE_CHECKED : 0);
-    if (with_checksum && digest_state(fd, header->state_offset, header->state_size, header->state_digest) < 0)
+    header->flags |= FLAG_COMPLETE | (sum ? FLAG_STATE_CHECKED : 0);
+    if (sum && sum_state(fd, sum, header) < 0)
         return fail_file(error, path);
     if (write_head(fd, path, header, loaded.document, error) < 0)
         return -1;

@@ -3,15 +3,16 @@
  * driver wrote it. The layout, all numbers little endian:
  *
  *     0  8   "DROVERSV"
- *     8  4   the version, 1
+ *     8  4   the version, 2
  *    12  4   flags: 1 the image is complete, 2 the guest was running, 4 the state has a checksum
  *    16  16  the name of the driver that can read the state, padded with NULs
  *    32  8   the length of the document
  *    40  8   where the state begins
  *    48  8   the length of the state, until the end of the file
- *    56  32  the SHA-256 of the state; zero without that flag
- *    88  32  the SHA-256 of all that stands before it here, and of the document
- *   120      the document, without a NUL
+ *    56  4   the CRC-32 of the state, see state-sum.h; zero without that flag
+ *    60  4   zero
+ *    64  32  the SHA-256 of all that stands before it here, and of the document
+ *    96      the document, without a NUL
  *
  * An image is held against its checksums before anything is made of it. All of this may wait for a disk: no lock may be
  * held. What is wrong with a file is VIR_ERR_SYSTEM_ERROR, what is wrong in it VIR_ERR_OPERATION_FAILED. */
@@ -23,6 +24,7 @@
 
 #include "base/error.h"
 #include "conf/config.h"
+#include "conf/state-sum.h"
 
 #define SAVE_IMAGE_DRIVER_MAX 15    /* letters of a driver's name */
 
@@ -42,9 +44,9 @@ typedef struct SaveImage {
 int save_image_begin(int fd, const char *path, const char *driver, const DomainConfig *config, bool running,
                      Error *error);
 /* After the state: whatever stands in the file then is the image, which becomes complete and is flushed to the disk.
- * `with_checksum`: the state gets one, for which all of it is read again. 0 or -1; a file that wasn't finished is
- * refused by whoever opens it. */
-int save_image_finish(int fd, const char *path, bool with_checksum, Error *error);
+ * `sum`: the state gets a checksum; what has been summed of it already, from its first byte on, isn't read again. NULL: it
+ * gets none. 0 or -1; a file that wasn't finished is refused by whoever opens it. */
+int save_image_finish(int fd, const char *path, const StateSum *sum, Error *error);
 
 /* Opens an image for the driver of that name. `rules`: see domain_config_parse; no rule refuses what was saved.
  * 0, or -1 and *image as it was. */

@@ -86,8 +86,11 @@ static unsigned collect_full(Journal *journal, JournalSegment *full[2])
 /* Everything that was changed is on the disk, the segments are begun anew. 0 or an errno. */
 static int sync_and_reset(Store *store, JournalSegment *full[2], unsigned n, uint64_t number)
 {
-    if (syncfs(store->documents.fd) < 0)
+    if (syncfs(store->documents.fd) < 0) {
+        __atomic_add_fetch(&store->counts.failures, 1, __ATOMIC_RELAXED);
         return errno;
+    }
+    __atomic_add_fetch(&store->counts.checkpoints, 1, __ATOMIC_RELAXED);
     for (unsigned i = 0; i < n; i++)
         if (store_segment_renew(store, full[i], number) < 0)
             return errno;

@@ -14,13 +14,41 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/i18n.h"
 
 /* --- flushes -------------------------------------------------------------------------------- */
 
+void store_count_flush(Store *store, unsigned changes, int64_t since, int errnum)
+{
+    StoreCounts *counts = &store->counts;
+
+    __atomic_add_fetch(&counts->flushes, 1, __ATOMIC_RELAXED);
+    __atomic_add_fetch(&counts->flush_ns, (uint64_t)(clock_now() - since), __ATOMIC_RELAXED);
+    if (errnum)
+        __atomic_add_fetch(&counts->failures, 1, __ATOMIC_RELAXED);
+    else
+        __atomic_add_fetch(&counts->changes, changes, __ATOMIC_RELAXED);
+}
+
+void store_counts(const Store *store, StoreCounts *to)
+{
+    const StoreCounts *from = &store->counts;
+
+    *to = (StoreCounts){
+        .changes = __atomic_load_n(&from->changes, __ATOMIC_RELAXED),
+        .flushes = __atomic_load_n(&from->flushes, __ATOMIC_RELAXED),
+        .flush_ns = __atomic_load_n(&from->flush_ns, __ATOMIC_RELAXED),
+        .checkpoints = __atomic_load_n(&from->checkpoints, __ATOMIC_RELAXED),
+        .failures = __atomic_load_n(&from->failures, __ATOMIC_RELAXED),
+    };
+}
+
 static void flush_for_all_locked(Store *store, StoreFolder *folder)
 {
     StoreWait *batch = folder->waiting;
+    int64_t since = clock_now();
+    unsigned n = 0;
     int errnum;
 
     lock_assert_held(&store->lock);
@@ -32,6 +60,9 @@ static void flush_for_all_locked(Store *store, StoreFolder *folder)
     while (errnum == EINTR);
     lock_acquire(&store->lock);
     folder->flushing = false;
+    for (const StoreWait *wait = batch; wait; wait = wait->next)
+        n++;
+    store_count_flush(store, n, since, errnum);
     /* A waiter is on the stack of its thread, which can't go on before we release the lock. Only those are woken that
      * have something to do: this batch, and one of the next to lead it. */
     for (; batch; batch = batch->next) {

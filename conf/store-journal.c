@@ -361,6 +361,7 @@ static int write_batch(Store *store, JournalSegment *segment, const GQueue *batc
     uint64_t number = journal->number;
     uint32_t chain = segment->chain;
     struct stat st;
+    int64_t since;
     int errnum;
 
     g_byte_array_set_size(journal->batch, 0);
@@ -378,12 +379,15 @@ static int write_batch(Store *store, JournalSegment *segment, const GQueue *batc
     /* Somebody may have removed the file; what is written to it would be lost. */
     if (fstat(segment->fd, &st) == 0 && st.st_nlink == 0)
         return ENOENT;
+    since = clock_now();
     if (write_at(segment->fd, journal->batch->data, journal->batch->len, segment->used) < 0
         || fdatasync(segment->fd) < 0) {
         errnum = errno;
+        store_count_flush(store, 0, since, errnum);
         void_batch(store, segment);
         return errnum;
     }
+    store_count_flush(store, batch->length, since, 0);
     segment->used += journal->batch->len;
     segment->chain = chain;
     journal->number = number;

@@ -50,6 +50,7 @@ struct Store {
     StoreFolder documents, links;
     /* atomic */
     int can_exchange;
+    StoreCounts counts;    /* relaxed, member by member */
     Lock lock;
     /* under lock: LOCK_STORE */
     uint64_t next_spare;
@@ -61,6 +62,9 @@ struct Store {
 /* Returns when all changes made in the folder before the call are on the disk; shares flushes with other callers.
  * -1 and VIR_ERR_SYSTEM_ERROR: the changes may or may not survive a power cut. */
 int store_flush(Store *store, StoreFolder *folder, Error *error);
+
+/* A flush for `changes` of them that began at `since` (clock_now()) has ended so. Any thread. */
+void store_count_flush(Store *store, unsigned changes, int64_t since, int errnum);
 
 /* A file under a name that is never loaded. */
 typedef struct Spare {

@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/error.h"
 
@@ -17,6 +18,18 @@ typedef struct Store Store;
 Store *store_open(const char *directory, Error *error);
 void store_close(Store *store);    /* NULL is fine */
 const char *store_directory(const Store *store);
+
+/* What the store has had the disk do so far. */
+typedef struct StoreCounts {
+    uint64_t changes;         /* that were made durable */
+    uint64_t flushes;         /* of the journal or a directory, each for all changes that waited for it */
+    uint64_t flush_ns;        /* nanoseconds that those took */
+    uint64_t checkpoints;     /* of the whole file system, after which the journal is begun anew */
+    uint64_t failures;        /* flushes that failed */
+} StoreCounts;
+
+/* Any thread; waits for no disk. */
+void store_counts(const Store *store, StoreCounts *counts);
 
 /* Writes NAME.xml anew. A name that can't be a file name ('/', too long) is VIR_ERR_XML_ERROR;
  * a full or read-only disk VIR_ERR_SYSTEM_ERROR with errno; then the old content is still there. */

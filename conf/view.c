@@ -9,6 +9,8 @@
 #include <glib.h>
 #include <libvirt/libvirt.h>
 
+#include "conf/label.h"
+
 #define FILTER_ACTIVE (VIR_CONNECT_LIST_DOMAINS_ACTIVE | VIR_CONNECT_LIST_DOMAINS_INACTIVE)
 #define FILTER_PERSISTENT (VIR_CONNECT_LIST_DOMAINS_PERSISTENT | VIR_CONNECT_LIST_DOMAINS_TRANSIENT)
 #define FILTER_STATE                                                                            \
@@ -138,6 +140,7 @@ DomainView *domain_view_new(const DomainFacts *facts)
         .persistent_config = facts->persistent ? domain_config_ref(facts->persistent) : NULL,
         .uuid = config->uuid,
         .name = (char *)view->handle + handle_size,
+        .labels = domain_config_labels(config),
         .driver_facts = facts->driver_facts,
         .free_facts = facts->free_facts,
     };
@@ -179,5 +182,6 @@ void domain_view_unref(DomainView *view)
         view->free_facts(view->driver_facts);
     domain_config_unref(view->active);
     domain_config_unref(view->persistent_config);
+    g_strfreev(view->labels);
     g_free(view);
 }

@@ -25,6 +25,7 @@ typedef struct DomainView {
     const DomainConfig *persistent_config;    /* NULL when transient */
     Uuid uuid;
     char *name;
+    char **labels;               /* NULL-terminated; NULL: none (conf/label.h) */
     void *driver_facts;          /* the driver's own immutable facts; freed by free_facts */
     void (*free_facts)(void *facts);
     uint8_t handle[];            /* the domain's handle as it goes over the wire: name, uuid, id */

@@ -56,6 +56,8 @@ struct Op {
     int reply_fds[32];        /* sent with the reply, then closed */
     unsigned n_reply_fds;
     DriverStream *stream;     /* the other end of the stream that the call opens; ownership goes to the server */
+    /* For lists and statistics of many domains: which of them the client may know of; the others are left out. NULL: all. */
+    bool (*may_see)(Op *op, const DomainView *view);
     /* runs the operation itself; set by server/enter.c, called by it or by the innermost wrapper */
     int (*invoke)(Op *op, const void *args, void *result);
     /* private to op_keep */
@@ -100,6 +102,25 @@ static inline void host_announce(Host *host, const DriverEvent *event)
     host->announce(host, event);
 }
 
+/* A figure that a driver counts itself, for monitoring. Borrowed for the visit. */
+enum { DRIVER_COUNTER_LABELS = 3 };
+
+typedef enum DriverCounterType {
+    DRIVER_COUNTER,           /* only grows while the host is open */
+    DRIVER_GAUGE,
+} DriverCounterType;
+
+typedef struct DriverCounter {
+    const char *name;         /* as Prometheus has it, in base units, without "drover_" and "_total": "xen_hypercalls" */
+    const char *help;         /* one English sentence without a full stop */
+    const char *unit;         /* "seconds", "bytes", and then the name ends in it; NULL: a number of things */
+    DriverCounterType type;
+    struct { const char *name, *value; } labels[DRIVER_COUNTER_LABELS];    /* up to the first NULL name; values are any UTF-8 */
+    double value;
+} DriverCounter;
+
+typedef void (*DriverCounterVisit)(const DriverCounter *counter, void *opaque);
+
 /* The table. `const Driver test_driver = { .scheme = "test", .domain_suspend = test_domain_suspend, … }` */
 struct Driver {
     const char *scheme;       /* "test": the URI's scheme */
@@ -136,6 +157,9 @@ struct Driver {
     bool (*supports_feature)(const Host *host, int feature);
     /* True when this driver's version of an inline operation may block: it then runs on a worker. */
     bool (*may_block)(const Host *host, const Proc *proc);
+    /* Calls `visit` for each figure that the driver counts: all of one name in a row, with the same help, unit and type,
+     * and no two with the same labels. May not block; any thread. NULL: it counts nothing. */
+    void (*counters)(const Host *host, DriverCounterVisit visit, void *opaque);
 
 #include "drivers/driver-ops.h"    /* generated: int (*domain_suspend)(Op *op, const RemoteDomainSuspendArgs *args); … */
 };

@@ -20,6 +20,7 @@ static void refuse(Client *client, const FrameHeader *header, Error *error)
 {
     FrameHeader reply = *header;
 
+    measure_refused(client->service->rpc->measure);
     reply.type = FRAME_REPLY;
     frame_put_error(io_out(client->io), reply, error);
     error_clear(error);
@@ -199,6 +200,7 @@ ssize_t admit_frames(Client *client, uint8_t *data, size_t size)
     XdrOut *out = io_out(client->io);
 
     client->held_back = is_logging_in(client);
+    io_set_mark(client->io, 0);
     while (used < size && !client->held_back) {
         size_t frame_size;
         unsigned n_fds;

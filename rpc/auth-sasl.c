@@ -19,12 +19,11 @@
 
 LOG_SOURCE("rpc.sasl");
 
-enum { FAILURES_MOST = 3, LAYER_MOST = 65536 };
+enum { LAYER_MOST = 65536 };
 
 struct SaslExchange {
     sasl_conn_t *connection;
     bool under_way;
-    unsigned failures;
 };
 
 /* --- the library ---------------------------------------------------------------------------------- */
@@ -118,8 +117,7 @@ static int fail(Client *client, const char *what, Error *error)
     log_warning("client %" PRIu64 "%s%s could not prove who it is: %s", client->identity.id,
                 *client->identity.address ? " from " : "", client->identity.address, what);
     exchange->under_way = false;
-    if (++exchange->failures >= FAILURES_MOST)
-        client->hopeless = true;    /* login.c closes it after the answer */
+    client_login_failed(client);
     return error_set(error, VIR_FROM_RPC, VIR_ERR_AUTH_FAILED, _("the client could not prove who it is"));
 }
 

@@ -41,7 +41,7 @@ Call *call_new(Client *client, const Program *program, const Proc *proc, const F
     call->header = *header;
     call->error = (Error)ERROR_INIT;
     call->refs = 1;
-    call->received = clock_now();
+    call_clock_start(call, CALL_QUEUED, clock_now());
     arena_init(&call->arena, first, room);
     call->payload = arena_alloc(&call->arena, payload_size + 1);
     memcpy(call->payload, payload, payload_size);
@@ -67,6 +67,7 @@ void call_begin_inline(Call *call, Client *client, const Program *program, const
     call->server = NULL;
     call->on_end = NULL;
     call->out = out;
+    call_clock_start(call, CALL_RAN, io_mark(client->io));
 }
 
 /* Everything that the call kept; the arena last. */
@@ -105,11 +106,14 @@ void call_unref(Call *call)
     __atomic_sub_fetch(&rpc->calls, 1, __ATOMIC_RELEASE);
 }
 
-void call_taken(Call *call)
+void call_taken(Call *call, bool first)
 {
     ClientUse *use = &call->client->use;
-    int64_t waited = clock_now() - call->received;
+    int64_t now = clock_now(), waited = now - call->received;
 
+    call_phase(call, CALL_RAN, now);
+    if (!first)
+        return;
     __atomic_add_fetch(&use->taken, 1, __ATOMIC_RELAXED);
     __atomic_add_fetch(&use->waited, (uint64_t)MAX(waited, 0), __ATOMIC_RELAXED);
 }
@@ -262,7 +266,7 @@ void call_end(Call *call)
 {
     g_assert(!call->answered);
     call->answered = true;
-    __atomic_add_fetch(&call->client->use.served, 1, __ATOMIC_RELAXED);
+    call_count(call);
     if (call->inline_call) {
         release_parts(call);
         return;
@@ -447,6 +451,7 @@ void call_reply(Call *call, const void *result)
         close_reply_fds(call);
         frame_put_error(out, reply_header(call), &call->error);
     }
+    call_clock_stop(call);
     send_answer(call, out, from);
     if (stream)
         stream_start(stream);
@@ -468,6 +473,7 @@ void call_fail(Call *call)
     from = out->size;
     frame_put_error(out, reply_header(call), &call->error);
     close_reply_fds(call);
+    call_clock_stop(call);
     send_answer(call, out, from);
     if (out == &local)
         xdr_out_deinit(&local);

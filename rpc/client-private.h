@@ -5,6 +5,7 @@
 
 #include "base/lock.h"
 #include "rpc/gate.h"
+#include "rpc/measure.h"
 #include "rpc/rpc.h"
 #include "rpc/transport.h"
 
@@ -48,6 +49,9 @@ struct Client {
     Service *service;
     IoThread *io;
     ClientIdentity identity;
+    gid_t *groups;            /* further ones of the process at a UNIX socket; owned; NULL: none */
+    unsigned n_groups;
+    uint64_t start_time;      /* of its process, as rpc/peer.h says, where polkit is asked about it; else 0 */
     int socket;               /* what `fd` is as long as it is open */
     Tls *tls;                 /* NULL: not encrypted by TLS */
     int refs;                 /* atomic */
@@ -63,7 +67,8 @@ struct Client {
     Transport *transport;     /* NULL: the socket itself. Set by a worker while `login_busy`, or `auth_busy` and then
                                * under LOCK_OUTBOX */
     Transport *next_transport;    /* the layer that comes after the answer; the worker's while `auth_busy` */
-    bool hopeless;            /* it has failed too often: a worker's while `auth_busy` */
+    unsigned login_failures;  /* whose call of its login is under way: `auth_busy` */
+    bool hopeless;            /* it has failed too often; the same */
     bool layered;             /* the transport has just come with a proof: a worker's, then the I/O thread's */
     int login_progress;       /* TlsProgress: the worker's while `login_busy`, else the I/O thread's */
 
@@ -112,7 +117,7 @@ struct Client {
     bool close_when_empty;
     bool reading, writing;    /* what epoll watches; read without the lock as hints */
     OutItem *out_first, *out_last;
-    size_t out_bytes, out_event_bytes;
+    size_t out_bytes, out_event_bytes;    /* read without the lock as hints */
     unsigned out_bulk;        /* bulk answers among what waits */
     int64_t out_stalled;      /* clock_now() since when nothing has left, while something waits */
 
@@ -143,6 +148,9 @@ void client_set_login(Client *client, ClientAuth auth);
 /* It has proved who it is, as a call of its login found; `layer` (taken over; NULL: none) encrypts all that follows the
  * call's answer. A worker. */
 void client_authenticate(Client *client, const char *user, Transport *layer);
+
+/* Adds what `use`, which may be changing, holds now. */
+void client_use_add(ClientUse *to, const ClientUse *use);
 
 /* --- auth-sasl.c ---------------------------------------------------------------------------- */
 void sasl_exchange_free(SaslExchange *exchange);
@@ -178,8 +186,8 @@ void call_begin_inline(Call *call, Client *client, const Program *program, const
                        uint8_t *payload, size_t payload_size, XdrOut *out);
 Call *call_ref(Call *call);
 void call_unref(Call *call);
-/* A worker takes it for the first time. */
-void call_taken(Call *call);
+/* A worker takes it; `first`: no thread had it before. */
+void call_taken(Call *call, bool first);
 /* Ends it without an answer. */
 void call_end(Call *call);
 /* Hands a new call to the workers or lets it wait behind them. I/O thread, after client_has_room. */
@@ -187,6 +195,17 @@ void call_submit(Call *call);
 /* For a client that leaves: the next call that no worker has been given; the next parked one (referenced). */
 Call *client_take_waiting(Client *client);
 Call *client_take_parked(Client *client);
+/* --- measure-call.c ------------------------------------------------------------------------- */
+/* The call's first phase begins. */
+void call_clock_start(Call *call, CallPhase phase, int64_t now);
+/* Its answer is made: its last phase ends. */
+void call_clock_stop(Call *call);
+/* It ends: counted, and told in the log when it was slow. After call_clock_stop, or without an answer. */
+void call_count(Call *call);
+/* An answer was written only so long after it was made. */
+void call_unread(Client *client, const uint32_t *answers, int64_t ns);
+
+/* --- call.c ----------------------------------------------------------------------------------- */
 /* Whether call_submit would take one more of this size now; otherwise WISH_LOOK will come. */
 bool client_has_room(Client *client, size_t bytes, unsigned n_fds);
 
@@ -202,6 +221,8 @@ bool outbox_flush(Client *client);
 bool outbox_congested(Client *client);
 /* Bytes that wait, without a lock: a hint. */
 size_t outbox_size(Client *client);
+/* Of them those of events. */
+size_t outbox_event_size(Client *client);
 void outbox_set_reading(Client *client, bool reading);
 /* Closes the descriptor and forgets what waits. */
 void outbox_close(Client *client);
@@ -265,11 +286,16 @@ struct Rpc {
     unsigned n_io;
     Pool *pool;
     Identities *identities;
+    Measure *measure;
     /* relaxed atomics */
     unsigned next_io;
     uint64_t next_client;
     int calls;                /* that exist outside the I/O threads' scratch */
     int quiet;                /* no new calls */
+    int64_t slow;             /* nanoseconds; 0: no call is */
+    int64_t slow_second;      /* clock_now() in seconds of the last line about a slow call */
+    uint64_t floods, event_bytes_lost;    /* clients that were cut off since they read no events, and what they missed */
+    unsigned slow_lines;      /* lines about slow calls in that second, and those that were left out */
     int crowded;              /* a listening socket is not watched until a client has logged in or must go */
     int deaf_listeners;       /* a listening socket is not watched until there is room */
     /* under LOCK_SERVICES */
@@ -281,6 +307,9 @@ void io_wish(Client *client, unsigned wishes);
 XdrOut *io_out(IoThread *io);
 Call *io_scratch_call(IoThread *io);
 int64_t io_now(IoThread *io);
+/* Where the time of the next inline call begins: now, or when the one before it ended (`now`). */
+int64_t io_mark(IoThread *io);
+void io_set_mark(IoThread *io, int64_t now);
 /* A client has gone or a descriptor was closed: listeners that wait for that try again. Any thread. */
 void io_room(IoThread *io);
 void io_watch(Client *client, bool reading, bool writing);    /* under LOCK_OUTBOX */

@@ -6,10 +6,12 @@
  *   new ──WISH_ADOPT──▶ open ──EOF, error, WISH_CLOSE──▶ left ──last call ended──▶ freed */
 #include "rpc/identity.h"
 
+#include <errno.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "rpc/peer.h"
 
 /* On a UNIX socket the system tells; whoever comes otherwise is nobody until he has proved more. */
 static void identify(Client *client)
@@ -19,6 +21,24 @@ static void identify(Client *client)
     if (client->identity.uid != (uid_t)-1)
         g_snprintf(name, sizeof name, "uid:%u", (unsigned)client->identity.uid);
     client->who = identity_find(client->service->rpc->identities, name);
+}
+
+/* The kernel keeps them as they were at connect(2). */
+static void take_groups(Client *client, int fd)
+{
+    socklen_t size = 0;
+    gid_t *groups;
+
+    if (client->identity.uid == (uid_t)-1 || getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, NULL, &size) == 0
+        || errno != ERANGE || size == 0)
+        return;
+    groups = g_malloc(size);
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, groups, &size) < 0) {
+        g_free(groups);
+        return;
+    }
+    client->groups = groups;
+    client->n_groups = size / sizeof *groups;
 }
 
 Client *client_new(Service *service, IoThread *io, int fd, bool read_only)
@@ -41,6 +61,7 @@ Client *client_new(Service *service, IoThread *io, int fd, bool read_only)
     };
     client->heard = clock_now();
     identify(client);
+    take_groups(client, fd);
     lock_init(&client->lock, LOCK_CLIENT);
     lock_init(&client->out_lock, LOCK_OUTBOX);
     for (unsigned i = 0; i < TURN_CLASSES; i++)
@@ -59,6 +80,10 @@ void client_set_login(Client *client, ClientAuth auth)
 {
     int64_t seconds = limit_of(client, login_timeout);
 
+    if (auth == CLIENT_AUTH_POLKIT && client->identity.uid == 0)
+        auth = CLIENT_AUTH_NONE;    /* who may change polkit's rules needn't be asked about */
+    if (auth == CLIENT_AUTH_POLKIT)
+        client->start_time = peer_start_time(client->socket, client->identity.pid);
     client->auth = auth;
     client->stage = client->tls ? LOGIN_HANDSHAKE : auth ? LOGIN_AUTH : LOGIN_DONE;
     client->login_deadline = seconds ? client->heard + seconds * CLOCK_S : G_MAXINT64;
@@ -71,6 +96,24 @@ void client_authenticate(Client *client, const char *user, Transport *layer)
         client_identify(client, "sasl", user);
     client->next_transport = layer;
     __atomic_store_n(&client->authenticated, 1, __ATOMIC_RELEASE);
+}
+
+void client_login_succeeded(Client *client)
+{
+    client_authenticate(client, NULL, NULL);
+}
+
+void client_login_failed(Client *client)
+{
+    enum { FAILURES_MOST = 3 };
+
+    if (++client->login_failures >= FAILURES_MOST)
+        client->hopeless = true;    /* login.c closes it after the answer */
+}
+
+uint64_t client_start_time(const Client *client)
+{
+    return client->start_time;
 }
 
 Client *client_ref(Client *client)
@@ -92,6 +135,7 @@ void client_unref(Client *client)
     if (client->transport)
         client->transport->ops->free(client->transport);
     g_free(client->fds);
+    g_free(client->groups);
     g_free(client->held);
     if (client->next_transport)
         client->next_transport->ops->free(client->next_transport);
@@ -153,6 +197,12 @@ void client_close_after_replies(Client *client)
 const ClientIdentity *client_identity(const Client *client)
 {
     return &client->identity;
+}
+
+const gid_t *client_groups(const Client *client, unsigned *n)
+{
+    *n = client->n_groups;
+    return client->groups;
 }
 
 const char *client_dn(const Client *client)

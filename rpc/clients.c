@@ -67,8 +67,11 @@ static void report(Client *client, Arena *arena, ClientReport *report)
     report->weight = __atomic_load_n(&who->weight, __ATOMIC_RELAXED);
     report->use = (ClientUse){
         .served = figure(&use->served), .bytes_in = figure(&use->bytes_in), .bytes_out = figure(&use->bytes_out),
-        .taken = figure(&use->taken), .waited = figure(&use->waited),
+        .taken = figure(&use->taken), .waited = figure(&use->waited), .job_waited = figure(&use->job_waited),
+        .ran = figure(&use->ran), .failed = figure(&use->failed), .slow = figure(&use->slow),
     };
+    report->unread = outbox_size(client);
+    report->events_unread = outbox_event_size(client);
     LOCK_SCOPE(&client->lock);
     report->running = client->running;
     report->waiting = client->waiting;

@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Whom clients stand for, and what weight they have. An identity lives as long as one of its clients.
+/* Whom clients stand for, what weight they have, and what they have used. An identity lives as long as one of its clients,
+ * and the last that had one are remembered, so that the figures of a tool that comes and goes add up.
  * Any thread. Takes LOCK_IDENTITIES and no other lock inside it. */
 #include "rpc/identity.h"
+
+/* Identities without a client that are remembered. */
+enum { REMEMBERED = 64 };
 
 typedef struct Weight {
     GPatternSpec *pattern;
@@ -12,6 +16,7 @@ struct Identities {
     /* under LOCK_IDENTITIES */
     Lock lock;
     GHashTable *by_name;      /* of Identity, without a reference */
+    GQueue idle;              /* of those that have no reference, the last to lose it last */
     GArray *weights;          /* of Weight; the first that matches counts */
 };
 
@@ -38,9 +43,21 @@ Identities *identities_new(void)
     return table;
 }
 
+static void identity_free(Identity *identity)
+{
+    for (unsigned i = 0; i < TURN_CLASSES; i++)
+        g_assert(!identity->shares[i].queued);    /* calls hold their client, and clients hold us */
+    g_free(identity->name);
+    g_free(identity);
+}
+
 void identities_free(Identities *table)
 {
-    g_assert(g_hash_table_size(table->by_name) == 0);
+    Identity *identity;
+
+    g_assert(g_hash_table_size(table->by_name) == table->idle.length);
+    while ((identity = g_queue_pop_head(&table->idle)))
+        identity_free(identity);
     g_hash_table_unref(table->by_name);
     g_array_unref(table->weights);
     lock_deinit(&table->lock);
@@ -80,29 +97,41 @@ Identity *identity_find(Identities *table, const char *name)
     identity = g_hash_table_lookup(table->by_name, name);
     if (!identity)
         identity = identity_new_locked(table, name);
+    else if (identity->refs == 0)
+        g_queue_remove(&table->idle, identity);
     identity->refs++;
     return identity;
 }
 
-void identity_unref(Identity *identity)
+/* Who is to be forgotten, NULL: nobody. */
+static Identity *remember_locked(Identities *table, Identity *identity)
 {
-    Identities *table;
-    bool last;
+    Identity *oldest = NULL;
+
+    lock_assert_held(&table->lock);
+    g_queue_push_tail(&table->idle, identity);
+    if (table->idle.length > REMEMBERED)
+        oldest = g_queue_pop_head(&table->idle);
+    if (oldest)
+        g_hash_table_remove(table->by_name, oldest->name);
+    return oldest;
+}
+
+void identity_unref(Identity *identity, const ClientUse *use)
+{
+    Identities *table = identity ? identity->table : NULL;
+    Identity *forgotten = NULL;
 
     if (!identity)
         return;
-    table = identity->table;
     lock_acquire(&table->lock);
-    last = --identity->refs == 0;
-    if (last)
-        g_hash_table_remove(table->by_name, identity->name);
+    if (use)
+        client_use_add(&identity->former, use);
+    if (--identity->refs == 0)
+        forgotten = remember_locked(table, identity);
     lock_release(&table->lock);
-    if (!last)
-        return;
-    for (unsigned i = 0; i < TURN_CLASSES; i++)
-        g_assert(!identity->shares[i].queued);    /* calls hold their client, and clients hold us */
-    g_free(identity->name);
-    g_free(identity);
+    if (forgotten)
+        identity_free(forgotten);
 }
 
 bool identity_weight_parse(const char *text, char **pattern, unsigned *weight)
@@ -172,6 +201,98 @@ const char *client_who_name(const Client *client)
 void client_forget_identity(Client *client)
 {
     for (unsigned i = 0; i < client->n_former; i++)
-        identity_unref(client->former[i]);
-    identity_unref(client->who);
+        identity_unref(client->former[i], NULL);
+    identity_unref(client->who, &client->use);
+}
+
+/* --- what they use ----------------------------------------------------------------------------------- */
+
+static void grow(uint64_t *to, const uint64_t *by)
+{
+    *to += __atomic_load_n(by, __ATOMIC_RELAXED);
+}
+
+void client_use_add(ClientUse *to, const ClientUse *use)
+{
+    grow(&to->served, &use->served);
+    grow(&to->failed, &use->failed);
+    grow(&to->slow, &use->slow);
+    grow(&to->bytes_in, &use->bytes_in);
+    grow(&to->bytes_out, &use->bytes_out);
+    grow(&to->taken, &use->taken);
+    grow(&to->waited, &use->waited);
+    grow(&to->job_waited, &use->job_waited);
+    grow(&to->ran, &use->ran);
+}
+
+static void not_less(uint64_t *figure, uint64_t *told)
+{
+    *figure = *told = MAX(*figure, *told);
+}
+
+/* A client may just be between those that are connected and those that have gone. */
+static void never_back(ClientUse *use, ClientUse *told)
+{
+    not_less(&use->served, &told->served);
+    not_less(&use->failed, &told->failed);
+    not_less(&use->slow, &told->slow);
+    not_less(&use->bytes_in, &told->bytes_in);
+    not_less(&use->bytes_out, &told->bytes_out);
+    not_less(&use->taken, &told->taken);
+    not_less(&use->waited, &told->waited);
+    not_less(&use->job_waited, &told->job_waited);
+    not_less(&use->ran, &told->ran);
+}
+
+/* The figures of clients that are connected, by the name of their identity. */
+static IdentityReport *report_of(GHashTable *by_name, Arena *arena, GPtrArray *reports, const char *name)
+{
+    IdentityReport *report = g_hash_table_lookup(by_name, name);
+
+    if (report)
+        return report;
+    report = arena_zalloc(arena, sizeof *report);
+    report->who = arena_strdup(arena, name);
+    g_hash_table_insert(by_name, (char *)report->who, report);
+    g_ptr_array_add(reports, report);
+    return report;
+}
+
+static void add_connected(Service *service, GHashTable *by_name, Arena *arena, GPtrArray *reports)
+{
+    LOCK_SCOPE(&service->clients_lock);
+    for (Client *client = service->clients_first; client; client = client->peer_next) {
+        IdentityReport *report = report_of(by_name, arena, reports, client_who(client)->name);
+
+        report->clients++;
+        client_use_add(&report->use, &client->use);
+        report->unread += outbox_size(client);
+        report->events_unread += outbox_event_size(client);
+        LOCK_SCOPE(&client->lock);
+        report->running += client->running;
+        report->waiting += client->waiting;
+        report->parked += client->n_parked;
+    }
+}
+
+GPtrArray *rpc_report_identities(Rpc *rpc, Arena *arena)
+{
+    Identities *table = rpc->identities;
+    GPtrArray *reports = g_ptr_array_new();
+    g_autoptr(GHashTable) by_name = g_hash_table_new(g_str_hash, g_str_equal);
+    GHashTableIter iter;
+    void *value;
+
+    for (Service *service = rpc->services; service; service = service->next)
+        add_connected(service, by_name, arena, reports);
+    LOCK_SCOPE(&table->lock);
+    g_hash_table_iter_init(&iter, table->by_name);
+    while (g_hash_table_iter_next(&iter, NULL, &value)) {
+        Identity *identity = value;
+        IdentityReport *report = report_of(by_name, arena, reports, identity->name);
+
+        client_use_add(&report->use, &identity->former);
+        never_back(&report->use, &identity->told);
+    }
+    return reports;
 }

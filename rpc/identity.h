@@ -22,7 +22,9 @@ struct Identity {
     /* relaxed atomic */
     unsigned weight;          /* calls in a row, at least 1 */
     /* under LOCK_IDENTITIES */
-    unsigned refs;
+    unsigned refs;            /* 0: remembered for its figures alone */
+    ClientUse former;         /* what clients that have gone had used */
+    ClientUse told;           /* by the last report: figures never go back */
     /* under LOCK_POOL */
     Share shares[TURN_CLASSES];
 };
@@ -32,5 +34,5 @@ Identities *identities_new(void);
 void identities_free(Identities *table);
 /* The identity of that name, made when it is new. Owned reference. Any thread. */
 Identity *identity_find(Identities *table, const char *name);
-/* NULL is fine. Any thread. */
-void identity_unref(Identity *identity);
+/* NULL is fine; `use`: what the client had used that gives it up, or NULL. Any thread. */
+void identity_unref(Identity *identity, const ClientUse *use);

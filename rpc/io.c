@@ -38,6 +38,7 @@ struct IoThread {
     Client *clients, *subscribers;
     unsigned n_subscribers;   /* relaxed atomic, others read it */
     int64_t now, next_tick;
+    int64_t mark;             /* when the last inline call of this batch ended; 0: none yet */
     int64_t next_crowd;       /* when a full port is looked at again */
     Listener *listeners;      /* the first I/O thread's */
     /* under LOCK_IO_INBOX */
@@ -60,6 +61,16 @@ Call *io_scratch_call(IoThread *io)
 int64_t io_now(IoThread *io)
 {
     return io->now;
+}
+
+int64_t io_mark(IoThread *io)
+{
+    return io->mark ? io->mark : clock_now();
+}
+
+void io_set_mark(IoThread *io, int64_t now)
+{
+    io->mark = now;
 }
 
 /* Lets the inbox's lock go and wakes the thread, in this order: it would wait for the lock else. */
@@ -548,10 +559,12 @@ static void *io_main(void *data)
 {
     IoThread *io = data;
 
+    measure_thread_begin(io->rpc->measure);
     while (io_turn(io, until_tick(io)))
         continue;
     while (io->clients)
         drop(io, io->clients);
+    measure_thread_end(io->rpc->measure);
     return NULL;
 }
 

@@ -32,6 +32,8 @@ struct OutItem {
     OutKind kind;
     uint8_t *data;        /* from malloc */
     size_t at, size, cost;
+    int64_t since;        /* clock_now() */
+    uint32_t *answers;    /* which calls' answers are in it, for measure_written; NULL: none */
     unsigned n_fds, next_fd;
     int fds[];
 };
@@ -41,6 +43,7 @@ static void item_free(OutItem *item)
     for (unsigned i = item->next_fd; i < item->n_fds; i++)
         close(item->fds[i]);
     free(item->data);
+    g_free(item->answers);
     g_free(item);
 }
 
@@ -98,6 +101,11 @@ static int item_send(Client *client, OutItem *item)
     return 1;
 }
 
+static void set_event_bytes(Client *client, size_t bytes)
+{
+    __atomic_store_n(&client->out_event_bytes, bytes, __ATOMIC_RELAXED);
+}
+
 static void forget_all(Client *client)
 {
     while (client->out_first) {
@@ -108,7 +116,7 @@ static void forget_all(Client *client)
     }
     client->out_last = NULL;
     __atomic_store_n(&client->out_bytes, 0, __ATOMIC_RELAXED);
-    client->out_event_bytes = 0;
+    set_event_bytes(client, 0);
     client->out_bulk = 0;
 }
 
@@ -134,23 +142,27 @@ static void insert_item(Client *client, OutItem *item)
 static void queue_item(Client *client, OutItem *item)
 {
     item->cost = sizeof *item + (item->size - item->at) + (size_t)item->n_fds * FD_COST;
+    item->since = clock_now();
     if (!client->out_first) {
-        client->out_stalled = clock_now();
+        client->out_stalled = item->since;
         if (!client->writing)
             io_watch(client, client->reading, true);
     }
     insert_item(client, item);
     __atomic_store_n(&client->out_bytes, client->out_bytes + item->cost, __ATOMIC_RELAXED);
     if (item->kind == OUT_EVENT)
-        client->out_event_bytes += item->cost;
+        set_event_bytes(client, client->out_event_bytes + item->cost);
 }
 
 /* Takes the buffer itself when most of it waits and it is malloc's, else a copy. */
-static OutItem *item_new(XdrOut *out, size_t from, size_t sent, OutKind kind, const int *fds, unsigned n_fds)
+static OutItem *item_new(Client *client, XdrOut *out, size_t from, size_t sent, OutKind kind, const int *fds,
+                         unsigned n_fds)
 {
     OutItem *item = g_malloc0(sizeof *item + n_fds * sizeof(int));
     size_t rest = out->size - from - sent;
 
+    if (kind != OUT_EVENT)
+        item->answers = measure_answers(client->service->rpc->measure, out->data + from, out->size - from, sent);
     item->kind = kind;
     item->n_fds = n_fds;
     if (n_fds)
@@ -184,6 +196,14 @@ static void watch_reader(Client *client)
         io_watch(client, client->reading, true);
 }
 
+static void count_flood(Client *client)
+{
+    Rpc *rpc = client->service->rpc;
+
+    __atomic_add_fetch(&rpc->floods, 1, __ATOMIC_RELAXED);
+    __atomic_add_fetch(&rpc->event_bytes_lost, client->out_event_bytes, __ATOMIC_RELAXED);
+}
+
 static void send_locked(Client *client, XdrOut *out, size_t from, OutKind kind, const int *fds, unsigned n_fds,
                         bool *broken, bool *flooded)
 {
@@ -215,9 +235,10 @@ static void send_locked(Client *client, XdrOut *out, size_t from, OutKind kind, 
             watch_reader(client);
         return;
     }
-    queue_item(client, item_new(out, from, (size_t)sent, kind, n_fds ? fds + fd_done : NULL, n_fds - fd_done));
+    queue_item(client, item_new(client, out, from, (size_t)sent, kind, n_fds ? fds + fd_done : NULL, n_fds - fd_done));
     if (kind == OUT_EVENT && too_many_events(client)) {
         *flooded = client->deaf = true;
+        count_flood(client);
         forget_all(client);
     }
 }
@@ -276,8 +297,10 @@ bool outbox_flush(Client *client)
             client->out_last = NULL;
         __atomic_store_n(&client->out_bytes, client->out_bytes - item->cost, __ATOMIC_RELAXED);
         if (item->kind == OUT_EVENT)
-            client->out_event_bytes -= item->cost;
+            set_event_bytes(client, client->out_event_bytes - item->cost);
         client->out_bulk -= item->kind == OUT_BULK;
+        if (item->answers)
+            call_unread(client, item->answers, client->out_stalled - item->since);
         item_free(item);
     }
     empty = !client->out_first;
@@ -292,6 +315,11 @@ bool outbox_flush(Client *client)
 bool outbox_congested(Client *client)
 {
     return __atomic_load_n(&client->writing, __ATOMIC_RELAXED);
+}
+
+size_t outbox_event_size(Client *client)
+{
+    return __atomic_load_n(&client->out_event_bytes, __ATOMIC_RELAXED);
 }
 
 size_t outbox_size(Client *client)

@@ -245,8 +245,7 @@ static void run_call(Worker *worker, Call *call)
 {
     PROBE_LANE_TAKEN(call->client->identity.id, call->proc->name, call->header.serial, (int)call->lane);
     call->out = &worker->out;
-    if (!call->server)
-        call_taken(call);
+    call_taken(call, !call->server);
     if (!call->server && call_client_left(call))
         call_end(call);    /* nobody waits for it, and nothing was begun */
     else if (call->run)
@@ -351,6 +350,7 @@ static void *worker_main(void *data)
     Wake last = { 0 };
     TurnClass freed = TURN_CLASSES;    /* a place in this class, for which this worker has not looked yet; or none */
 
+    measure_thread_begin(pool->rpc->measure);
     lock_acquire(&pool->lock);
     while (!pool->stopping && !is_surplus_locked(worker)) {
         Call *call = take_call_locked(pool, worker->prio);
@@ -376,6 +376,7 @@ static void *worker_main(void *data)
         before = resign_locked(worker, &last);
     lock_release(&pool->lock);
     wake_up(pool, &last);
+    measure_thread_end(pool->rpc->measure);
     if (before)
         join_worker(before);
     return NULL;

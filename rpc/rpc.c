@@ -17,6 +17,7 @@ Rpc *rpc_new(const RpcSettings *settings, Timers *timers)
     for (unsigned i = 0; i < rpc->n_io; i++)
         rpc->io[i] = io_new(rpc);
     rpc->identities = identities_new();
+    rpc->measure = measure_new();
     rpc->pool = pool_new(rpc, settings->min_workers, settings->max_workers, settings->prio_workers);
     return rpc;
 }
@@ -83,6 +84,7 @@ void rpc_free(Rpc *rpc)
         g_free(service);
     }
     identities_free(rpc->identities);
+    measure_free(rpc->measure);
     lock_deinit(&rpc->lock);
     g_free(rpc->io);
     g_free(rpc);
@@ -104,6 +106,8 @@ Service *service_new(Rpc *rpc, const char *name, const ServiceOps *ops, const Se
     service->data = data;
     service->last_left = clock_now();
     lock_init(&service->clients_lock, LOCK_CLIENTS);
+    for (const Program *const *program = ops->programs; *program; program++)
+        measure_add_program(rpc->measure, *program);
     lock_acquire(&rpc->lock);
     service->next = rpc->services;
     rpc->services = service;
@@ -157,6 +161,12 @@ int64_t service_idle_since(Service *service)
 void rpc_workers(Rpc *rpc, WorkerInfo *info)
 {
     pool_info(rpc->pool, info);
+}
+
+void rpc_lost_events(Rpc *rpc, uint64_t *clients, uint64_t *bytes)
+{
+    *clients = __atomic_load_n(&rpc->floods, __ATOMIC_RELAXED);
+    *bytes = __atomic_load_n(&rpc->event_bytes_lost, __ATOMIC_RELAXED);
 }
 
 bool rpc_set_workers(Rpc *rpc, const WorkerLimits *limits)

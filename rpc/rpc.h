@@ -15,6 +15,7 @@
 #include "base/arena.h"
 #include "base/driver-stream.h"
 #include "base/error.h"
+#include "base/histogram.h"
 #include "base/timer.h"
 #include "rpc/frame.h"
 #include "rpc/proc.h"
@@ -25,6 +26,7 @@ typedef struct Service Service;
 typedef struct Client Client;
 typedef struct Call Call;
 typedef struct Broadcast Broadcast;
+typedef struct Measure Measure;
 
 /* May be changed while it runs: every member is read and written as a relaxed atomic. */
 typedef struct ServiceLimits {
@@ -55,6 +57,8 @@ typedef struct ServiceOps {
     /* A parked call whose client has left: true when it was taken out and may be freed; false when another thread
      * has resumed or ended it or is about to. Any thread. */
     bool (*abandon)(Call *call);
+    /* What a slow call waited for, for the log: owned text, or NULL. The thread that ends it. May be NULL. */
+    char *(*waited_for)(Call *call);
     void (*client_new)(Client *client);     /* accepted; any I/O thread, before any call */
     void (*client_left)(Client *client);    /* its socket is closed; its I/O thread; calls may still run */
     void (*client_free)(Client *client);    /* the last call has ended; any thread */
@@ -97,6 +101,40 @@ typedef struct WorkerInfo {
  * would be 0 or below `min`. */
 void rpc_workers(Rpc *rpc, WorkerInfo *info);
 bool rpc_set_workers(Rpc *rpc, const WorkerLimits *limits);
+
+/* --- what calls have cost so far; rpc/measure.c ----------------------------------------------- */
+
+/* What the time of a call is spent with, one after another; a call may come back to an earlier one. */
+typedef enum CallPhase {
+    CALL_QUEUED,              /* until a worker takes it, in its client's turn */
+    CALL_WAITED,              /* for the job of its domain */
+    CALL_RAN,                 /* decoded, run and its answer encoded */
+    CALL_UNREAD,              /* the answer, when the client's socket did not take it at once */
+    CALL_PHASES
+} CallPhase;
+
+enum { CALL_CODES = 128 };    /* VIR_ERR_*; what is beyond counts as the last */
+
+/* The figures of one procedure; `phases` of those calls that had the phase. */
+typedef struct CallTotals {
+    uint64_t calls, failed;
+    uint64_t abandoned;       /* ended without an answer since the client had left; not among `calls` */
+    uint64_t codes[CALL_CODES];
+    Histogram phases[CALL_PHASES];
+} CallTotals;
+
+typedef void (*CallTotalsVisit)(const Program *program, const Proc *proc, const CallTotals *totals, void *opaque);
+
+/* Shows each procedure that was called, in the order of programs and numbers, since the start or, `anew`, since
+ * rpc_reset_calls. Waits for nobody; any thread. */
+void rpc_visit_calls(Rpc *rpc, bool anew, CallTotalsVisit visit, void *opaque);
+void rpc_reset_calls(Rpc *rpc);
+/* Frames that asked for something that never became a call: an unknown procedure, a client that had not logged in. */
+uint64_t rpc_refused_calls(Rpc *rpc);
+/* Clients that were disconnected since they did not read their events, and the bytes that they missed. */
+void rpc_lost_events(Rpc *rpc, uint64_t *clients, uint64_t *bytes);
+/* Calls that take longer from their arrival to their answer are told in the log; 0: none. Nanoseconds. */
+void rpc_set_slow_call(Rpc *rpc, int64_t ns);
 
 /* --- services ------------------------------------------------------------------------------ */
 
@@ -154,9 +192,13 @@ typedef struct ClientIdentity {
 /* What a client has had so far, and how much of it. */
 typedef struct ClientUse {
     uint64_t served;          /* calls answered */
+    uint64_t failed;          /* of them with an error */
+    uint64_t slow;            /* of them later than the log's limit */
     uint64_t bytes_in, bytes_out;
     uint64_t taken;           /* calls that a worker has taken */
     uint64_t waited;          /* nanoseconds that those waited for it, together */
+    uint64_t job_waited;      /* nanoseconds that calls waited for the job of a domain, together */
+    uint64_t ran;             /* nanoseconds that calls ran, together */
 } ClientUse;
 
 typedef struct ClientReport {
@@ -164,10 +206,26 @@ typedef struct ClientReport {
     const char *who;          /* in the arena of the caller */
     unsigned weight;
     unsigned running, waiting, parked;
+    uint64_t unread, events_unread;    /* bytes that wait for it to read; of them those of events */
     ClientUse use;
 } ClientReport;
 
+/* All clients of one identity together. */
+typedef struct IdentityReport {
+    const char *who;
+    unsigned clients;         /* connected now, as are the next figures */
+    unsigned running, waiting, parked;
+    uint64_t unread, events_unread;
+    ClientUse use;            /* with those that have gone, as long as the identity is remembered */
+} IdentityReport;
+
+/* After the start: whoever is connected, and the last that were; an array of the caller's, whose elements are in `arena`.
+ * Waits for nobody; any thread. */
+GPtrArray *rpc_report_identities(Rpc *rpc, Arena *arena);
+
 const ClientIdentity *client_identity(const Client *client);
+/* The groups of its process beside identity.gid, as they were when it connected. Live as long as the client. */
+const gid_t *client_groups(const Client *client, unsigned *n);
 /* The client has proved to be somebody ("dn", "sasl"): from now on it counts as that. Whoever takes its login
  * a step further; at most four times. */
 void client_identify(Client *client, const char *kind, const char *name);
@@ -179,6 +237,12 @@ const char *client_dn(const Client *client);
 /* What its socket asks for, and whether that is done; always when nothing is asked for. */
 ClientAuth client_auth(const Client *client);
 bool client_authenticated(const Client *client);
+/* It has proved who it is, as a call of its login found, which is not answered yet. Whoever serves that call. */
+void client_login_succeeded(Client *client);
+/* It has not: after the third time it is disconnected, with the answer. Whoever serves the call of its login. */
+void client_login_failed(Client *client);
+/* When its process began, as rpc/peer.h says; 0: it has gone, or polkit isn't asked about this client. */
+uint64_t client_start_time(const Client *client);
 /* The name that SASL has proved; NULL: none. Lives as long as the client. */
 const char *client_user(const Client *client);
 Client *client_ref(Client *client);
@@ -217,7 +281,10 @@ struct Call {
     uint8_t lane;             /* as ops->lane said */
     uint8_t *payload;         /* the arguments; decoding changes them, so once */
     size_t payload_size;
-    int64_t received;         /* clock_now() when the frame was taken */
+    int64_t received;         /* clock_now() when the frame was taken, for an inline call when it was looked at */
+    int64_t phase_began;      /* clock_now(); with the two below the thread's that has the call */
+    int64_t phases[CALL_PHASES];    /* nanoseconds so far; -1: it had none of that */
+    uint8_t phase;                  /* CallPhase */
     /* owned by the thread that serves it */
     Arena arena;
     Error error;
@@ -228,6 +295,7 @@ struct Call {
     DriverStream *stream;     /* opened with a good reply, freed with a bad one */
     bool sparse;              /* the stream may have holes */
     bool answered;
+    bool stopped;             /* its last phase has ended */
     void *server;             /* the server's part, in the arena; NULL at first */
     void (*on_end)(Call *call);    /* the server's, when the call is about to be freed; may be NULL */
     XdrOut *out;              /* the serving thread's scratch output, NULL: none */
@@ -243,6 +311,8 @@ struct Call {
     int refs;                 /* atomic */
 };
 
+/* From `now` (clock_now()) on the call's time counts for this phase. The thread that has the call. */
+void call_phase(Call *call, CallPhase phase, int64_t now);
 /* The good answer: encodes `result` (NULL when the procedure has none), sends it and frees the call. A result
  * that is larger than the protocol allows becomes an error. Any thread. */
 void call_reply(Call *call, const void *result);

@@ -40,5 +40,10 @@ int admin_client_close(AdminSession *session, Call *call, const void *args, void
 
 /* --- control.c ------------------------------------------------------------------------------ */
 int control_list_use(AdminSession *session, Call *call, const void *args, void *result);
+int control_list_calls(AdminSession *session, Call *call, const void *args, void *result);
+/* --- control-explain.c ---------------------------------------------------------------------- */
+int control_explain(AdminSession *session, Call *call, const void *args, void *result);
+
+/* --- control-locks.c ------------------------------------------------------------------------ */
 int control_lock_profile(AdminSession *session, Call *call, const void *args, void *result);
 int control_lock_reset(AdminSession *session, Call *call, const void *args, void *result);

@@ -196,6 +196,8 @@ static const AdminOp ops[] = {
 /* droverctl's; they need no connect.open. */
 static const AdminOp control_ops[] = {
     [CONTROL_PROC_CLIENT_LIST_USE] = control_list_use,
+    [CONTROL_PROC_CALL_LIST_STATS] = control_list_calls,
+    [CONTROL_PROC_DOMAIN_EXPLAIN] = control_explain,
     [CONTROL_PROC_LOCK_PROFILE] = control_lock_profile,
     [CONTROL_PROC_LOCK_RESET] = control_lock_reset,
 };

@@ -43,12 +43,8 @@ int config_mistake(const Config *config, SettingId id, const char *what, Error *
 
 static int check_local_auth(const Config *config, SettingId id, const char *scheme, Error *error)
 {
-    if (strcmp(scheme, "none") == 0 || strcmp(scheme, "sasl") == 0)
+    if (strcmp(scheme, "none") == 0 || strcmp(scheme, "sasl") == 0 || strcmp(scheme, "polkit") == 0)
         return 0;
-    if (strcmp(scheme, "polkit") == 0)
-        return config_fail(config, id, VIR_ERR_CONFIG_UNSUPPORTED, error,
-                           _("authentication by '%s' is not available yet; \"none\" leaves the decision to the "
-                             "permissions of the socket"), scheme);
     return config_fail(config, id, VIR_ERR_CONF_SYNTAX, error, _("'%s' is no way of authentication"), scheme);
 }
 
@@ -193,6 +189,13 @@ static bool setting_is_harmless(Config *config, const Setting *setting)
     g_assert_not_reached();
 }
 
+/* Where polkit decides who may connect, everybody may reach the socket. */
+static void open_to_polkit(Config *config)
+{
+    if (strcmp(config->auth_unix_rw, "polkit") == 0 && !config->line_of[SETTING_unix_sock_rw_perms])
+        config->unix_sock_rw_perms = 0777;
+}
+
 static void warn_of_what_comes_later(Config *config, GPtrArray *warnings)
 {
     for (SettingId id = 0; id < SETTINGS; id++) {
@@ -209,6 +212,7 @@ int config_check(Config *config, GPtrArray *warnings, Error *error)
     if (check_auth(config, error) < 0 || check_sockets(config, error) < 0 || check_log(config, error) < 0 ||
         check_host(config, error) < 0)
         return -1;
+    open_to_polkit(config);
     check_workers(config, warnings);
     warn_of_what_comes_later(config, warnings);
     return 0;

@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The control program, which droverctl speaks on the administration socket: who uses the server, and how much; what
- * locks cost. I/O threads, in the control lane; waits for nothing. Takes the table's lock through
- * service_report_clients and LOCK_COUNTERS through the profile. */
+/* The control program, which droverctl speaks on the administration socket: who uses the server, and how much, and what
+ * was called. I/O threads in the control lane, or a worker for what was called; waits for nothing. Takes the table's lock
+ * through service_report_clients, and LOCK_MEASURE through rpc_visit_calls. */
 #include "server/admin-private.h"
 
-#include "base/i18n.h"
-#include "base/lock-profile.h"
 #include "rpc/control-types.h"
 
 enum { CLIENTS_SHOWN_MAX = 16384 };
@@ -17,7 +15,8 @@ static void show(Service *service, const ClientReport *report, ControlClientUse 
         .pid = report->identity.pid, .since = report->identity.connected,
         .running = report->running, .waiting = report->waiting, .parked = report->parked,
         .served = report->use.served, .bytes_in = report->use.bytes_in, .bytes_out = report->use.bytes_out,
-        .taken = report->use.taken, .waited = report->use.waited,
+        .taken = report->use.taken, .waited = report->use.waited, .job_waited = report->use.job_waited,
+        .ran = report->use.ran, .failed = report->use.failed, .slow = report->use.slow,
     };
 }
 
@@ -41,62 +40,60 @@ int control_list_use(AdminSession *session, Call *call, const void *data, void *
     return 0;
 }
 
-static bool may_profile(Call *call, uint32_t flags)
-{
-    if (admin_check_flags(call, flags) < 0)
-        return false;
-    if (lock_profile_enabled())
-        return true;
-    error_set(&call->error, VIR_FROM_ADMIN, VIR_ERR_NO_SUPPORT, "%s", _("this droverd was built without the profile of locks"));
-    return false;
-}
+/* --- what was called -------------------------------------------------------------------------------- */
 
-static ControlLockUse lock_use(Call *call, LockClass class, const char *file, int line, const LockUse *use)
+enum { RESET = 1 };
+
+typedef struct Listing {
+    Call *call;
+    ControlCallListStatsResult *result;
+} Listing;
+
+static ControlCallTime time_of(const Histogram *histogram)
 {
-    ControlLockUse shown = {
-        .lock = lock_class_name(class), .rank = (uint32_t)lock_class_rank(class), .file = file, .line = (uint32_t)line,
-        .acquired = use->acquired, .contended = use->contended, .waited = use->waited,
-        .waited_longest = use->waited_longest, .holds = use->holds, .held = use->held,
-        .held_longest = use->held_longest, .idle = use->idle, .idled = use->idled, .idled_longest = use->idled_longest,
-        .n_waits = LOCK_WAIT_BUCKETS, .waits = arena_array(&call->arena, LOCK_WAIT_BUCKETS, sizeof *shown.waits),
+    uint64_t n = histogram_count(histogram);
+
+    return (ControlCallTime){
+        .n = n, .sum = histogram->sum, .half = histogram_quantile(histogram, 0.5),
+        .most = histogram_quantile(histogram, 0.99), .all = histogram_most(histogram),
     };
-
-    memcpy(shown.waits, use->waits, sizeof use->waits);
-    return shown;
 }
 
-int control_lock_profile(AdminSession *session, Call *call, const void *data, void *out)
+static void list_call(const Program *program, const Proc *proc, const CallTotals *totals, void *opaque)
 {
-    const ControlLockProfileArgs *args = data;
-    ControlLockProfileResult *result = out;
-    LockProfile profile;
+    Listing *listing = opaque;
+    ControlCallListStatsResult *result = listing->result;
+    ControlCallStats *stats;
 
-    if (!may_profile(call, args->flags))
-        return -1;
-    lock_profile_read(&profile);
-    result->elapsed = profile.elapsed;
-    result->threads = profile.threads;
-    result->n_classes = LOCK_CLASSES;
-    result->classes = arena_array(&call->arena, LOCK_CLASSES, sizeof *result->classes);
-    for (unsigned i = 0; i < LOCK_CLASSES; i++)
-        result->classes[i] = lock_use(call, (LockClass)i, "", 0, &profile.classes[i]);
-    result->n_sites = profile.n_sites;
-    result->sites = arena_array(&call->arena, profile.n_sites, sizeof *result->sites);
-    for (unsigned i = 0; i < profile.n_sites; i++) {
-        const LockSiteUse *site = &profile.sites[i];
-
-        result->sites[i] = lock_use(call, site->class, site->file, site->line, &site->use);
-    }
-    lock_profile_clear(&profile);
-    return 0;
+    if (result->n_calls == CONTROL_LIMIT_CALL_STATS)
+        return;
+    stats = &result->calls[result->n_calls++];
+    *stats = (ControlCallStats){
+        .program = program->name, .name = proc->name, .calls = totals->calls, .failed = totals->failed,
+        .abandoned = totals->abandoned,
+    };
+    stats->times = arena_array(&listing->call->arena, CALL_PHASES, sizeof *stats->times);
+    stats->n_times = CALL_PHASES;
+    for (unsigned i = 0; i < CALL_PHASES; i++)
+        stats->times[i] = time_of(&totals->phases[i]);
+    stats->errors = arena_array(&listing->call->arena, CALL_CODES, sizeof *stats->errors);
+    for (unsigned i = 0; i < CALL_CODES; i++)
+        if (totals->codes[i])
+            stats->errors[stats->n_errors++] = (ControlCallError){ .code = (int32_t)i, .n = totals->codes[i] };
 }
 
-int control_lock_reset(AdminSession *session, Call *call, const void *data, void *out)
+int control_list_calls(AdminSession *session, Call *call, const void *data, void *out)
 {
-    const ControlLockResetArgs *args = data;
+    const ControlCallListStatsArgs *args = data;
+    Listing listing = { call, out };
+    Rpc *rpc = session->server->rpc;
 
-    if (!may_profile(call, args->flags))
+    if (admin_check_flags(call, args->flags & ~(uint32_t)RESET) < 0)
         return -1;
-    lock_profile_reset();
+    listing.result->calls = arena_array(&call->arena, CONTROL_LIMIT_CALL_STATS, sizeof *listing.result->calls);
+    rpc_visit_calls(rpc, true, list_call, &listing);
+    listing.result->refused = rpc_refused_calls(rpc);
+    if (args->flags & RESET)
+        rpc_reset_calls(rpc);
     return 0;
 }

@@ -37,12 +37,12 @@ static void look_clear(Look *look)
     g_free(look->frame);
 }
 
-static int look_now(int fd, Look *look)
+static int look_now(const Options *options, Look *look)
 {
     const ControlLockProfileArgs args = { 0 };
 
     look_init(look);
-    return ask(fd, CONTROL_PROC_LOCK_PROFILE, &args, &look->arena, &look->frame, &look->result);
+    return ask(options, CONTROL_PROC_LOCK_PROFILE, &args, &look->arena, &look->frame, &look->result);
 }
 
 /* --- what lies between two looks ------------------------------------------------------------------------ */
@@ -177,7 +177,7 @@ static void print_json(const GArray *entries, uint64_t elapsed, unsigned threads
     printf("\n]}\n");
 }
 
-static void print(const Look *look, const Look *before, const LocksOptions *options)
+static void print(const Look *look, const Look *before, const Options *options)
 {
     g_autoptr(GArray) entries = entries_of(look, before, options->sites);
     uint64_t elapsed = elapsed_between(look, before);
@@ -188,7 +188,7 @@ static void print(const Look *look, const Look *before, const LocksOptions *opti
 
 /* --- the command -------------------------------------------------------------------------------------------- */
 
-static int reset(int fd)
+static int reset(const Options *options)
 {
     const ControlLockResetArgs args = { 0 };
     g_autofree uint8_t *frame = NULL;
@@ -196,28 +196,28 @@ static int reset(int fd)
     int r;
 
     arena_init(&arena, NULL, 0);
-    r = ask(fd, CONTROL_PROC_LOCK_RESET, &args, &arena, &frame, NULL);
+    r = ask(options, CONTROL_PROC_LOCK_RESET, &args, &arena, &frame, NULL);
     arena_reset(&arena);
     return r;
 }
 
-int show_locks(int fd, const LocksOptions *options)
+int show_locks(const Options *options)
 {
     Look before, look;
     int r = 0;
 
     if (options->reset) {
-        r = reset(fd);
+        r = reset(options);
         if (r < 0 || !options->watch)
             return r;
     }
     look_init(&before);
     if (options->watch)
-        r = look_now(fd, &before);
+        r = look_now(options, &before);
     while (r == 0) {
         if (options->watch)
             sleep(1);
-        r = look_now(fd, &look);
+        r = look_now(options, &look);
         if (r == 0)
             print(&look, &before, options);
         look_clear(&before);

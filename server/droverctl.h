@@ -1,25 +1,35 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The commands of droverctl, and what they share. One thread. */
+/* The parts of droverctl: droverctl.c has main and the words of the command line, droverctl-wire.c the one question to the
+ * daemon, the other files a command each. One thread; nothing of the server but the wire's codecs is used. */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include <glib.h>
 
 #include "base/arena.h"
+#include "rpc/control-types.h"
 
-/* Writes a message for people; -1. */
+/* What stands on the command line beside the command. */
+typedef struct Options {
+    char *socket, *file, *uri;    /* NULL: the default */
+    gboolean json, identities, reset, sites, watch;
+} Options;
+
+/* --- droverctl-wire.c ------------------------------------------------------------------------------- */
+/* Says it on standard error; -1. */
 int complain(const char *format, ...) G_GNUC_PRINTF(1, 2);
-/* Asks the server one procedure of the control program. 0, or -1 when it couldn't be asked or refused, and why has been
- * written. `args` and `result` are the procedure's structs; what the result points to is in `arena` and in `*frame`,
- * which the caller frees. */
-int ask(int fd, int32_t number, const void *args, Arena *arena, uint8_t **frame, void *result);
-/* A string of JSON. */
+/* Asks the daemon one thing. `result` points into `arena` and `*frame` (owned by the caller). 0, or -1 and the reason
+ * has been told. */
+int ask(const Options *options, int32_t number, const void *args, Arena *arena, uint8_t **frame, void *result);
+/* A string of JSON, with its quotes. */
 void print_json_text(const char *text);
+/* A line under a table's head. */
+void print_rule(unsigned width);
 
-/* --- droverctl-locks.c ------------------------------------------------------------------------ */
-typedef struct LocksOptions {
-    gboolean sites, reset, watch, json;
-} LocksOptions;
-/* 0, or -1 as ask(). With `watch` until the server ends. */
-int show_locks(int fd, const LocksOptions *options);
+/* --- the commands: 0, or -1 and the reason has been told --------------------------------------------- */
+int show_clients(const Options *options);
+int show_calls(const Options *options);
+int show_locks(const Options *options);    /* with `watch` until the server ends */
+int show_explained(const Options *options, const char *domain);

@@ -28,6 +28,8 @@ typedef struct EventBroadcast {
     Host *host;               /* referenced */
     const ProcEvent *event;
     Uuid uuid;
+    DomainView *view;         /* of the domain that it is about; referenced; NULL: it is about none, or that has gone */
+    char *name;               /* the domain's; NULL: it is about none; owned */
     uint64_t order;
     size_t size, legacy_size;
     uint8_t *legacy_body;     /* behind `body` */
@@ -65,12 +67,28 @@ static void put_event(XdrOut *out, uint16_t number, const int *callback_id, cons
     frame_end(out, begin);
 }
 
+/* Whether the rules of access let the client know of the domain. */
+static bool may_know(const EventBroadcast *broadcast, Session *session)
+{
+    g_autoptr(Policy) policy = broadcast->name ? rules_get(session->server) : NULL;
+    const DomainView *view = broadcast->view;
+    PolicyObject object = { .name = broadcast->name, .uuid = &broadcast->uuid, .labels_unknown = !view };
+    PolicySubject subject;
+
+    if (G_LIKELY(!policy))
+        return true;
+    if (view)
+        object.labels = (const char *const *)view->labels;
+    rules_subject(session, session_read_only(session, broadcast->host), &subject);
+    return policy_ask(policy, &subject, "domain", "getattr", &object, NULL) == POLICY_ALLOWED;
+}
+
 static void append(Broadcast *base, Client *client, XdrOut *out)
 {
     EventBroadcast *broadcast = (EventBroadcast *)base;
     Session *session = client_session(client);
 
-    if (session_host(session) != broadcast->host)
+    if (session_host(session) != broadcast->host || !session->subscriptions || !may_know(broadcast, session))
         return;
     for (Subscription *s = session->subscriptions; s; s = s->next) {
         if (s->event != broadcast->event || s->since >= broadcast->order
@@ -89,6 +107,8 @@ static void free_broadcast(Broadcast *base)
     EventBroadcast *broadcast = (EventBroadcast *)base;
 
     host_unref(broadcast->host);
+    domain_view_unref(broadcast->view);
+    g_free(broadcast->name);
     g_free(broadcast);
 }
 
@@ -100,6 +120,17 @@ static bool encode(XdrOut *out, const ProcEvent *row, const void *message, size_
     *size = out->size;
     return !row->legacy
         || program_proc(&remote_program, row->legacy)->encode(out, (const char *)message + row->legacy_at);
+}
+
+/* Which domain it is about; each message about one begins with its handle, in the older form at least. */
+static void note_domain(EventBroadcast *broadcast, const ProcEvent *row, const void *message)
+{
+    const RemoteDomain *handle = (const void *)((const char *)message + row->legacy_at);
+
+    if (row->family != EVENT_FAMILY_DOMAIN)
+        return;
+    broadcast->name = g_strdup(handle->name);
+    broadcast->view = domain_list_view_by_uuid(broadcast->host->domains, &broadcast->uuid);
 }
 
 void event_announce(Host *host, const DriverEvent *event)
@@ -133,6 +164,8 @@ void event_announce(Host *host, const DriverEvent *event)
     broadcast->legacy_body = broadcast->body + size;
     memcpy(broadcast->body, out.data, out.size);
     xdr_out_deinit(&out);
+    if (__atomic_load_n(&server->ruled, __ATOMIC_RELAXED))
+        note_domain(broadcast, row, event->message);
     broadcast->order = __atomic_add_fetch(&server->announced, 1, __ATOMIC_RELAXED);
     rpc_broadcast(server->rpc, &broadcast->base);
 }

@@ -103,6 +103,20 @@ void hosts_interrupt(Hosts *hosts)
         interrupt_host(g_ptr_array_index(open, i));
 }
 
+GPtrArray *hosts_shared(Hosts *hosts)
+{
+    GPtrArray *shared = g_ptr_array_new();
+    GHashTableIter iter;
+    void *host;
+
+    LOCK_SCOPE(&hosts->lock);
+    g_hash_table_iter_init(&iter, hosts->by_key);
+    while (g_hash_table_iter_next(&iter, NULL, &host))
+        if (host)
+            g_ptr_array_add(shared, host);
+    return shared;
+}
+
 Host *host_ref(Host *host)
 {
     __atomic_add_fetch(&host->refs, 1, __ATOMIC_RELAXED);

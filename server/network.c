@@ -14,6 +14,7 @@
 #include "base/i18n.h"
 #include "base/log.h"
 #include "rpc/sasl.h"
+#include "server/polkit.h"
 #include "server/tls-watch.h"
 
 LOG_SOURCE("server.network");
@@ -93,15 +94,26 @@ static TlsSettings tls_settings(const Config *config)
 
 ClientAuth network_auth(const char *setting)
 {
+    if (strcmp(setting, "polkit") == 0)
+        return CLIENT_AUTH_POLKIT;
     return strcmp(setting, "sasl") == 0 ? CLIENT_AUTH_SASL : CLIENT_AUTH_NONE;
 }
 
-int network_prepare(const Config *config, Error *error)
+/* Whether some socket asks for it. */
+static bool wants(const Config *config, ClientAuth auth)
 {
-    if (network_auth(config->auth_unix_rw) || network_auth(config->auth_unix_ro)
-        || (config->listen_tcp && network_auth(config->auth_tcp)) || (config->listen_tls && network_auth(config->auth_tls)))
-        return sasl_prepare(error);
-    return 0;
+    return network_auth(config->auth_unix_rw) == auth || network_auth(config->auth_unix_ro) == auth
+        || (config->listen_tcp && network_auth(config->auth_tcp) == auth)
+        || (config->listen_tls && network_auth(config->auth_tls) == auth);
+}
+
+int network_prepare(Server *server, Error *error)
+{
+    const Config *config = server->config;
+
+    if (wants(config, CLIENT_AUTH_POLKIT))
+        server->polkit = polkit_new();
+    return wants(config, CLIENT_AUTH_SASL) ? sasl_prepare(error) : 0;
 }
 
 int network_open(Server *server, Error *error)

@@ -6,8 +6,8 @@
 
 /* What a setting of authentication asks for. */
 ClientAuth network_auth(const char *setting);
-/* The library of SASL, when some socket asks for it. Main thread, before the sockets are opened. 0, or -1 and an error. */
-int network_prepare(const Config *config, Error *error);
+/* The library of SASL and the thread for polkit, when some socket asks for them. Main thread, before the sockets are opened. 0, or -1 and an error. */
+int network_prepare(Server *server, Error *error);
 /* Reads the certificates and opens the ports that the configuration asks for. Main thread, before rpc_start. 0, or -1
  * and an error. */
 int network_open(Server *server, Error *error);

@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "server/modules.h"
 #include "server/network.h"
+#include "server/polkit.h"
 #include "server/socket.h"
 #include "server/systemd.h"
 #include "server/tls-watch.h"
@@ -142,7 +143,8 @@ static void take_apart(Server *server)
         hosts_free(server->hosts);
     if (server->timers)
         timers_free(server->timers);
-    g_ptr_array_unref(server->policies);
+    polkit_free(server->polkit);
+    rules_deinit(server);
     tls_watch_free(server->tls_watch);
     tls_free(server->tls);
     wrap_free(server->wrap);
@@ -188,11 +190,6 @@ static int check_weights(const Config *config, Error *error)
     return 0;
 }
 
-static void free_policy(void *policy)
-{
-    policy_free(policy);
-}
-
 /* A file that can't be read or has a mistake leaves what was. */
 static int take_policy(Server *server, const Config *config, Error *error)
 {
@@ -202,9 +199,8 @@ static int take_policy(Server *server, const Config *config, Error *error)
         policy = policy_load(config->access_policy, error);
         if (!policy)
             return -1;
-        g_ptr_array_add(server->policies, policy);
     }
-    __atomic_store_n(&server->policy, policy, __ATOMIC_RELEASE);
+    rules_set(server, policy);
     return 0;
 }
 
@@ -224,6 +220,7 @@ Server *server_start(Config *config, Error *error)
         log_warning("%s", *warning);
     server = g_new0(Server, 1);
     server->config = config_ref(config);
+    rules_init(server);
     server->sockets = g_ptr_array_new_with_free_func(socket_unlink);
     server->admin_workers.min = (unsigned)config->admin_min_workers;
     server->admin_workers.max = (unsigned)config->admin_max_workers;
@@ -236,14 +233,14 @@ Server *server_start(Config *config, Error *error)
     server->rpc = rpc_new(&settings, server->timers);
     server->service = service_new(server->rpc, "droverd", &remote_service_ops, &limits, server);
     server->admin = service_new(server->rpc, "admin", &admin_service_ops, &admin, server);
-    server->policies = g_ptr_array_new_with_free_func(free_policy);
     if (check_weights(config, error) < 0 || take_policy(server, config, error) < 0
-        || make_wrap(server, error) < 0 || open_default(server, error) < 0 || network_prepare(config, error) < 0
+        || make_wrap(server, error) < 0 || open_default(server, error) < 0 || network_prepare(server, error) < 0
         || open_sockets(server, error) < 0 || network_open(server, error) < 0) {
         take_apart(server);
         return NULL;
     }
     rpc_set_weights(server->rpc, (const char *const *)config->identity_weights);
+    rpc_set_slow_call(server->rpc, config->slow_call_ms * CLOCK_MS);
     rpc_start(server->rpc);
     hosts_open_own(server->hosts);
     return server;
@@ -289,6 +286,7 @@ void server_reload(Server *server, Config *config)
     else
         rpc_set_weights(server->rpc, (const char *const *)config->identity_weights);
     error_clear(&error);
+    rpc_set_slow_call(server->rpc, config->slow_call_ms * CLOCK_MS);
     __atomic_store_n(&server->audit, config->audit_logging, __ATOMIC_RELAXED);
     __atomic_store_n(&server->job_timeout, config->domain_job_timeout * CLOCK_S, __ATOMIC_RELAXED);
     log_info("the configuration was read again");
@@ -319,6 +317,7 @@ void server_stop(Server *server)
     g_ptr_array_set_size(server->sockets, 0);
     rpc_quiesce(server->rpc);
     hosts_interrupt(server->hosts);
+    polkit_stop(server->polkit);
     if (!rpc_drain(server->rpc, clock_now() + STOP_SECONDS * CLOCK_S))
         log_warning("calls still run after %d s, their clients are disconnected", STOP_SECONDS);
     take_apart(server);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The way of a call through the server:
  *
- *   decode ─▶ open? ─▶ access.c ─▶ offered? ─▶ the domain ─▶ its job ─▶ enter.c ─▶ reply
+ *   open? ─▶ access.c ─▶ offered? ─▶ the domain ─▶ access.c ─▶ its job ─▶ enter.c ─▶ reply
  *                                                             └─ parked, without a thread ─▶ (a worker, later)
  *
  * Runs on the I/O thread for inline and control calls and on a worker for the rest; a parked call
@@ -16,6 +16,7 @@
 #include "rpc/qemu-rows.h"
 #include "rpc/remote-rows.h"
 #include "server/invoke.h"
+#include "server/polkit.h"
 
 static const Program *const programs[] = { &remote_program, &qemu_program, &lxc_program, NULL };
 
@@ -29,6 +30,7 @@ static void end_serve(Call *call)
     if (!serve)
         return;
     audit_call(serve);
+    policy_unref(serve->policy);
     op_release_kept(&serve->op);
     domain_config_unref(serve->document);
     if (serve->op.view)
@@ -71,6 +73,7 @@ static Serve *begin(Call *call)
     serve->op.client = client_identity(call->client)->id;
     serve->op.fds = call->fds;
     serve->op.n_fds = call->n_fds;
+    serve->policy = rules_get(session->server);
     serve->proc = call->proc;
     invoke = invoke_find(call->program, call->proc);
     if (invoke && invoke->via) {
@@ -131,6 +134,14 @@ static const RemoteDomain *domain_handle(const Serve *serve)
     return (const RemoteDomain *)(const void *)((const char *)serve->args + serve->proc->object_at);
 }
 
+/* Before its job is asked for: who is refused must not have waited for it. */
+static int access_check_domain(Serve *serve)
+{
+    g_autoptr(DomainView) view = serve->by_object ? domain_view(serve->op.domain) : NULL;
+
+    return access_check_view(serve, view, &serve->call->error);
+}
+
 /* The domain that the arguments name, in the form that the lane needs. */
 static int find_domain(Serve *serve)
 {
@@ -140,10 +151,10 @@ static int find_domain(Serve *serve)
     memcpy(uuid.bytes, handle->uuid, sizeof uuid.bytes);
     if (serve->call->proc->job == JOB_NONE) {
         serve->op.view = domain_list_view_by_uuid(serve->op.host->domains, &uuid);
-        return serve->op.view ? 0 : no_domain(serve, handle);
+        return serve->op.view ? access_check_view(serve, serve->op.view, &serve->call->error) : no_domain(serve, handle);
     }
     serve->op.domain = domain_list_find(serve->op.host->domains, &uuid);
-    return serve->op.domain ? 0 : no_domain(serve, handle);
+    return serve->op.domain ? access_check_domain(serve) : no_domain(serve, handle);
 }
 
 static bool names_domain(const Proc *proc)
@@ -160,8 +171,7 @@ static int check(Serve *serve)
     if (!serve->op.host && !(proc->flags & PROC_BEFORE_OPEN))
         return error_set(&call->error, VIR_FROM_RPC, VIR_ERR_INTERNAL_ERROR, _("connection not open"));
     if (access_check(serve->op.read_only, proc, serve->args, &call->error) < 0 ||
-        access_check_policy(__atomic_load_n(&serve->session->server->policy, __ATOMIC_ACQUIRE),
-                            client_who_name(call->client), serve->proc, serve->args, &call->error) < 0)
+        access_check_rules(serve, &call->error) < 0)
         return -1;
     if (serve->op.host && !enter_offered(serve->op.host, call->program, serve->proc, serve->hand))
         return enter_not_supported(proc, &call->error);
@@ -210,6 +220,7 @@ static void on_ready(JobTicket *ticket, JobOutcome outcome)
 
     if (outcome == JOB_GRANTED) {
         serve->job_granted = true;
+        call_phase(serve->call, CALL_QUEUED, ticket->since);
         call_resume(serve->call);
         return;
     }
@@ -224,10 +235,12 @@ static void begin_job(Serve *serve, bool here)
 {
     Call *call = serve->call;
     Server *server = serve->session->server;
+    int64_t now = clock_now();
 
+    call_phase(call, CALL_WAITED, now);
     serve->ticket = (JobTicket){
         .kind = call->proc->job, .procedure = call->proc->name, .owner = serve->op.client,
-        .deadline = clock_now() + __atomic_load_n(&server->job_timeout, __ATOMIC_RELAXED), .ready = on_ready,
+        .deadline = now + __atomic_load_n(&server->job_timeout, __ATOMIC_RELAXED), .ready = on_ready,
         .error = ERROR_INIT,
     };
     serve->job_granted = false;
@@ -235,6 +248,7 @@ static void begin_job(Serve *serve, bool here)
     switch (job_begin(&serve->op.domain->jobs, &serve->ticket, server->timers)) {
     case JOB_GRANTED:
         serve->job_granted = true;
+        call_phase(call, here ? CALL_RAN : CALL_QUEUED, serve->ticket.since);
         call_unpark(call);
         if (here)
             run_in_job(serve);
@@ -273,6 +287,8 @@ static int run_granted(Serve *serve)
     serve->op.view = domain_view(serve->op.domain);
     if (!serve->op.view && !(serve->hand && serve->hand->prepare))
         return no_domain(serve, domain_handle(serve));
+    if (access_check_view(serve, serve->op.view, &serve->call->error) < 0)
+        return -1;    /* it has got another name or label while the call waited */
     serve->op.ticket = &serve->ticket;
     return enter(&serve->op, serve->args, serve->result);
 }
@@ -307,6 +323,14 @@ static void run_in_job(Serve *serve)
     finish(serve, r);
 }
 
+/* The operation of a call that needs no job. */
+static int answer(Serve *serve)
+{
+    if (enter(&serve->op, serve->args, serve->result) < 0)
+        return -1;
+    return access_check_found(serve, serve->result, &serve->call->error);
+}
+
 static void serve_call(Call *call)
 {
     Serve *serve = call->server;
@@ -323,9 +347,15 @@ static void serve_call(Call *call)
         prepare_job(serve, true);
     } else if (names_domain(call->proc) && !(serve->hand && serve->hand->prepare) && find_domain(serve) < 0) {
         call_fail(call);
-    } else {
-        finish(serve, enter(&serve->op, serve->args, serve->result));
+    } else if (!serve->hand || !serve->hand->later || !serve->hand->later(serve)) {
+        finish(serve, answer(serve));
     }
+}
+
+void serve_end(Serve *serve, int r)
+{
+    serve->call->out = NULL;    /* that of the worker which has begun it */
+    finish(serve, r);
 }
 
 /* Changes of a domain ask for its job on the I/O thread already: those that must wait are parked in the order in
@@ -350,10 +380,24 @@ static bool abandon(Call *call)
     return true;
 }
 
-/* A mechanism of SASL may wait for a database or a network. */
+/* The job that the call waited for, if it did. */
+static char *waited_for(Call *call)
+{
+    const Serve *serve = call->server;
+    const JobTicket *ticket = serve ? &serve->ticket : NULL;
+    g_autoptr(DomainView) view = serve && serve->op.domain ? domain_view(serve->op.domain) : NULL;
+
+    if (!ticket || !ticket->held_by)
+        return NULL;
+    return g_strdup_printf("%s of client %llu, which had held domain '%s' for %.3f s when it came, and %u calls before it",
+                           ticket->held_by, (unsigned long long)ticket->held_for, view ? view->name : "(new)",
+                           (double)(ticket->asked - ticket->held_since) / (double)CLOCK_S, ticket->behind);
+}
+
+/* A mechanism of SASL may wait for a database or a network, and what waits for polkit needs memory of its own. */
 static bool is_step_of_login(const Proc *proc)
 {
-    return proc->number == REMOTE_PROC_AUTH_SASL_INIT || proc->number == REMOTE_PROC_AUTH_SASL_START
+    return proc->number == REMOTE_PROC_AUTH_POLKIT || proc->number == REMOTE_PROC_AUTH_SASL_INIT || proc->number == REMOTE_PROC_AUTH_SASL_START
         || proc->number == REMOTE_PROC_AUTH_SASL_STEP;
 }
 
@@ -390,7 +434,11 @@ static void new_session(Client *client)
 
 static void session_left(Client *client)
 {
-    event_forget(client_session(client));
+    Session *session = client_session(client);
+
+    event_forget(session);
+    if (session->server->polkit && !client_authenticated(client))
+        polkit_look(session->server->polkit);
 }
 
 static void free_session(Client *client)
@@ -399,6 +447,8 @@ static void free_session(Client *client)
 
     if (session && session->host)
         host_unref(session->host);
+    if (session)
+        g_strfreev(session->names);
     g_free(session);
 }
 
@@ -408,6 +458,7 @@ const ServiceOps remote_service_ops = {
     .begin = begin_change,
     .serve = serve_call,
     .abandon = abandon,
+    .waited_for = waited_for,
     .client_new = new_session,
     .client_left = session_left,
     .client_free = free_session,

@@ -31,16 +31,19 @@ struct Server {
     const Driver *const *drivers;    /* NULL-terminated */
     Tls *tls;                  /* the certificates in use; NULL: nothing listens for TLS */
     struct TlsWatch *tls_watch;    /* looks after their files (server/tls-watch.h) */
+    struct Polkit *polkit;     /* asks it about clients (server/polkit.h); NULL: no socket wants that */
     Wrap *wrap;                /* around every driver; NULL: none */
-    GPtrArray *policies;       /* all that were read, since calls may still look at an older one; main thread */
     GPtrArray *sockets;        /* of SocketFile: those that we have made; main thread */
     /* relaxed atomics */
     int64_t job_timeout;       /* nanoseconds that a call may wait for a domain */
     uint64_t announced;        /* events so far: their order */
-    const Policy *policy;      /* acquire and release; NULL: everybody who is connected may do everything */
     bool audit;                /* changes are written to the log: audit_logging */
     int64_t idle_timeout;      /* nanoseconds without any client until the server ends; 0: it stays */
     WorkerLimits admin_workers;    /* what virt-admin is told of workers that administration doesn't need */
+    bool ruled;                /* there is a policy */
+    /* under LOCK_POLICY */
+    Lock policy_lock;
+    Policy *policy;            /* owned; NULL: everybody who is connected may do everything */
 };
 
 /* What one client has. Made when it is accepted, freed when its last call has ended. */
@@ -53,6 +56,7 @@ struct Session {
     /* atomic: set once; owned reference */
     Host *host;
     int opening;               /* atomic: a connect.open is under way */
+    char **names;              /* atomic: set once, owned: who it is to the rules (rules.c) */
     /* owned by the I/O thread */
     Subscription *subscriptions;
     int next_callback;
@@ -76,6 +80,8 @@ struct Serve {
     JobTicket ticket;
     Call *call;
     Session *session;
+    Policy *policy;            /* the rules that were in use when it began, owned; NULL: none */
+    bool by_object;            /* whether they allow it depends on the object */
     const Proc *proc;          /* the call's, or the newer procedure that serves it */
     const struct Invoke *older;    /* how the call's arguments and result become the newer one's; NULL: they are */
     void *older_result;
@@ -91,6 +97,9 @@ typedef struct Hand {
     /* Finds or claims serve->op.domain for calls in the domain lane whose arguments don't name one; NULL: the row
      * says where the handle is. 0, or -1 and op.error. Runs again when the domain has gone meanwhile. */
     int (*prepare)(Serve *serve);
+    /* For what must wait for others than a guest: takes the call over and ends it later, by serve_end on any thread; or
+     * false, and `run` follows. Worker. May be NULL. */
+    bool (*later)(Serve *serve);
     /* As an operation of a driver. */
     int (*run)(Op *op, const void *args, void *result);
     /* Whether the host's driver can do it; NULL: always. */
@@ -107,6 +116,9 @@ static inline Serve *serve_of(Op *op)
 
 /* --- serve.c -------------------------------------------------------------------------------- */
 extern const ServiceOps remote_service_ops;
+/* The end of a call that Hand.later has taken over: `r` and the call's error and result are as those of an operation. Any
+ * thread. */
+void serve_end(Serve *serve, int r);
 
 /* --- access.c ------------------------------------------------------------------------------- */
 /* `flags` among the decoded arguments of a row; 0 when it has none. */
@@ -114,9 +126,26 @@ uint32_t flags_of(const Proc *proc, const void *args);
 /* (7) Whether the client, that may perhaps only read, may make this call; -1 and an error when not. Looks at the row
  * and the flags alone. */
 int access_check(bool read_only, const Proc *proc, const void *args, Error *error);
-/* Whether the rules of access let `who` make it: every right that the row and the flags ask for, and the one to see the
- * elements of its result. -1 and VIR_ERR_ACCESS_DENIED. `policy` NULL: yes. */
-int access_check_policy(const Policy *policy, const char *who, const Proc *proc, const void *args, Error *error);
+/* What the rules of serve->policy say before anything is looked up or parsed: 0: yes; or that depends on the object, and
+ * serve->by_object is set. -1 and VIR_ERR_ACCESS_DENIED: no, whatever the object, or one that can't be known before
+ * something would be changed. */
+int access_check_rules(Serve *serve, Error *error);
+/* What they say of this object, if it depends on that. 0, or -1 and VIR_ERR_ACCESS_DENIED. */
+int access_check_view(Serve *serve, const DomainView *view, Error *error);
+int access_check_document(Serve *serve, const DomainConfig *config, Error *error);
+/* The same for a call whose result says which domain it is about; the result is not sent when the answer is no. */
+int access_check_found(Serve *serve, const void *result, Error *error);
+
+/* --- rules.c --------------------------------------------------------------------------------- */
+void rules_init(Server *server);
+void rules_deinit(Server *server);
+/* The rules for calls that begin from now on, taken over; NULL: none. Those in use before are freed with the last call that
+ * looks at them. Any thread. */
+void rules_set(Server *server, Policy *policy);
+/* Owned reference, NULL when there are none. Any thread. */
+Policy *rules_get(Server *server);
+/* Who the client is to the rules; before its login nobody. Lives as long as the session. Any thread. */
+void rules_subject(Session *session, bool read_only, PolicySubject *subject);
 
 /* --- audit.c -------------------------------------------------------------------------------- */
 /* The call ends: one line when it was to change something and changes are audited. Any thread. */
@@ -144,6 +173,8 @@ void hosts_interrupt(Hosts *hosts);
 /* Opens the hypervisor that this machine runs on, if a driver knows it, on a thread of its own: whoever connects to it meanwhile
  * waits. A failure is in the log. Main thread, once, when the server has started. */
 void hosts_open_own(Hosts *hosts);
+/* The hosts that several connections can share, in no order: an array of the caller's; each lives until hosts_free. */
+GPtrArray *hosts_shared(Hosts *hosts);
 void host_unref(Host *host);
 Host *host_ref(Host *host);
 

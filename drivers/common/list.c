@@ -40,8 +40,14 @@ int op_too_many(Op *op, size_t n)
                      n, REMOTE_LIMIT_DOMAIN_LIST);
 }
 
+/* Whether a list with this filter has the entry. */
+static bool is_listed(Op *op, const DomainEntry *entry, uint32_t filter)
+{
+    return domain_filter_match(entry->filter, filter) && (!op->may_see || op->may_see(op, entry->view));
+}
+
 /* Counts what matches, and the runs of neighbours in which it stands. */
-static size_t count_matches(DomainPage *const *pages, unsigned n_pages, uint32_t filter, size_t *n_runs)
+static size_t count_matches(Op *op, DomainPage *const *pages, unsigned n_pages, uint32_t filter, size_t *n_runs)
 {
     size_t n = 0, runs = 0;
 
@@ -49,7 +55,7 @@ static size_t count_matches(DomainPage *const *pages, unsigned n_pages, uint32_t
         bool before = false;
 
         for (uint32_t k = 0; k < pages[i]->n; k++) {
-            bool match = domain_filter_match(pages[i]->entries[k].filter, filter);
+            bool match = is_listed(op, &pages[i]->entries[k], filter);
 
             n += match;
             runs += match && !before;
@@ -60,14 +66,27 @@ static size_t count_matches(DomainPage *const *pages, unsigned n_pages, uint32_t
     return n;
 }
 
+/* How many domains a list with this filter has. */
+static uint32_t count(Op *op, uint32_t filter)
+{
+    DomainPage *const *pages;
+    unsigned n_pages;
+    size_t runs;
+
+    if (!op->may_see)
+        return domain_list_count(op->host->domains, filter);
+    n_pages = op_pages(op, &pages);
+    return (uint32_t)count_matches(op, pages, n_pages, filter, &runs);
+}
+
 /* Appends one piece for each run of matching neighbours of a page; returns the place behind the last. */
-static XdrPiece *put_runs(XdrPiece *piece, const DomainPage *page, uint32_t filter)
+static XdrPiece *put_runs(Op *op, XdrPiece *piece, const DomainPage *page, uint32_t filter)
 {
     bool before = false;
 
     for (uint32_t k = 0; k < page->n; k++) {
         const DomainEntry *entry = &page->entries[k];
-        bool match = domain_filter_match(entry->filter, filter);
+        bool match = is_listed(op, entry, filter);
 
         if (match && !before)
             *piece++ = (XdrPiece){ .data = page->handles + entry->handle_at };
@@ -99,7 +118,7 @@ static int list_whole(Op *op, DomainPage *const *pages, unsigned n_pages, XdrEnc
 
 static int list_filtered(Op *op, DomainPage *const *pages, unsigned n_pages, uint32_t filter, XdrEncoded *domains)
 {
-    size_t runs, n = count_matches(pages, n_pages, filter, &runs);
+    size_t runs, n = count_matches(op, pages, n_pages, filter, &runs);
     XdrPiece *piece;
 
     if (n > REMOTE_LIMIT_DOMAIN_LIST)
@@ -108,7 +127,7 @@ static int list_filtered(Op *op, DomainPage *const *pages, unsigned n_pages, uin
     domains->n = (uint32_t)n;
     domains->n_pieces = (uint32_t)runs;
     for (unsigned i = 0; i < n_pages; i++)
-        piece = put_runs(piece, pages[i], filter);
+        piece = put_runs(op, piece, pages[i], filter);
     return 0;
 }
 
@@ -123,26 +142,26 @@ int common_connect_list_all_domains(Op *op, const RemoteConnectListAllDomainsArg
     if (op_check_flags(op, args->flags, domain_filter_known) < 0)
         return -1;
     if (!args->need_results) {
-        result->ret = domain_list_count(op->host->domains, args->flags);
+        result->ret = count(op, args->flags);
         return 0;
     }
     n_pages = op_pages(op, &pages);
     flags = domain_filter_reduce(args->flags);
-    rc = flags ? list_filtered(op, pages, n_pages, flags, &result->domains)
-                     : list_whole(op, pages, n_pages, &result->domains);
+    rc = flags || op->may_see ? list_filtered(op, pages, n_pages, flags, &result->domains)
+                              : list_whole(op, pages, n_pages, &result->domains);
     result->ret = result->domains.n;
     return rc;
 }
 
 int common_connect_num_of_domains(Op *op, RemoteConnectNumOfDomainsResult *result)
 {
-    result->num = (int32_t)domain_list_count(op->host->domains, VIR_CONNECT_LIST_DOMAINS_ACTIVE);
+    result->num = (int32_t)count(op, VIR_CONNECT_LIST_DOMAINS_ACTIVE);
     return 0;
 }
 
 int common_connect_num_of_defined_domains(Op *op, RemoteConnectNumOfDefinedDomainsResult *result)
 {
-    result->num = (int32_t)domain_list_count(op->host->domains, VIR_CONNECT_LIST_DOMAINS_INACTIVE);
+    result->num = (int32_t)count(op, VIR_CONNECT_LIST_DOMAINS_INACTIVE);
     return 0;
 }
 
@@ -168,7 +187,7 @@ int common_connect_list_domains(Op *op, const RemoteConnectListDomainsArgs *args
         for (uint32_t k = 0; k < pages[i]->n && result->n_ids < (uint32_t)args->maxids; k++) {
             const DomainEntry *entry = &pages[i]->entries[k];
 
-            if (entry->filter & VIR_CONNECT_LIST_DOMAINS_ACTIVE)
+            if (is_listed(op, entry, VIR_CONNECT_LIST_DOMAINS_ACTIVE))
                 result->ids[result->n_ids++] = entry->view->id;
         }
     }
@@ -189,7 +208,7 @@ int common_connect_list_defined_domains(Op *op, const RemoteConnectListDefinedDo
         for (uint32_t k = 0; k < pages[i]->n && result->n_names < (uint32_t)args->maxnames; k++) {
             const DomainEntry *entry = &pages[i]->entries[k];
 
-            if (entry->filter & VIR_CONNECT_LIST_DOMAINS_INACTIVE)
+            if (is_listed(op, entry, VIR_CONNECT_LIST_DOMAINS_INACTIVE))
                 result->names[result->n_names++] = entry->view->name;
         }
     }

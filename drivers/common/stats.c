@@ -203,6 +203,11 @@ static void records_end(Op *op, const Records *records, const uint8_t *end, XdrE
     };
 }
 
+static bool is_wanted(Op *op, const DomainView *view, uint32_t has, uint32_t filter)
+{
+    return domain_filter_match(has, filter) && (!op->may_see || op->may_see(op, view));
+}
+
 static int stats_of_all(Op *op, uint32_t groups, uint32_t filter, const CommonStatsSource *source, XdrEncoded *result)
 {
     DomainPage *const *pages;
@@ -214,7 +219,7 @@ static int stats_of_all(Op *op, uint32_t groups, uint32_t filter, const CommonSt
         for (uint32_t k = 0; k < pages[i]->n; k++) {
             const DomainEntry *entry = &pages[i]->entries[k];
 
-            if (domain_filter_match(entry->filter, filter)) {
+            if (is_wanted(op, entry->view, entry->filter, filter)) {
                 records.n++;
                 records.size += entry->handle_size + record_size(source, entry->view, entry->filter, groups);
             }
@@ -227,7 +232,7 @@ static int stats_of_all(Op *op, uint32_t groups, uint32_t filter, const CommonSt
         for (uint32_t k = 0; k < pages[i]->n; k++) {
             const DomainEntry *entry = &pages[i]->entries[k];
 
-            if (!domain_filter_match(entry->filter, filter))
+            if (!is_wanted(op, entry->view, entry->filter, filter))
                 continue;
             memcpy(at, pages[i]->handles + entry->handle_at, entry->handle_size);
             at = put_params(op, at + entry->handle_size, entry, groups_of(entry->filter, groups), source);
@@ -254,7 +259,7 @@ static int stats_of_named(Op *op, const RemoteConnectGetAllDomainStatsArgs *args
         if (!view)
             continue;
         op_keep_view(op, view);
-        if (!domain_filter_match(view->filter, filter))
+        if (!is_wanted(op, view, view->filter, filter))
             continue;
         views[records.n++] = view;
         records.size += view->handle_size + record_size(source, view, view->filter, groups);

@@ -14,6 +14,7 @@
 #include "base/durable.h"
 #include "base/i18n.h"
 #include "base/lock.h"
+#include "drivers/xen/follow.h"
 #include "drivers/xen/xen.h"
 
 static int fail(Error *error, const char *path)
@@ -101,6 +102,9 @@ int xen_file_keep(XenFile *file, Error *error)
 
 void xen_file_clear(XenFile *file)
 {
+    StateSum sum;
+
+    xen_follow_end(file->follower, &sum);
     if (file->aside)
         unlink(file->aside);
     if (file->fd >= 0)
@@ -116,15 +120,20 @@ int xen_writer_open(XenFile *writer, const char *path, const DomainConfig *confi
 {
     if (xen_file_open(writer, path, error) < 0)
         return -1;
-    if (save_image_begin(writer->fd, path, XEN_IMAGE_DRIVER, config, running, error) == 0)
-        return 0;
-    xen_file_clear(writer);
-    return -1;
+    if (save_image_begin(writer->fd, path, XEN_IMAGE_DRIVER, config, running, error) < 0) {
+        xen_file_clear(writer);
+        return -1;
+    }
+    writer->follower = xen_follow(writer->fd, (uint64_t)lseek(writer->fd, 0, SEEK_CUR));
+    return 0;
 }
 
 int xen_writer_seal(XenFile *writer, Error *error)
 {
-    return save_image_finish(writer->fd, writer->path, true, error);
+    StateSum sum;
+
+    xen_follow_end(g_steal_pointer(&writer->follower), &sum);
+    return save_image_finish(writer->fd, writer->path, &sum, error);
 }
 
 int xen_reader_open(SaveImage *reader, const char *path, Error *error)

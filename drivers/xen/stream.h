@@ -16,6 +16,7 @@ typedef struct XenFile {
     int fd;                   /* owned; -1: none */
     char *path;               /* owned: where it will be */
     char *aside;              /* owned: where it is meanwhile; NULL: nowhere, the kernel removes it with the descriptor */
+    struct XenFollower *follower;    /* owned: goes after a state that is being written; or NULL */
 } XenFile;
 
 #define XEN_FILE_INIT { .fd = -1 }
@@ -35,7 +36,8 @@ static inline int xen_writer_stream(const XenFile *writer)
 {
     return writer->fd;
 }
-/* After the state: gives the image its checksums and flushes it. What is left is xen_file_keep. */
+/* After the state: gives the image its checksums and flushes it. Most of both was done while the state was written. What
+ * is left is xen_file_keep. */
 int xen_writer_seal(XenFile *writer, Error *error);
 
 /* Reads and checks all of an image. 0, or -1 and an error; save_image_clear when 0. The state is read from `fd`. */

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* How a client proves who it is. auth_list answers on the I/O thread; the steps of SASL run on workers, since a mechanism
- * may ask a database or a network. Takes no lock. */
+ * may ask a database or a network; polkit is asked by a thread of its own, which also answers the call. Takes no lock but, for a
+ * moment, polkit's. */
 #include "server/ops/ops.h"
 
+#include "base/clock.h"
 #include "base/i18n.h"
 #include "rpc/sasl.h"
+#include "server/polkit.h"
 
 static Client *client_of(Op *op)
 {
@@ -36,6 +39,51 @@ int auth_refuse(Op *op, const void *args, void *out)
     return error_set(op->error, VIR_FROM_RPC, VIR_ERR_INTERNAL_ERROR,
                      _("%s is not the kind of authentication that this socket asks for"), op->proc->name);
 }
+
+/* --- polkit ---------------------------------------------------------------------------------------- */
+
+static bool has_left(void *data)
+{
+    const Serve *serve = data;
+
+    return call_client_left(serve->call);
+}
+
+/* polkit's thread. */
+static void take_verdict(void *data, Error *error)
+{
+    Serve *serve = data;
+    Client *client = serve->call->client;
+
+    if (error->code) {
+        error_move(&serve->call->error, error);
+        client_login_failed(client);
+        serve_end(serve, -1);
+        return;
+    }
+    ((RemoteAuthPolkitResult *)serve->result)->complete = 1;
+    client_login_succeeded(client);
+    serve_end(serve, 0);
+}
+
+bool auth_polkit_ask(Serve *serve)
+{
+    Client *client = serve->call->client;
+    const ClientIdentity *from = client_identity(client);
+    const ServiceLimits *limits = service_limits(client_service(client));
+
+    if (client_auth(client) != CLIENT_AUTH_POLKIT || client_authenticated(client))
+        return false;
+    polkit_ask(serve->session->server->polkit, &(PolkitQuestion){
+        .action = from->read_only_socket ? "org.libvirt.unix.monitor" : "org.libvirt.unix.manage",
+        .pid = from->pid, .start_time = client_start_time(client), .uid = from->uid,
+        .deadline = clock_now() + __atomic_load_n(&limits->login_timeout, __ATOMIC_RELAXED) * CLOCK_S,
+        .data = serve, .is_given_up = has_left, .answer = take_verdict,
+    });
+    return true;
+}
+
+/* --- SASL ------------------------------------------------------------------------------------------ */
 
 static bool is_asked_for(Op *op)
 {

@@ -8,7 +8,18 @@
 
 #include "base/i18n.h"
 
-/* Parses the document once and claims its name and UUID; called again when a claimed domain has gone. */
+/* The document has the name and the UUID of what is there, but its labels are whatever the client likes. */
+static int check_claimed(Serve *serve)
+{
+    g_autoptr(DomainView) view = serve->by_object ? domain_view(serve->op.domain) : NULL;
+
+    if (access_check_view(serve, view, serve->op.error) == 0)
+        return 0;
+    domain_list_release(serve->op.domain);
+    return -1;
+}
+
+/* Parses the document once, asks whether the client may do that to such a domain, and claims its name and UUID; called again when a claimed domain has gone. */
 static int claim(Serve *serve, const char *document, bool validate)
 {
     Op *op = &serve->op;
@@ -20,8 +31,10 @@ static int claim(Serve *serve, const char *document, bool validate)
         if (!serve->document)
             return -1;
     }
+    if (access_check_document(serve, serve->document, op->error) < 0)
+        return -1;
     op->domain = domain_list_claim(op->host->domains, &serve->document->uuid, serve->document->name, &fresh, op->error);
-    return op->domain ? 0 : -1;
+    return op->domain ? check_claimed(serve) : -1;
 }
 
 /* A claim that came to nothing is given back; a domain that is published or gone isn't touched by that. */

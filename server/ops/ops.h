@@ -23,6 +23,7 @@ int domain_event_deregister_oldest(Op *op, const void *args, void *result);
 /* auth.c */
 int auth_list(Op *op, const void *args, void *result);
 int auth_refuse(Op *op, const void *args, void *result);
+bool auth_polkit_ask(Serve *serve);
 int auth_sasl_init(Op *op, const void *args, void *result);
 int auth_sasl_start(Op *op, const void *args, void *result);
 int auth_sasl_step(Op *op, const void *args, void *result);

@@ -16,7 +16,7 @@ const Hand remote_hands[] = {
     [REMOTE_PROC_AUTH_SASL_INIT] = { .run = auth_sasl_init },
     [REMOTE_PROC_AUTH_SASL_START] = { .run = auth_sasl_start },
     [REMOTE_PROC_AUTH_SASL_STEP] = { .run = auth_sasl_step },
-    [REMOTE_PROC_AUTH_POLKIT] = { .run = auth_refuse },
+    [REMOTE_PROC_AUTH_POLKIT] = { .later = auth_polkit_ask, .run = auth_refuse },
     [REMOTE_PROC_CONNECT_REGISTER_CLOSE_CALLBACK] = { .run = close_callback_accept },
     [REMOTE_PROC_CONNECT_UNREGISTER_CLOSE_CALLBACK] = { .run = close_callback_accept },
     [REMOTE_PROC_CONNECT_DOMAIN_EVENT_REGISTER] = { .run = domain_event_register_oldest },

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <glib/gstdio.h>
+#include <zlib.h>
 
 #include "base/auto.h"
 #include "conf/rules/rules.h"
@@ -30,6 +31,11 @@ static DomainConfig *guest_of(const char *document)
     return guest;
 }
 
+static uint32_t crc32_of(const char *text, size_t size)
+{
+    return (uint32_t)crc32_z(0, (const Bytef *)text, size);
+}
+
 /* A directory with an image in it. */
 typedef struct Place {
     char *directory, *path;
@@ -45,7 +51,7 @@ static void write_image(const char *path, const char *document, bool running, bo
     g_assert_cmpint(save_image_begin(fd, path, "test", guest, running, &error), ==, 0);
     g_assert_cmpint(write(fd, STATE, strlen(STATE)), ==, strlen(STATE));
     if (finish)
-        g_assert_cmpint(save_image_finish(fd, path, with_checksum, &error), ==, 0);
+        g_assert_cmpint(save_image_finish(fd, path, with_checksum ? &(StateSum){ 0 } : NULL, &error), ==, 0);
 }
 
 static void place_init(Place *place, const char *document, bool running, bool with_checksum)
@@ -246,6 +252,30 @@ static void a_document_the_guest_would_notice_is_refused(void)
     place_clear(&place);
 }
 
+/* Whoever has summed more than is there, or something else, leaves no image that could be opened. */
+static void what_was_summed_while_it_was_written_counts(void)
+{
+    g_autoptr(DomainConfig) guest = guest_of(GUEST("8192", ""));
+    const StateSum sums[] = { { 5, crc32_of(STATE, 5) }, { 5, crc32_of(STATE, 6) }, { 1000, 0 } };
+    Place place;
+
+    place_init(&place, GUEST("8192", ""), true, true);
+    for (size_t i = 0; i < G_N_ELEMENTS(sums); i++) {
+        AUTO_FD fd = open(place.path, O_RDWR | O_TRUNC | O_CLOEXEC);
+        Error error = ERROR_INIT;
+
+        g_assert_cmpint(save_image_begin(fd, place.path, "test", guest, true, &error), ==, 0);
+        g_assert_cmpint(write(fd, STATE, strlen(STATE)), ==, strlen(STATE));
+        g_assert_cmpint(save_image_finish(fd, place.path, &sums[i], &error), ==, sums[i].size < 1000 ? 0 : -1);
+        error_clear(&error);
+        if (i == 0)
+            assert_image(place.path, GUEST("8192", ""), true);
+        else
+            assert_refused(place.path, "test", VIR_ERR_OPERATION_FAILED);
+    }
+    place_clear(&place);
+}
+
 static void a_long_state_is_kept(void)
 {
     g_autoptr(DomainConfig) guest = guest_of(GUEST("8192", ""));
@@ -262,7 +292,7 @@ static void a_long_state_is_kept(void)
 
         g_assert_cmpint(save_image_begin(fd, place.path, "test", guest, true, &error), ==, 0);
         g_assert_cmpint(write(fd, state, 3 << 20), ==, 3 << 20);
-        g_assert_cmpint(save_image_finish(fd, place.path, true, &error), ==, 0);
+        g_assert_cmpint(save_image_finish(fd, place.path, &(StateSum){ 0 }, &error), ==, 0);
     }
     replace(place.path, GUEST("8192", "<title>t</title>"), TRISTATE_NO, VIR_ERR_OK);
     g_assert_cmpint(save_image_open(place.path, "test", &rules, &image, &error), ==, 0);
@@ -289,6 +319,7 @@ int main(int argc, char **argv)
     TEST(a_document_the_guest_does_not_notice_takes_the_others_place);
     TEST(whether_the_guest_will_run_can_change_alone);
     TEST(a_document_the_guest_would_notice_is_refused);
+    TEST(what_was_summed_while_it_was_written_counts);
     TEST(a_long_state_is_kept);
     return g_test_run();
 }

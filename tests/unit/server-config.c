@@ -153,8 +153,6 @@ static const struct {
     { "host_uuid = \"zz\"\n", 1, "host_uuid", VIR_ERR_CONF_SYNTAX },
     { "host_uuid = \"00000000-0000-0000-0000-000000000000\"\n", 1, "host_uuid", VIR_ERR_CONF_SYNTAX },
     { "host_uuid_source = \"dice\"\n", 1, "host_uuid_source", VIR_ERR_CONF_SYNTAX },
-    { "auth_unix_rw = \"polkit\"\n", 1, "auth_unix_rw", VIR_ERR_CONFIG_UNSUPPORTED },
-    { "auth_unix_ro = \"polkit\"\n", 1, "auth_unix_ro", VIR_ERR_CONFIG_UNSUPPORTED },
     { "access_drivers = [ \"nop\", \"polkit\" ]\n", 1, "access_drivers", VIR_ERR_CONFIG_UNSUPPORTED },
     { "audit_level = 2\n", 1, "audit_level", VIR_ERR_CONFIG_UNSUPPORTED },
 };

@@ -5,13 +5,15 @@ and limits on time. A machine that can't have a lab skips them all and says why.
 import faulthandler
 import signal
 import sys
+import time
 
 import pytest
 
 sys.dont_write_bytecode = True
 import lab as xenlab  # noqa: E402
 
-# What came of making the image and droverd: "" or why this machine can't.
+# What came of making the image and droverd, and of booting: "" or why this machine can't.
+STARTED = time.monotonic()
 PREPARED = pytest.StashKey()
 
 
@@ -22,6 +24,18 @@ def pytest_addoption(parser):
         default="both",
         help="which xenstored the lab has; with both, the tests marked one_store run with the first alone",
     )
+    parser.addoption(
+        "--minutes",
+        type=float,
+        default=0,
+        help="how long all may take: tests that would begin later are skipped (default: without end)",
+    )
+
+
+def pytest_runtest_setup(item):
+    minutes = item.config.getoption("--minutes")
+    if minutes and time.monotonic() - STARTED > minutes * 60:
+        pytest.skip(f"the {minutes:g} minutes that the lab has are over on this machine")
 
 
 def pytest_configure(config):
@@ -45,15 +59,16 @@ def lab(request):
     """A running lab. The tests of one xenstored come one after another: only one machine runs at a time."""
     made = xenlab.Lab(request.param)
     stash = request.config.stash
-    if PREPARED not in stash:
+    if not stash.get(PREPARED, ""):
         try:
-            made.prepare()
+            if PREPARED not in stash:
+                made.prepare()
+            made.boot()
             stash[PREPARED] = ""
         except xenlab.Unavailable as why:
             stash[PREPARED] = str(why)
     if stash[PREPARED]:
         pytest.skip(stash[PREPARED])
-    made.boot()
     print(f"\nxenlab ({request.param}): " + ", ".join(f"{k} {v:.1f} s" for k, v in made.seconds.items()))
     yield made
     made.stop()

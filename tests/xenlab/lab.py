@@ -10,8 +10,10 @@ import contextlib
 import os
 import re
 import shlex
+import signal
 import subprocess
 import sys
+import tempfile
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -19,6 +21,7 @@ sys.path.insert(0, os.path.join(HERE, "..", "integration"))
 from harness import REPORTS, Result, format_config  # noqa: E402
 
 CANNOT = 77  # what the scripts end with on a machine that can't have a lab
+BOOT_LIMIT = 300  # seconds
 IDLE_BOOT = 15.0  # seconds; machines that do other work beside are slower, and so is all inside
 GUESTS = "/root/guest"
 XENSTORED_LOG = "/run/xenstored.log"
@@ -28,20 +31,31 @@ class Unavailable(Exception):
     """This machine can't run the lab; the text says why."""
 
 
-def script(name, *args, timeout=1200, env=None):
-    """Runs one of the scripts beside this file; raises Unavailable or AssertionError."""
-    done = subprocess.run(
-        [os.path.join(HERE, name), *args],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        timeout=timeout,
-        env={**os.environ, **(env or {})},
-    )
-    if done.returncode == CANNOT:
-        raise Unavailable(done.stderr.strip().splitlines()[-1])
-    assert done.returncode == 0, f"{name} ended with {done.returncode}:\n{done.stderr[-4000:]}"
+def script(name, *args, timeout=1900, env=None):
+    """Runs one of the scripts beside this file; raises Unavailable or AssertionError. One that hangs is killed with all that
+    it has started."""
+    with tempfile.TemporaryFile("w+", errors="replace") as said:
+        child = subprocess.Popen(
+            [os.path.join(HERE, name), *args],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=said,
+            start_new_session=True,
+            env={**os.environ, **(env or {})},
+        )
+        try:
+            code = child.wait(timeout)
+        except BaseException as problem:
+            os.killpg(child.pid, signal.SIGKILL)
+            child.wait()
+            if isinstance(problem, subprocess.TimeoutExpired):
+                raise Unavailable(f"{name} has taken longer than {timeout} s") from None
+            raise
+        said.seek(0)
+        text = said.read().strip()
+    if code == CANNOT:
+        raise Unavailable(text.splitlines()[-1] if text else f"{name} does not say why")
+    assert code == 0, f"{name} ended with {code}:\n{text[-4000:]}"
 
 
 class Access(collections.namedtuple("Access", "client kind path")):
@@ -84,6 +98,7 @@ class Lab:
         self.xenstored = xenstored
         self.seconds = {}  # what took how long
         self.slow = 1.0  # by how much limits on time are stretched, from the time that it took to boot
+        self.dead = ""  # why nothing more is asked of it
 
     # --- life
 
@@ -93,11 +108,16 @@ class Lab:
         self._timed("droverd", "build-drover")
 
     def boot(self):
-        self._timed(
-            "boot",
-            "boot",
-            env={"XENLAB_XENSTORED": self.xenstored, "XENLAB_ACCESSES": "1", "XENLAB_OWNER": str(os.getpid())},
-        )
+        wanted = {
+            "XENLAB_XENSTORED": self.xenstored,
+            "XENLAB_ACCESSES": "1",
+            "XENLAB_OWNER": str(os.getpid()),
+            "XENLAB_SECONDS": str(BOOT_LIMIT),
+        }
+        try:
+            self._timed("boot", "boot", env=wanted, timeout=BOOT_LIMIT + 60)
+        except AssertionError as problem:  # nothing of drover's runs yet: it is the machine that can't
+            raise Unavailable(f"Xen does not boot here: {problem}") from None
         self.slow = max(1.0, self.seconds["boot"] / IDLE_BOOT)
 
     def stop(self):
@@ -113,18 +133,30 @@ class Lab:
     def run(self, *argv, ok=True, timeout=60):
         """Runs a command with exactly these arguments. `ok`: its exit status must be 0 (True), must not be (False), or does
         not matter (None)."""
-        done = subprocess.run(
+        assert not self.dead, self.dead
+        try:
+            done = self._run(argv, timeout * self.slow)
+        except subprocess.TimeoutExpired:
+            try:
+                self._run(["true"], 60 * self.slow)
+            except subprocess.TimeoutExpired:
+                self.dead = f"the dom0 has answered nothing any more since: {shlex.join(argv)[:200]}"
+            raise
+        result = Result(done.returncode, done.stdout, done.stderr)
+        if ok is not None:
+            assert (result.code == 0) == ok, f"{' '.join(argv)}: {result}"
+        return result
+
+    @staticmethod
+    def _run(argv, timeout):
+        return subprocess.run(
             [os.path.join(HERE, "run"), *argv],
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
             errors="replace",
-            timeout=timeout * self.slow,
+            timeout=timeout,
         )
-        result = Result(done.returncode, done.stdout, done.stderr)
-        if ok is not None:
-            assert (result.code == 0) == ok, f"{' '.join(argv)}: {result}"
-        return result
 
     def sh(self, line, **how):
         """Runs a line of bash."""

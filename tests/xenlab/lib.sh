@@ -11,9 +11,13 @@ set -euo pipefail
 lab_scripts=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
 lab_source=$(cd -- "$lab_scripts/../.." && pwd)
 
+say() { printf 'xenlab: %s\n' "$*" >&2; }
+fail() { say "$*"; exit 1; }
+cannot() { say "not on this machine: $*"; exit 77; }
+
 # What lasts: the dom0's tree, its disk image, the kernels, droverd built for it.
 XENLAB_DIR=${XENLAB_DIR:-$lab_source/build-check/xenlab}
-mkdir -p "$XENLAB_DIR"
+mkdir -p "$XENLAB_DIR" || cannot "$XENLAB_DIR can't be made"
 XENLAB_DIR=$(cd -- "$XENLAB_DIR" && pwd)
 # One running lab. Labs with folders of their own can run side by side on one image.
 XENLAB_RUN=${XENLAB_RUN:-$XENLAB_DIR/run}
@@ -43,10 +47,6 @@ lab_tools=(
     libglib2.0-dev libxml2-dev zlib1g-dev libvirt-dev libsystemd-dev libgnutls28-dev libsasl2-dev libxen-dev
 )
 
-say() { printf 'xenlab: %s\n' "$*" >&2; }
-fail() { say "$*"; exit 1; }
-cannot() { say "not on this machine: $*"; exit 77; }
-
 need_root() { [[ $(id -u) == 0 ]] || cannot "it needs root"; }
 
 need_commands() {
@@ -57,10 +57,49 @@ need_commands() {
     ((${#missing[@]} == 0)) || cannot "these commands are missing: ${missing[*]}"
 }
 
+# Prefix of a command that has mounts and processes of its own: all of them are gone with it, however it ends.
+lab_alone=(unshare --mount --propagation private --pid --fork --kill-child)
+
 # Whether mounts of our own can be made, which nobody else sees and which end with the process.
 need_mounts() {
-    unshare --mount --propagation private mount -t tmpfs none /mnt 2>/dev/null ||
+    # shellcheck disable=SC2016
+    "${lab_alone[@]}" sh -c 'mount -t tmpfs none "$1" && mkdir "$1/proc" "$1/dev" && mount -t proc proc "$1/proc" &&
+        mount --rbind /dev "$1/dev"' sh "$XENLAB_DIR" 2>/dev/null ||
         cannot "no file system can be mounted (a container without CAP_SYS_ADMIN?)"
+}
+
+# need_free MIB: room below $XENLAB_DIR
+need_free() {
+    local free
+    free=$(df --output=avail -BM "$XENLAB_DIR" | tail -n 1 | tr -dc 0-9)
+    ((free >= $1)) || cannot "$XENLAB_DIR has $free MiB of room, and $1 MiB are needed"
+}
+
+# need_memory MIB: as far as the machine has it, and as far as the group that we run in may have it
+need_memory() {
+    local free limit used group
+    free=$(awk '$1 == "MemAvailable:" { print int($2 / 1024) }' /proc/meminfo)
+    group=/sys/fs/cgroup$(sed -n 's/^0:://p' /proc/self/cgroup)
+    while [[ $group == /sys/fs/cgroup* ]]; do
+        limit=$(cat "$group/memory.max" 2>/dev/null || true)
+        used=$(awk '$1 == "anon" { print $2 }' "$group/memory.stat" 2>/dev/null || true)
+        if [[ $limit =~ ^[0-9]+$ ]] && (((limit - ${used:-0}) / 1048576 < free)); then
+            free=$(((limit - ${used:-0}) / 1048576))
+        fi
+        group=${group%/*}
+    done
+    ((free >= $1)) || cannot "$free MiB of memory are free, and $1 MiB are needed"
+}
+
+# within SECONDS LOG COMMAND…: a step that takes longer is ended with all that it has started. What hangs is the machine's: a
+# source of packages that does not answer, a disk that is stuck.
+within() {
+    local seconds=$1 log=$2 status=0 said
+    shift 2
+    timeout --kill-after=5 "$seconds" "$@" >>"$log" 2>&1 || status=$?
+    said=$*
+    if ((status == 124 || status == 137)); then cannot "it has taken longer than $seconds s: …${said: -90}"; fi
+    return "$status"
 }
 
 # The process of the running QEMU; fails when there is none.
@@ -84,11 +123,28 @@ mount_system() {
 }
 
 # A command in a tree, with a clean environment.
+lab_clean=(
+    env -i HOME=/root TERM="${TERM:-dumb}" LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive PATH="$lab_path"
+)
 in_tree() {
     local tree=$1
     shift
-    chroot "$tree" env -i HOME=/root TERM="${TERM:-dumb}" LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive \
-        PATH="$lab_path" "$@"
+    chroot "$tree" "${lab_clean[@]}" "$@"
+}
+
+# One at a time makes or uses the trees; whoever comes later waits, and looks again. Descriptor 9 keeps it.
+take_turn() {
+    exec 9>"$XENLAB_DIR/lock"
+    flock -w 1800 9 || cannot "$XENLAB_DIR has been in use for half an hour"
+}
+
+# packages_failed WHAT: a package that isn't there is a fault of our lists; all else is the machine's, or its source's.
+packages_failed() {
+    tail -n 20 "$XENLAB_DIR/packages.log" >&2
+    if grep -qE '^E: (Unable to locate package|Package .* has no installation candidate)' "$XENLAB_DIR/packages.log"; then
+        fail "$1; all of it is in $XENLAB_DIR/packages.log"
+    fi
+    cannot "$1: $(grep -E '^(E|W|err):? ' "$XENLAB_DIR/packages.log" | tail -n 1 || true)"
 }
 
 # apt-get in a tree; packages stay in $lab_debs.
@@ -96,9 +152,8 @@ apt_in() {
     local tree=$1
     shift
     mount --bind "$lab_debs" "$tree/var/cache/apt/archives"
-    in_tree "$tree" apt-get -q -y --no-install-recommends "$@" >>"$XENLAB_DIR/packages.log" 2>&1 || {
-        tail -n 20 "$XENLAB_DIR/packages.log" >&2
-        fail "apt-get $* failed in $tree; all of it is in $XENLAB_DIR/packages.log"
-    }
+    within 900 "$XENLAB_DIR/packages.log" chroot "$tree" "${lab_clean[@]}" apt-get -q -y --no-install-recommends \
+        -o Acquire::Retries=3 -o Acquire::http::Timeout=30 -o Acquire::https::Timeout=30 "$@" ||
+        packages_failed "apt-get $1 failed"
     umount "$tree/var/cache/apt/archives"
 }
