@@ -164,6 +164,16 @@ static uint32_t encode_mixed(Slot *slot, Out *out)
     return pick < 18 ? encode_version(slot, out) : encode_dumpxml(slot, out);
 }
 
+/* Of 20 calls one list and one of statistics, of all domains; the rest is quick. */
+static uint32_t encode_noise(Slot *slot, Out *out)
+{
+    uint32_t pick = next_random(slot) % 20;
+
+    if (pick == 0)
+        return encode_list(slot, out);
+    return pick == 1 ? encode_domstats(slot, out) : encode_info(slot, out);
+}
+
 /* Sends a call about one domain and doesn't mind its failing: undoing what may not have been done. */
 static void quiet_call(int fd, uint32_t procedure, const uint8_t *handle, size_t len)
 {
@@ -248,6 +258,7 @@ static const Load loads[] = {
       .undo = undo_start_destroy },
     { "connect", "connect, list authentication, open, close", encode_connect, 0, .steps = 3, .reconnects = true },
     { "mixed", "info, lookups, versions and documents", encode_mixed, 8 },
+    { "noise", "of 20 calls a list and statistics of all domains, and 18 info", encode_noise, 8 },
     { NULL },
 };
 

@@ -9,7 +9,6 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <sys/epoll.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 enum { IN_SIZE = 65536, SCRATCH_SIZE = 262144, PEEK = 512, PATIENCE_S = 30 };
@@ -19,7 +18,8 @@ typedef struct Conn {
     Slot *slots;
     uint32_t slot_count;
     /* owned by the worker */
-    int fd;                         /* -1: lost */
+    Link link;                      /* its fd is -1: lost */
+    const Way *way;
     uint8_t *in;
     size_t have;                    /* bytes in @in */
     uint64_t missing;               /* bytes of a long frame still to come; its beginning is in @peek */
@@ -74,15 +74,14 @@ static void lose(Worker *worker, Conn *conn, const char *why)
         worker->waiting--;
         count_error(worker, conn->slots[i].group, g_strdup(why));
     }
-    close(conn->fd);
-    conn->fd = -1;
+    link_close(&conn->link);
 }
 
 static void watch(Worker *worker, Conn *conn)
 {
     struct epoll_event event = { .events = EPOLLIN, .data.ptr = conn };
 
-    if (epoll_ctl(worker->epoll, EPOLL_CTL_ADD, conn->fd, &event) < 0)
+    if (epoll_ctl(worker->epoll, EPOLL_CTL_ADD, conn->link.fd, &event) < 0)
         fail("epoll_ctl: %s", g_strerror(errno));
 }
 
@@ -116,13 +115,13 @@ static void ask(Worker *worker, Conn *conn, Slot *slot)
 /* Sends what ask() has gathered. */
 static void flush_conn(Worker *worker, Conn *conn)
 {
-    if (conn->out.len == 0 || conn->fd < 0)
+    if (conn->out.len == 0 || conn->link.fd < 0)
         return;
     int64_t now = now_ns();
     for (uint32_t i = 0; i < conn->slot_count; i++)
         if (conn->slots[i].waiting && conn->slots[i].sent == 0)
             conn->slots[i].sent = now;
-    if (!wire_send(conn->fd, &conn->out)) {
+    if (!link_send(&conn->link, &conn->out)) {
         conn->out.len = 0;
         lose(worker, conn, "the connection broke while sending");
     }
@@ -144,10 +143,10 @@ static void ask_next(Worker *worker, Conn *conn, Slot *slot, int64_t now)
 
 static void reconnect(Worker *worker, Conn *conn)
 {
-    close(conn->fd);
-    conn->fd = wire_connect(worker->engine->target->path);
-    if (conn->fd < 0) {
-        count_error(worker, conn->slots[0].group, g_strdup_printf("cannot connect: %s", g_strerror(errno)));
+    link_close(&conn->link);
+    char *why = link_connect(&conn->link, conn->way, NULL);
+    if (why) {
+        count_error(worker, conn->slots[0].group, why);
         return;
     }
     watch(worker, conn);
@@ -195,7 +194,7 @@ static void take_frame(Worker *worker, Conn *conn, const FrameHead *head, const 
     count_reply(worker, slot, head, body, now);
     if (slot->load->reconnects && begins_call(slot) && now < worker->engine->window.end) {
         reconnect(worker, conn);
-        if (conn->fd < 0)
+        if (conn->link.fd < 0)
             return;
         ask(worker, conn, slot);
         slot->sent = now;           /* the time to connect counts */
@@ -210,7 +209,7 @@ static bool take_frames(Worker *worker, Conn *conn, int64_t now)
 {
     size_t at = 0;
 
-    while (conn->fd >= 0 && conn->have - at >= WIRE_HEAD) {
+    while (conn->link.fd >= 0 && conn->have - at >= WIRE_HEAD) {
         FrameHead head = frame_head(conn->in + at);
         size_t there = conn->have - at;
         if (head.length < WIRE_HEAD || head.length > WIRE_FRAME_MAX)
@@ -227,28 +226,27 @@ static bool take_frames(Worker *worker, Conn *conn, int64_t now)
             break;
         }
     }
-    if (conn->fd >= 0 && at <= conn->have) {
+    if (conn->link.fd >= 0 && at <= conn->have) {
         conn->have -= at;
         memmove(conn->in, conn->in + at, conn->have);
     }
     return true;
 }
 
-static void read_conn(Worker *worker, Conn *conn)
+/* One receive. False when there was nothing, or the connection is lost. */
+static bool read_once(Worker *worker, Conn *conn)
 {
-    if (conn->fd < 0)
-        return;
     bool skipping = conn->missing > 0;
     void *to = skipping ? worker->scratch : conn->in + conn->have;
     size_t room = skipping ? MIN(conn->missing, SCRATCH_SIZE) : IN_SIZE - conn->have;
-    ssize_t n = recv(conn->fd, to, room, MSG_DONTWAIT);
+    ssize_t n = link_receive(&conn->link, to, room);
     int64_t now = now_ns();
 
-    if (n < 0 && (errno == EAGAIN || errno == EINTR))
-        return;
-    if (n <= 0) {
+    if (n == 0)
+        return false;
+    if (n < 0) {
         lose(worker, conn, "the server closed the connection");
-        return;
+        return false;
     }
     if (skipping) {
         conn->missing -= (uint64_t)n;
@@ -259,6 +257,15 @@ static void read_conn(Worker *worker, Conn *conn)
         if (!take_frames(worker, conn, now))
             lose(worker, conn, "the server sent a frame of an impossible length");
     }
+    return conn->link.fd >= 0;
+}
+
+static void read_conn(Worker *worker, Conn *conn)
+{
+    if (conn->link.fd < 0)
+        return;
+    while (read_once(worker, conn) && link_has_more(&conn->link))
+        continue;
     flush_conn(worker, conn);
 }
 
@@ -269,7 +276,7 @@ static int ask_due(Worker *worker, int64_t now)
 
     for (guint i = 0; i < worker->conns->len && worker->pace_ms > 0; i++) {
         Conn *conn = g_ptr_array_index(worker->conns, i);
-        for (uint32_t j = 0; j < conn->slot_count && conn->fd >= 0; j++) {
+        for (uint32_t j = 0; j < conn->slot_count && conn->link.fd >= 0; j++) {
             Slot *slot = &conn->slots[j];
             if (slot->waiting || slot->group != GROUP_MAIN)
                 continue;
@@ -283,12 +290,23 @@ static int ask_due(Worker *worker, int64_t now)
     return (int)((next - now + 999999) / 1000000);
 }
 
+/* A paced caller stands for one with a host of its own: it doesn't wait for the processors that the load of other clients
+ * uses here. Without the right to that it waits, which shows in the latencies of any server alike. */
+static void be_prompt(void)
+{
+    const struct sched_param first = { .sched_priority = 1 };
+
+    (void)pthread_setschedparam(pthread_self(), SCHED_FIFO, &first);
+}
+
 static void *worker_main(void *data)
 {
     Worker *worker = data;
     const Window *window = &worker->engine->window;
     struct epoll_event events[64];
 
+    if (worker->pace_ms > 0)
+        be_prompt();
     for (guint i = 0; i < worker->conns->len; i++) {
         Conn *conn = g_ptr_array_index(worker->conns, i);
         for (uint32_t j = 0; j < conn->slot_count; j++)
@@ -307,7 +325,7 @@ static void *worker_main(void *data)
     }
     for (guint i = 0; i < worker->conns->len; i++) {
         Conn *conn = g_ptr_array_index(worker->conns, i);
-        if (conn->fd >= 0)
+        if (conn->link.fd >= 0)
             lose(worker, conn, "no answer in 30 s");
     }
     return NULL;
@@ -353,13 +371,12 @@ static Conn *conn_new(Engine *engine, const Plan *plan)
     for (uint32_t i = 0; i < plan->depth; i++)
         slot_init(engine, &conn->slots[slow_depth + i], plan->load, plan->group);
     conn->in = g_malloc(IN_SIZE);
-    if (plan->load->reconnects) {
-        conn->fd = wire_connect(engine->target->path);
-        if (conn->fd < 0)
-            fail("cannot connect to %s: %s", engine->target->path, g_strerror(errno));
-    } else {
-        conn->fd = wire_open(engine->target->path, engine->target->uri);
-    }
+    conn->way = plan->way;
+    char *why = link_connect(&conn->link, plan->way, NULL);
+    if (!why && !plan->load->reconnects)
+        why = link_open(&conn->link, engine->target->uri);
+    if (why)
+        fail("a connection of the load: %s", why);
     return conn;
 }
 
@@ -451,8 +468,7 @@ const Stats *engine_stats(Engine *engine, unsigned group)
 
 static void conn_free(Conn *conn)
 {
-    if (conn->fd >= 0)
-        close(conn->fd);
+    link_close(&conn->link);
     out_clear(&conn->out);
     g_free(conn->in);
     g_free(conn->slots);

@@ -3,6 +3,7 @@
 
 #include "load-calls.h"
 #include "load-hist.h"
+#include "load-link.h"
 
 /* Group 0 is what is measured, group 1 the slow calls beside it. */
 enum { GROUP_MAIN = 0, GROUP_SLOW = 1, GROUPS = 2 };
@@ -18,6 +19,7 @@ typedef struct Stats {
 /* A set of connections that all do the same: a slot for each call in flight. */
 typedef struct Plan {
     const Load *load;
+    const Way *way;                 /* outlives the engine */
     uint32_t connections;
     uint32_t depth;                 /* calls in flight on each */
     const Load *slow;               /* further calls on the same connections, or NULL */

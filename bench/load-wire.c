@@ -2,16 +2,12 @@
 /* The wire, by hand: frames, the few XDR types that the loads use, and blocking calls for everything that happens before
  * and after a measurement. What is measured goes through load-engine.c. Used by the thread that owns the descriptor;
  * no locks, no state. */
-#include "load-wire.h"
+#include "load-link.h"
 
-#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <time.h>
-#include <unistd.h>
 
 void fail(const char *format, ...)
 {
@@ -114,105 +110,43 @@ char *wire_error_text(const uint8_t *body, size_t len)
 
 int wire_connect(const char *path)
 {
-    struct sockaddr_un address = { .sun_family = AF_UNIX };
+    Link link;
+    g_autofree char *why = link_connect(&link, &(Way) { .path = path }, NULL);
 
-    if (strlen(path) >= sizeof(address.sun_path)) {
-        errno = ENAMETOOLONG;
-        return -1;
-    }
-    memcpy(address.sun_path, path, strlen(path) + 1);
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0)
-        return -1;
-    if (connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0) {
-        int saved = errno;
-        close(fd);
-        errno = saved;
-        return -1;
-    }
-    return fd;
+    return link.fd;
 }
 
 bool wire_send(int fd, Out *out)
 {
-    size_t done = 0;
+    Link link = { .fd = fd };
 
-    while (done < out->len) {
-        ssize_t n = send(fd, out->data + done, out->len - done, MSG_NOSIGNAL);
-        if (n < 0 && errno != EINTR)
-            return false;
-        if (n > 0)
-            done += (size_t)n;
-    }
-    out->len = 0;
-    return true;
-}
-
-static bool receive_exactly(int fd, uint8_t *to, size_t len)
-{
-    while (len > 0) {
-        ssize_t n = recv(fd, to, len, MSG_WAITALL);
-        if (n == 0 || (n < 0 && errno != EINTR))
-            return false;
-        if (n > 0) {
-            to += n;
-            len -= (size_t)n;
-        }
-    }
-    return true;
+    return link_send(&link, out);
 }
 
 bool wire_receive(int fd, FrameHead *head, GByteArray *body)
 {
-    uint8_t bytes[WIRE_HEAD];
+    Link link = { .fd = fd };
 
-    if (!receive_exactly(fd, bytes, sizeof(bytes)))
-        return false;
-    *head = frame_head(bytes);
-    if (head->length < WIRE_HEAD || head->length > WIRE_FRAME_MAX)
-        return false;
-    g_byte_array_set_size(body, head->length - WIRE_HEAD);
-    return receive_exactly(fd, body->data, body->len);
+    return link_receive_frame(&link, head, body);
 }
 
 char *wire_call(int fd, Out *request, GByteArray *body)
 {
-    FrameHead sent = frame_head(request->data), head;
+    Link link = { .fd = fd };
 
-    if (!wire_send(fd, request))
-        return g_strdup_printf("cannot send: %s", g_strerror(errno));
-    do {
-        if (!wire_receive(fd, &head, body))
-            return g_strdup("the server closed the connection");
-    } while (head.type == WIRE_MESSAGE);
-    if (head.serial != sent.serial || head.procedure != sent.procedure || head.type != WIRE_REPLY)
-        return g_strdup_printf("call %u got an answer to call %u", sent.serial, head.serial);
-    return head.status == 0 ? NULL : wire_error_text(body->data, body->len);
+    return link_call(&link, request, body);
 }
 
 int wire_open(const char *path, const char *uri)
 {
-    g_autoptr(GByteArray) body = g_byte_array_new();
-    g_autofree char *why = NULL;
-    Out out = { 0 };
-    int fd = wire_connect(path);
+    Link link;
+    g_autofree char *why = link_connect(&link, &(Way) { .path = path }, NULL);
 
-    if (fd < 0)
-        fail("cannot connect to %s: %s", path, g_strerror(errno));
-    frame_end(&out, frame_begin(&out, PROC_AUTH_LIST, 0));
-    why = wire_call(fd, &out, body);
-    if (!why) {
-        size_t begin = frame_begin(&out, PROC_OPEN, 1);
-        out_u32(&out, 1);
-        out_string(&out, uri);
-        out_u32(&out, 0);
-        frame_end(&out, begin);
-        why = wire_call(fd, &out, body);
-    }
+    if (!why)
+        why = link_open(&link, uri);
     if (why)
         fail("cannot open %s on %s: %s", uri, path, why);
-    out_clear(&out);
-    return fd;
+    return link.fd;
 }
 
 void wire_subscribe(int fd)

@@ -6,8 +6,10 @@
 #include "load-deaf.h"
 #include "load-engine.h"
 #include "load-events.h"
+#include "load-floor.h"
 #include "load-report.h"
 #include "load-server.h"
+#include "load-storm.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -19,10 +21,10 @@
 enum { TICK_MS = 20, SERIES_PARTS = 4 };
 
 typedef struct Options {
-    char *socket, *uri, *load, *slow, *domain_type;
+    char *socket, *uri, *load, *slow, *domain_type, *certificates, *priority;
     int connections, depth, threads, idle, slow_depth, slow_connections, server_pid, domains, running, subscribers, batch;
-    int deaf_subscribers, deaf_callers;
-    gboolean count_syscalls, keep_awake;
+    int deaf_subscribers, deaf_callers, tls_port, slow_uid, storm;
+    gboolean count_syscalls, keep_awake, resume;
     double seconds, warmup, pace_ms;
     gint64 since;
 } Options;
@@ -31,12 +33,14 @@ typedef struct Options {
 typedef struct Run {
     const Options *options;
     Target target;
+    Way way, slow_way;              /* of the connections that are measured, and of the slow ones beside them */
     Engine *engine;
     Deaf *deaf;
+    Storm *storm;
     SyscallCounter *counter;
     char *why_not;                  /* system calls are not counted */
     int control;                    /* the main thread's own connection */
-    int *idle;
+    Link *idle;
     Memory idle_before, idle_after;
     double idle_seconds;
     Usage before, after, client_before, client_after;
@@ -67,9 +71,14 @@ static void open_idle(Run *run)
     int64_t begin = now_ns();
 
     memory_read(options->server_pid, &run->idle_before);
-    run->idle = g_new(int, options->idle + 1);
-    for (int i = 0; i < options->idle; i++)
-        run->idle[i] = wire_open(options->socket, options->uri);
+    run->idle = g_new(Link, options->idle + 1);
+    for (int i = 0; i < options->idle; i++) {
+        char *why = link_connect(&run->idle[i], &run->way, NULL);
+        if (!why)
+            why = link_open(&run->idle[i], options->uri);
+        if (why)
+            fail("idle connection %d: %s", i, why);
+    }
     run->idle_seconds = (double)(now_ns() - begin) / 1e9;
     memory_read(options->server_pid, &run->idle_after);
 }
@@ -77,7 +86,7 @@ static void open_idle(Run *run)
 static void close_idle(Run *run)
 {
     for (int i = 0; i < run->options->idle; i++)
-        close(run->idle[i]);
+        link_close(&run->idle[i]);
     g_free(run->idle);
 }
 
@@ -96,6 +105,11 @@ static void report_idle(Run *run, Report *report)
 static void run_open(Run *run, const Options *options)
 {
     run->options = options;
+    run->way = (Way) { .path = options->socket, .tls_port = options->tls_port, .priority = options->priority };
+    if (options->tls_port)
+        way_use_certificates(&run->way, options->certificates);
+    run->slow_way = run->way;
+    run->slow_way.uid = options->slow_uid;
     run->target = (Target) { .path = options->socket, .uri = options->uri, .domain_type = options->domain_type };
     run->control = wire_open(options->socket, options->uri);
 }
@@ -104,6 +118,7 @@ static void run_close(Run *run)
 {
     close(run->control);
     target_clear(&run->target);
+    way_clear(&run->way);
     g_free(run->why_not);
 }
 
@@ -112,7 +127,7 @@ static void add_plans(Run *run)
     const Options *options = run->options;
     bool apart = options->slow && options->slow_connections > 0;
     Plan plan = {
-        .load = load_or_fail(options->load), .connections = options->connections, .depth = options->depth,
+        .load = load_or_fail(options->load), .way = &run->way, .connections = options->connections, .depth = options->depth,
         .threads = options->threads, .pace_ms = options->pace_ms, .group = GROUP_MAIN,
     };
 
@@ -122,8 +137,9 @@ static void add_plans(Run *run)
     }
     engine_add(run->engine, &plan);
     if (apart)
-        engine_add(run->engine, &(Plan) { .load = load_or_fail(options->slow), .connections = options->slow_connections,
-                                          .depth = options->slow_depth, .threads = 1, .group = GROUP_SLOW });
+        engine_add(run->engine, &(Plan) { .load = load_or_fail(options->slow), .way = &run->slow_way,
+                                          .connections = options->slow_connections, .depth = options->slow_depth,
+                                          .threads = 1, .group = GROUP_SLOW });
 }
 
 /* Waits for the end of the window, looking after what has to be seen meanwhile. */
@@ -153,6 +169,8 @@ static void measure(Run *run)
 
     window.end = window.begin + (int64_t)(options->seconds * 1e9);
     engine_start(run->engine, window);
+    if (options->storm)
+        run->storm = storm_start(&run->way, options->uri, (unsigned)options->storm, options->resume, window);
     sleep_until(window.begin);
     if (options->server_pid)
         usage_read(options->server_pid, &run->before);
@@ -192,6 +210,11 @@ static void report_run(Run *run)
         report_open(&report, "slow");
         report_text(&report, "load", options->slow);
         report_stats(&report, slow, options->seconds);
+        report_close(&report);
+    }
+    if (run->storm) {
+        report_open(&report, "storm");
+        storm_report(storm_join(run->storm), options->seconds, &report);
         report_close(&report);
     }
     if (options->idle)
@@ -237,6 +260,8 @@ static int command_run(const Options *options)
         syscall_counter_free(run.counter);
     if (run.deaf)
         deaf_free(run.deaf);
+    if (run.storm)
+        storm_free(run.storm);
     if (options->idle)
         close_idle(&run);
     engine_free(run.engine);
@@ -272,7 +297,7 @@ static int command_fill(const Options *options)
     run_open(&run, options);
     memory_read(options->server_pid, &before);
     run.engine = engine_new(&run.target, "bench", options->domains);
-    engine_add(run.engine, &(Plan) { .load = &load_fill, .connections = options->connections, .depth = options->depth,
+    engine_add(run.engine, &(Plan) { .load = &load_fill, .way = &run.way, .connections = options->connections, .depth = options->depth,
                                      .threads = 1, .group = GROUP_MAIN });
     int64_t begin = now_ns();
     engine_start(run.engine, (Window) { begin, begin + (int64_t)3600 * 1000000000 });
@@ -354,6 +379,46 @@ static int command_events(const Options *options)
     return status;
 }
 
+/* Nothing but clients that come and go. */
+static int command_storm(const Options *options)
+{
+    Run run = { 0 };
+    Report report = report_new();
+    int64_t start = now_ns() + (int64_t)(options->warmup * 1e9);
+    Window window = { start, start + (int64_t)(options->seconds * 1e9) };
+
+    run_open(&run, options);
+    Storm *storm = storm_start(&run.way, options->uri, (unsigned)options->connections, options->resume, window);
+    sleep_until(window.begin);
+    usage_read(options->server_pid, &run.before);
+    sleep_until(window.end);
+    usage_read(options->server_pid, &run.after);
+    const StormResult *result = storm_join(storm);
+    report_text(&report, "load", "storm");
+    storm_report(result, options->seconds, &report);
+    report_server(&report, options->server_pid, &run.before, &run.after, result->sessions, -1, NULL);
+    report_print(&report);
+    int status = result->errors ? 3 : 0;
+    storm_free(storm);
+    run_close(&run);
+    return status;
+}
+
+static int command_floor(const Options *options)
+{
+    Way way = { .priority = options->priority };
+    Report report = report_new();
+
+    if (!options->certificates)
+        fail("--certificates is needed");
+    way_use_certificates(&way, options->certificates);
+    report_text(&report, "load", "floor");
+    floor_measure(&way, options->certificates, options->resume, options->seconds, &report);
+    report_print(&report);
+    way_clear(&way);
+    return 0;
+}
+
 static int command_loads(const Options *options)
 {
     for (const Load *load = load_table(); load->name; load++)
@@ -381,6 +446,12 @@ static GOptionContext *option_context(Options *options)
         { "slow", 0, 0, G_OPTION_ARG_STRING, &options->slow, "run: slow calls beside, on the same connections", "NAME" },
         { "slow-depth", 0, 0, G_OPTION_ARG_INT, &options->slow_depth, "run: slow calls in flight on each (1)", "N" },
         { "slow-connections", 0, 0, G_OPTION_ARG_INT, &options->slow_connections, "run: slow calls on others instead", "N" },
+        { "slow-uid", 0, 0, G_OPTION_ARG_INT, &options->slow_uid, "run: the user that makes these (own)", "UID" },
+        { "storm", 0, 0, G_OPTION_ARG_INT, &options->storm, "run: clients that come and go beside it", "N" },
+        { "resume", 0, 0, G_OPTION_ARG_NONE, &options->resume, "run, storm, floor: resume sessions of TLS", NULL },
+        { "tls-port", 0, 0, G_OPTION_ARG_INT, &options->tls_port, "measure over TLS, at this port of 127.0.0.1", "PORT" },
+        { "certificates", 0, 0, G_OPTION_ARG_FILENAME, &options->certificates, "ca.pem, client.pem and .key; floor: server.*", "DIR" },
+        { "priority", 0, 0, G_OPTION_ARG_STRING, &options->priority, "versions and ciphers of TLS, as GnuTLS names them", "TEXT" },
         { "deaf-subscribers", 0, 0, G_OPTION_ARG_INT, &options->deaf_subscribers, "run: beside it, never reading", "N" },
         { "deaf-callers", 0, 0, G_OPTION_ARG_INT, &options->deaf_callers, "run: they list all and never read", "N" },
         { "domains", 0, 0, G_OPTION_ARG_INT, &options->domains, "fill: how many in all", "N" },
@@ -390,7 +461,7 @@ static GOptionContext *option_context(Options *options)
         { "since", 0, 0, G_OPTION_ARG_INT64, &options->since, "first: CLOCK_MONOTONIC when the server was started", "NS" },
         { NULL },
     };
-    GOptionContext *context = g_option_context_new("loads|fill|run|events|idle|first");
+    GOptionContext *context = g_option_context_new("loads|fill|run|events|idle|first|storm|floor");
 
     g_option_context_set_summary(context, "Loads a server of the remote protocol and prints one line of JSON.");
     g_option_context_add_main_entries(context, entries, NULL);
@@ -418,6 +489,7 @@ int main(int argc, char **argv)
     static const struct { const char *name; int (*run)(const Options *options); bool needs_socket; } commands[] = {
         { "loads", command_loads, false }, { "fill", command_fill, true }, { "run", command_run, true },
         { "events", command_events, true }, { "idle", command_idle, true }, { "first", command_first, true },
+        { "storm", command_storm, true }, { "floor", command_floor, false },
     };
     Options options = { .connections = 1, .depth = 1, .threads = 1, .slow_depth = 1, .batch = 1, .seconds = 1, .warmup = 0.1 };
     g_autoptr(GOptionContext) context = option_context(&options);
@@ -432,6 +504,8 @@ int main(int argc, char **argv)
         fail("one command is needed; see --help");
     signal(SIGPIPE, SIG_IGN);
     raise_file_limit();
+    if (options.tls_port && !options.certificates)
+        fail("--tls-port needs --certificates");
     for (size_t i = 0; i < G_N_ELEMENTS(commands); i++) {
         if (strcmp(argv[1], commands[i].name) != 0)
             continue;
@@ -443,6 +517,8 @@ int main(int argc, char **argv)
         g_free(options.load);
         g_free(options.slow);
         g_free(options.domain_type);
+        g_free(options.certificates);
+        g_free(options.priority);
         return status;
     }
     fail("there is no command %s; see --help", argv[1]);

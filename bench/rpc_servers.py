@@ -3,6 +3,7 @@
 pinned and ended. Nothing here measures."""
 
 import os
+import pwd
 import resource
 import shutil
 import signal
@@ -42,7 +43,8 @@ class ServerError(Exception):
 class Server:
     """One instance: a directory, and a process in it whenever it is started. Its files outlive the process."""
 
-    def __init__(self, name, directory):
+    def __init__(self, name, directory, settings=""):
+        """settings: further lines of the configuration, which both servers understand."""
         self.name = name
         self.directory = directory
         self.sockets = os.path.join(directory, "s")
@@ -52,7 +54,7 @@ class Server:
         self.holding = []
         os.makedirs(self.sockets)
         with open(self.config, "w", encoding="utf-8") as file:
-            file.write(CONFIG.format(sockets=self.sockets))
+            file.write(CONFIG.format(sockets=self.sockets) + settings)
 
     test_uri = "test:///default"
     store_uri = None        # a driver that keeps definitions on disk, if it can be used here
@@ -129,17 +131,18 @@ class Server:
 class Libvirtd(Server):
     """libvirtd: as root with the host's directories replaced by its own, else in session mode."""
 
-    def __init__(self, name, directory, program):
-        super().__init__(name, directory)
+    def __init__(self, name, directory, program, settings=""):
+        super().__init__(name, directory, settings)
         self.program = program
+        self.listen = ["--listen"] if "listen_tls" in settings else []
         for part in LIBVIRT_DIRS:
             os.makedirs(os.path.join(directory, part))
-        if os.geteuid() == 0:
+        if self.can_have_qemu():
             self.store_uri = "qemu:///system"
             self.store_type = "qemu"
 
     def command(self):
-        command = [self.program, "--config", self.config, "--pid-file", os.path.join(self.directory, "pid")]
+        command = [self.program, "--config", self.config, "--pid-file", os.path.join(self.directory, "pid"), *self.listen]
         if os.geteuid() != 0:
             return command
         binds = [word for part, path in LIBVIRT_DIRS.items() for word in (os.path.join(self.directory, part), path)]
@@ -159,8 +162,19 @@ class Libvirtd(Server):
             os.chmod(node, 0o666)
         return [node, "/dev/kvm"]
 
+    @staticmethod
+    def can_have_qemu():
+        """libvirtd ends at its start without the user of QEMU's processes, whom another package makes."""
+        try:
+            pwd.getpwnam("libvirt-qemu")
+        except KeyError:
+            return False
+        return os.geteuid() == 0
+
     def environment(self):
         environment = dict(os.environ)
+        if os.geteuid() == 0 and self.store_uri is None:
+            environment["LIBVIRT_DRIVER_DIR"] = os.path.join(self.directory, "none")    # the test driver is built in
         if os.geteuid() != 0:
             environment.update(HOME=self.directory, XDG_CONFIG_HOME=f"{self.directory}/etc",
                                XDG_CACHE_HOME=f"{self.directory}/cache", XDG_RUNTIME_DIR=f"{self.directory}/run")
@@ -173,8 +187,8 @@ class Libvirtd(Server):
 class Droverd(Server):
     """droverd with all its default paths below its own directory."""
 
-    def __init__(self, name, directory, program):
-        super().__init__(name, directory)
+    def __init__(self, name, directory, program, settings=""):
+        super().__init__(name, directory, settings)
         self.program = program
         self.root = os.path.join(directory, "root")
         store = os.path.join(directory, "store")
@@ -189,17 +203,17 @@ class Droverd(Server):
         return first_line([self.program, "--version"])
 
 
-def make_server(spec, name, directory, droverd):
+def make_server(spec, name, directory, droverd, settings=""):
     """spec: libvirtd, drover, or the path of another droverd. Raises ServerError when it isn't there."""
     if spec == "libvirtd":
         program = shutil.which("libvirtd") or shutil.which("libvirtd", path="/usr/sbin:/usr/local/sbin")
         if program is None:
             raise ServerError("libvirtd is not installed")
-        return Libvirtd(name, directory, program)
+        return Libvirtd(name, directory, program, settings)
     program = droverd if spec == "drover" else spec
     if not os.access(program, os.X_OK):
         raise ServerError(f"there is no server {program}")
-    return Droverd(name, directory, os.path.abspath(program))
+    return Droverd(name, directory, os.path.abspath(program), settings)
 
 
 def raise_file_limit():

@@ -12,6 +12,9 @@
 #include "base/i18n.h"
 #include "base/lock.h"
 
+/* What is taken away from the system's default, where that still has it. */
+#define NO_OLD_VERSIONS "-VERS-TLS1.1:-VERS-TLS1.0"
+
 #define FILE_MOST ((size_t)16 << 20)    /* lists of revoked certificates grow */
 
 struct Tls {
@@ -114,7 +117,9 @@ static int use_files(TlsKeys *keys, const TlsSettings *settings, const TlsFiles 
 static int use_priority(TlsKeys *keys, const TlsSettings *settings, Error *error)
 {
     const char *at = NULL;
-    int r = gnutls_priority_init(&keys->priority, settings->priority, &at);    /* NULL is the system's default */
+    int r = settings->priority
+        ? gnutls_priority_init(&keys->priority, settings->priority, &at)
+        : gnutls_priority_init2(&keys->priority, NO_OLD_VERSIONS, &at, GNUTLS_PRIORITY_INIT_DEF_APPEND);
 
     if (r < 0)
         return error_set(error, VIR_FROM_RPC, VIR_ERR_INVALID_ARG, _("tls_priority is not understood from '%s' on"),

@@ -77,11 +77,12 @@ static ssize_t pull(gnutls_transport_ptr_t pointer, void *data, size_t room)
     do
         n = recv(tls->fd, into, most, MSG_DONTWAIT);
     while (n < 0 && errno == EINTR);
+    /* nothing at all is drained too, else the I/O thread would look again and again until something comes */
+    tls->drained = tls->scratch && n < (ssize_t)most;
     if (n < 0)
         return tls_fail(tls, errno);
     if (!tls->scratch || n == 0)
         return n;
-    tls->drained = (size_t)n < most;
     tls->budget -= MIN(tls->budget, (size_t)n);
     tls->fresh = tls->scratch;
     tls->fresh_size = (size_t)n;

@@ -18,10 +18,10 @@ def certtool(*args):
 class Authority:
     """One that signs, with all that it has signed in a directory."""
 
-    def __init__(self, directory, name="drover tests"):
+    def __init__(self, directory, name="drover tests", kind="ecdsa"):
         self.directory, self.serial = directory, 0
         os.makedirs(directory, exist_ok=True)
-        self.key = self.make_key("ca")
+        self.key = self.make_key("ca", kind)
         self.cert = self.path("ca.pem")
         template = self.template("ca", [f'cn = "{name}"', "ca", "cert_signing_key", "crl_signing_key"])
         certtool("--generate-self-signed", "--load-privkey", self.key, "--template", template, "--outfile", self.cert)
@@ -30,9 +30,10 @@ class Authority:
         return os.path.join(self.directory, name)
 
     def make_key(self, name, kind="ecdsa"):
+        """kind: ecdsa, rsa or, with another length than 2,048 bits, rsa3072."""
         path = self.path(name + ".key")
-        size = ["--curve", "secp256r1"] if kind == "ecdsa" else ["--bits", "2048"]
-        certtool("--generate-privkey", "--key-type", kind, *size, "--outfile", path)
+        how = ["ecdsa", "--curve", "secp256r1"] if kind == "ecdsa" else ["rsa", "--bits", kind[3:] or "2048"]
+        certtool("--generate-privkey", "--key-type", *how, "--outfile", path)
         return path
 
     def template(self, name, lines):

@@ -399,8 +399,9 @@ def silent(server, n, first=b""):
 
 
 def is_closed(s):
+    s.settimeout(0)
     try:
-        return s.recv(4096, socket.MSG_DONTWAIT) == b""
+        return s.recv(4096) == b""
     except BlockingIOError:
         return False
     except ConnectionError:
