@@ -43,6 +43,7 @@ struct Server {
     bool ruled;                /* there is a policy */
     /* under LOCK_POLICY */
     Lock policy_lock;
+    Config *latest;            /* as it was read last, while `config` is what the server was started with; owned */
     Policy *policy;            /* owned; NULL: everybody who is connected may do everything */
 };
 
@@ -144,6 +145,9 @@ void rules_deinit(Server *server);
 void rules_set(Server *server, Policy *policy);
 /* Owned reference, NULL when there are none. Any thread. */
 Policy *rules_get(Server *server);
+/* The settings as they were read last, for what SIGHUP changes; an owned reference. Any thread. */
+void rules_set_config(Server *server, Config *config);
+Config *rules_get_config(Server *server);
 /* Who the client is to the rules; before its login nobody. Lives as long as the session. Any thread. */
 void rules_subject(Session *session, bool read_only, PolicySubject *subject);
 
