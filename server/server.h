@@ -154,6 +154,12 @@ void rules_subject(Session *session, bool read_only, PolicySubject *subject);
 /* --- audit.c -------------------------------------------------------------------------------- */
 /* The call ends: one line when it was to change something and changes are audited. Any thread. */
 void audit_call(const Serve *serve);
+/* The parts of it, for changes of another kind: whether a line is to be written; what a client may have chosen, so that it can't
+ * end the line or forge another (owned); how a call has ended (owned); and the line. Any thread. */
+bool audit_wanted(const Server *server);
+char *audit_quoted(const char *text);
+char *audit_result(const Error *error, bool done);
+void audit_line(const Call *call, const char *object, const char *result);
 
 /* --- enter.c -------------------------------------------------------------------------------- */
 /* How a row reaches its operation; NULL when the program has no operations. */
