@@ -246,6 +246,7 @@ Server *server_start(Config *config, Error *error)
         return NULL;
     }
     rpc_set_weights(server->rpc, (const char *const *)config->identity_weights);
+    rpc_set_identity_workers(server->rpc, (unsigned)config->max_identity_workers);
     rpc_set_slow_call(server->rpc, config->slow_call_ms * CLOCK_MS);
     rpc_start(server->rpc);
     hosts_open_own(server->hosts);
@@ -294,6 +295,7 @@ void server_reload(Server *server, Config *config)
     else
         rpc_set_weights(server->rpc, (const char *const *)config->identity_weights);
     error_clear(&error);
+    rpc_set_identity_workers(server->rpc, (unsigned)config->max_identity_workers);
     rpc_set_slow_call(server->rpc, config->slow_call_ms * CLOCK_MS);
     __atomic_store_n(&server->audit, config->audit_logging, __ATOMIC_RELAXED);
     __atomic_store_n(&server->job_timeout, config->domain_job_timeout * CLOCK_S, __ATOMIC_RELAXED);

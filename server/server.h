@@ -99,7 +99,7 @@ typedef struct Hand {
      * says where the handle is. 0, or -1 and op.error. Runs again when the domain has gone meanwhile. */
     int (*prepare)(Serve *serve);
     /* For what must wait for others than a guest: takes the call over and ends it later, by serve_end on any thread; or
-     * false, and `run` follows. Worker. May be NULL. */
+     * false, and `run` follows. I/O thread or worker; may not block. May be NULL. */
     bool (*later)(Serve *serve);
     /* As an operation of a driver. */
     int (*run)(Op *op, const void *args, void *result);

@@ -4,8 +4,10 @@ TCP, and what an unknown client may do."""
 
 import os
 import socket
+import ssl
 import struct
 import subprocess
+import threading
 
 import pytest
 
@@ -226,3 +228,94 @@ def test_login_that_is_not_finished_is_closed_in_time(sasl_server):
         with pytest.raises((wire.Closed, ConnectionError)):
             c.call(wire.AUTH_LIST)
             c.call(wire.AUTH_LIST)
+
+
+# --- a database that hangs
+
+
+class Saslauthd:
+    """A saslauthd whose answers don't come until `release`; then it lets everybody in."""
+
+    def __init__(self, directory):
+        self.released, self.asked = threading.Event(), []
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener.bind(os.path.join(directory, "mux"))
+        self.listener.listen(64)
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        while True:
+            try:
+                connection, _ = self.listener.accept()
+            except OSError:
+                return
+            self.asked.append(connection)
+            threading.Thread(target=self.answer, args=(connection,), daemon=True).start()
+
+    def answer(self, connection):
+        connection.recv(4096)
+        self.released.wait()
+        try:
+            connection.sendall(struct.pack(">H", 2) + b"OK")
+        except OSError:
+            pass
+
+    def close(self):
+        self.released.set()
+        self.listener.close()
+
+
+@pytest.fixture
+def hanging(sasl, ca, pair, scratch, monkeypatch, make_server):
+    """A server for TLS whose passwords are checked by somebody who doesn't answer."""
+    daemon = Saslauthd(scratch)
+    (sasl / "libvirt.conf").write_text(
+        f"mech_list: PLAIN\npwcheck_method: saslauthd\nsaslauthd_path: {os.path.join(scratch, 'mux')}\n"
+    )
+    monkeypatch.setenv("SASL_CONF_PATH", str(sasl))
+    config = {"log_outputs": "2:stderr", "log_level": 2, "login_timeout": 60, "max_workers": 4, "min_workers": 1}
+    config["prio_workers"] = 2
+    server = make_server({**config, **tls_settings(ca, pair)})
+    server.saslauthd = daemon
+    yield server
+    daemon.close()
+
+
+def test_a_password_check_that_hangs_holds_up_nobody_else(hanging, certificate, sasl, tmp_path):
+    server = hanging
+    uri = tls_uri(server, certificate, sasl / "fred", "PLAIN")
+    waiting = [
+        subprocess.Popen(
+            ["virsh", "-c", uri, "list", "--name"],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env=harness.client_environment(os.path.join(server.directory, "home")),
+        )
+        for _ in range(12)
+    ]
+    try:
+        # one of four workers, and one of two for urgent calls: the others wait for their turn
+        wait_until(lambda: len(server.saslauthd.asked) == 2, "passwords are being checked", 60 * server.slow)
+        document = tmp_path / "d.xml"
+        document.write_text("<domain type='test'><name>d</name><memory>1024</memory><os><type>hvm</type></os></domain>")
+        for _ in range(3):
+            server.virsh("define", str(document))
+            server.virsh("start", "d")
+            server.virsh("destroy", "d")
+            server.virsh("undefine", "d")
+        # handshakes go on as well
+        with socket.create_connection(("127.0.0.1", int(server.config["tls_port"])), 5) as s:
+            context = ssl.create_default_context(cafile=os.path.join(certificate, "cacert.pem"))
+            context.load_cert_chain(
+                os.path.join(certificate, "clientcert.pem"), os.path.join(certificate, "clientkey.pem")
+            )
+            s.settimeout(30 * server.slow)
+            with context.wrap_socket(s, server_hostname="localhost") as tls:
+                assert tls.recv(1) == b"\x01"
+        assert len(server.saslauthd.asked) == 2 and all(p.poll() is None for p in waiting)
+    finally:
+        server.saslauthd.released.set()
+        ends = [p.communicate(timeout=60 * server.slow)[0] for p in waiting]
+    assert all("test" in end for end in ends), ends
