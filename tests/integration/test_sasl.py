@@ -2,7 +2,9 @@
 """SASL with the real virsh on each kind of socket: mechanisms, passwords, the list of users, the security layer of plain
 TCP, and what an unknown client may do."""
 
+import hashlib
 import os
+import re
 import socket
 import ssl
 import struct
@@ -319,3 +321,62 @@ def test_a_password_check_that_hangs_holds_up_nobody_else(hanging, certificate, 
         server.saslauthd.released.set()
         ends = [p.communicate(timeout=60 * server.slow)[0] for p in waiting]
     assert all("test" in end for end in ends), ends
+
+
+# --- what follows the last step
+
+
+def read_chars(reader):
+    return bytes(reader.u32() for _ in range(reader.u32()))
+
+
+def digest_response(challenge, protection):
+    """What a client of DIGEST-MD5 answers (RFC 2831)."""
+    words = dict(re.findall(r'(\w+)="?([^",]*(?:,[^"=]*)?)"?(?:,|$)', challenge))
+    realm, nonce = words.get("realm", ""), words["nonce"]
+    cipher = re.search(r'cipher="([^",]*)', challenge)
+    uri, cnonce, count = "libvirt/localhost", "c2l4dGVlbiBieXRlcw", "00000001"
+
+    def h(data):
+        return hashlib.md5(data).digest()
+
+    a1 = h(f"fred:{realm}:{PASSWORD}".encode()) + f":{nonce}:{cnonce}".encode()
+    a2 = f"AUTHENTICATE:{uri}" + ("" if protection == "auth" else ":" + "0" * 32)
+    key, end = h(a1).hex(), h(a2.encode()).hex()
+    response = h(f"{key}:{nonce}:{count}:{cnonce}:{protection}:{end}".encode()).hex()
+    text = (
+        f'username="fred",realm="{realm}",nonce="{nonce}",cnonce="{cnonce}",nc={count},qop={protection},'
+        f'digest-uri="{uri}",response={response}'
+    )
+    if protection == "auth-conf":
+        text += f',cipher="{cipher.group(1)}"'
+    return text.encode()
+
+
+def prove_and_go_on(c, protection):
+    """Sends the last step of DIGEST-MD5 and, in the same packet, a call that may only follow it."""
+    c.call(wire.AUTH_SASL_INIT)
+    reply = c.call(wire.AUTH_SASL_START, wire.string("DIGEST-MD5") + wire.u32(1) + chars(b""))
+    reply.i32(), reply.i32()
+    response = digest_response(read_chars(reply).decode(), protection)
+    step = wire.frame(wire.AUTH_SASL_STEP, wire.u32(0) + chars(response), serial=71)
+    c.send(step + wire.frame(wire.CONNECT_OPEN, wire.optional(wire.string("test:///default")) + wire.u32(0), serial=72))
+    assert c.reply(71).status == wire.OK
+
+
+def test_what_follows_the_last_step_is_served_where_nothing_changes(sasl_server):
+    server = sasl_server("DIGEST-MD5", auth_unix_rw="sasl")
+    with server.connect() as c:
+        prove_and_go_on(c, "auth")
+        assert c.reply(72).status == wire.OK
+
+
+def test_what_follows_in_clear_where_encryption_begins_ends_the_connection(sasl_server):
+    server = sasl_server("DIGEST-MD5", listen_tcp=1, tcp_port=free_port(), listen_addr="127.0.0.1")
+    with server.connect() as c:
+        c.sock.close()
+        c.sock = socket.create_connection(("127.0.0.1", int(server.config["tcp_port"])), 20)
+        prove_and_go_on(c, "auth-conf")
+        with pytest.raises((wire.Closed, ConnectionError)):
+            c.receive()
+    assert "did not wait for the end of its login" in server.log()
