@@ -19,7 +19,14 @@ typedef struct Share Share;
 typedef struct SaslExchange SaslExchange;
 
 /* The classes of calls that wait for a worker; see pool.c. */
-typedef enum TurnClass { TURN_HIGH, TURN_NORMAL, TURN_BULK, TURN_LOGIN, TURN_CLASSES } TurnClass;
+typedef enum TurnClass {
+    TURN_HIGH, TURN_NORMAL,
+    TURN_RESUMED_HIGH, TURN_RESUMED,    /* those that have waited for a domain, and hold it now */
+    TURN_BULK,
+    TURN_LOGIN,                         /* handshakes */
+    TURN_PROOF,                         /* proofs of identity, which may wait for a database or a network */
+    TURN_CLASSES
+} TurnClass;
 
 /* How far a client is; login.c has the way from one to the next. */
 typedef enum LoginStage { LOGIN_DONE, LOGIN_HANDSHAKE, LOGIN_AUTH } LoginStage;

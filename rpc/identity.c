@@ -13,6 +13,8 @@ typedef struct Weight {
 } Weight;
 
 struct Identities {
+    /* relaxed atomic */
+    unsigned present;         /* identities with clients */
     /* under LOCK_IDENTITIES */
     Lock lock;
     GHashTable *by_name;      /* of Identity, without a reference */
@@ -89,6 +91,11 @@ static Identity *identity_new_locked(Identities *table, const char *name)
     return identity;
 }
 
+unsigned identities_present(const Identities *table)
+{
+    return __atomic_load_n(&table->present, __ATOMIC_RELAXED);
+}
+
 Identity *identity_find(Identities *table, const char *name)
 {
     Identity *identity;
@@ -99,7 +106,8 @@ Identity *identity_find(Identities *table, const char *name)
         identity = identity_new_locked(table, name);
     else if (identity->refs == 0)
         g_queue_remove(&table->idle, identity);
-    identity->refs++;
+    if (identity->refs++ == 0)
+        __atomic_add_fetch(&table->present, 1, __ATOMIC_RELAXED);
     return identity;
 }
 
@@ -127,8 +135,10 @@ void identity_unref(Identity *identity, const ClientUse *use)
     lock_acquire(&table->lock);
     if (use)
         client_use_add(&identity->former, use);
-    if (--identity->refs == 0)
+    if (--identity->refs == 0) {
+        __atomic_sub_fetch(&table->present, 1, __ATOMIC_RELAXED);
         forgotten = remember_locked(table, identity);
+    }
     lock_release(&table->lock);
     if (forgotten)
         identity_free(forgotten);

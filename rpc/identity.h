@@ -19,8 +19,9 @@ struct Identity {
     /* fixed */
     Identities *table;
     char *name;               /* "uid:1000", "dn:CN=nova", "sasl:nova" */
-    /* relaxed atomic */
+    /* relaxed atomics */
     unsigned weight;          /* calls in a row, at least 1 */
+    unsigned working;         /* workers that are with its calls; raised under LOCK_POOL */
     /* under LOCK_IDENTITIES */
     unsigned refs;            /* 0: remembered for its figures alone */
     ClientUse former;         /* what clients that have gone had used */
@@ -32,6 +33,8 @@ struct Identity {
 Identities *identities_new(void);
 /* No client is left. */
 void identities_free(Identities *table);
+/* How many have clients. Any thread. */
+unsigned identities_present(const Identities *table);
 /* The identity of that name, made when it is new. Owned reference. Any thread. */
 Identity *identity_find(Identities *table, const char *name);
 /* NULL is fine; `use`: what the client had used that gives it up, or NULL. Any thread. */

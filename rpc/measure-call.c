@@ -104,8 +104,8 @@ void call_count(Call *call)
     Measure *measure = client->service->rpc->measure;
     int64_t took = call->phase_began - call->received, limit;
 
-    if (call->run)
-        return;    /* a step of a handshake: nobody called it, and it belongs to no program */
+    if (!call->program)
+        return;    /* a step of a handshake, which no client has called */
     if (!call->stopped) {
         measure_abandoned(measure, call->program, call->proc);
         return;

@@ -7,7 +7,9 @@
  * Identities have their turns one after another, each for as many calls as its weight says, and within an
  * identity its clients. Each client has one turn per class. High calls may also be taken by the priority workers, so that
  * they get through when all ordinary workers are busy. Bulk calls cost CPU rather than time: few run at
- * once, and none for a client that has not read its last answers. */
+ * once, and none for a client that has not read its last answers. Handshakes cost CPU too; proofs of identity may wait for a
+ * database, so that a part of the workers is the most that they may hold. While others are connected, the calls of one identity
+ * leave some workers to them. */
 #include "rpc/identity.h"
 
 #include "base/log.h"
@@ -19,10 +21,6 @@ typedef struct Round {
     Share *first, *last;
 } Round;
 
-typedef struct Queue {
-    Call *first, *last;
-} Queue;
-
 /* Whom to wake once the pool's lock is released: they would wait for it else. */
 typedef struct Wake {
     unsigned workers, prio;
@@ -33,6 +31,9 @@ typedef struct Worker {
     GThread *thread;
     XdrOut out;
     bool prio;
+    /* the call that it is with */
+    Client *client;           /* kept for the sake of `who`; NULL: nobody's calls are counted */
+    Identity *who;
 } Worker;
 
 struct Pool {
@@ -43,10 +44,11 @@ struct Pool {
     Lock lock;
     Cond wake, wake_prio;
     Round rounds[TURN_CLASSES];
-    Queue resumed[2];         /* ordinary ones, high ones */
     WorkerLimits limits;
     unsigned n_workers, idle, n_prio, idle_prio, bulk, logins;
-    unsigned queued;          /* calls in the rounds and among the resumed */
+    unsigned proofs[2];       /* that ordinary workers and those for high calls are with */
+    unsigned most_of_one;     /* workers for the calls of one identity; 0: four fifths */
+    unsigned queued;          /* calls in the rounds */
     unsigned waking, waking_prio;    /* idle workers that were signalled and have not run yet */
     unsigned tick;            /* alternates between high and ordinary calls */
     bool stopping, starved;   /* starved: a thread could not be started, and the log has a line about it */
@@ -58,9 +60,48 @@ static TurnClass class_of(const Call *call)
 {
     if (call->run)
         return TURN_LOGIN;
+    if (call->login)
+        return TURN_PROOF;
     if (call->lane == LANE_BULK)
         return TURN_BULK;
     return call->proc->flags & PROC_HIGH ? TURN_HIGH : TURN_NORMAL;
+}
+
+static TurnClass resumed_class(TurnClass class)
+{
+    return class == TURN_HIGH ? TURN_RESUMED_HIGH : TURN_RESUMED;
+}
+
+/* The others have limits of their own. */
+static bool is_counted(TurnClass class)
+{
+    return class <= TURN_RESUMED;
+}
+
+/* Workers that the calls of one identity may have; all, while there is no other. */
+static unsigned most_of_one(const Pool *pool)
+{
+    unsigned max = pool->limits.max;
+
+    if (identities_present(pool->rpc->identities) < 2)
+        return max;
+    return pool->most_of_one ? MIN(pool->most_of_one, max) : MAX(1, max - MAX(1, max / 5));
+}
+
+static bool has_enough(const Pool *pool, const Identity *identity)
+{
+    return __atomic_load_n(&identity->working, __ATOMIC_RELAXED) >= most_of_one(pool);
+}
+
+/* Workers of a kind that may be with proofs of identity at once. */
+static unsigned most_proofs(const Pool *pool, bool prio)
+{
+    return prio ? pool->limits.prio / 2 : MAX(1, pool->limits.max / 4);
+}
+
+static bool may_prove(const Pool *pool, bool prio)
+{
+    return pool->proofs[prio] < most_proofs(pool, prio);
 }
 
 static void round_append(Round *round, Share *share)
@@ -193,38 +234,53 @@ static Call *take_login(Pool *pool)
     return take_turn(&pool->rounds[TURN_LOGIN]);
 }
 
-static Call *queue_take(Queue *queue)
+static Call *take_proof(Pool *pool, bool prio)
 {
-    Call *call = queue->first;
+    if (!pool->rounds[TURN_PROOF].first || !may_prove(pool, prio))
+        return NULL;
+    pool->proofs[prio]++;
+    return take_turn(&pool->rounds[TURN_PROOF]);
+}
 
-    if (call) {
-        queue->first = call->next;
-        if (!queue->first)
-            queue->last = NULL;
-        call->next = NULL;
+/* The next call of an identity that doesn't have enough workers already; those that do wait at the end of the round. */
+static Call *take_counted(Pool *pool, TurnClass class)
+{
+    Round *round = &pool->rounds[class];
+
+    if (!round->first)
+        return NULL;
+    for (Share *last = round->last;;) {
+        Share *share = round->first;
+
+        if (!has_enough(pool, share->identity))
+            return take_turn(round);
+        round_append(round, round_take(round));
+        if (share == last)
+            return NULL;
     }
-    return call;
 }
 
-static Queue *resumed_of(Pool *pool, TurnClass class)
+/* For a worker that takes nothing but urgent calls. */
+static Call *choose_urgent_locked(Pool *pool)
 {
-    return &pool->resumed[class == TURN_HIGH];
+    Call *call = take_turn(&pool->rounds[TURN_RESUMED_HIGH]);
+
+    if (!call)
+        call = take_turn(&pool->rounds[TURN_HIGH]);
+    return call ? call : take_proof(pool, true);
 }
 
-static Call *choose_call_locked(Pool *pool, bool prio)
+static Call *choose_call_locked(Pool *pool)
 {
-    Call *call = NULL;
     bool high_first = pool->tick++ % 4 != 0;
+    Call *call = take_counted(pool, TURN_RESUMED_HIGH);
 
-    lock_assert_held(&pool->lock);
-    if ((call = queue_take(resumed_of(pool, TURN_HIGH))))
-        return call;
-    if (prio)
-        return take_turn(&pool->rounds[TURN_HIGH]);
-    if ((call = queue_take(resumed_of(pool, TURN_NORMAL))))
-        return call;
+    if (!call)
+        call = take_counted(pool, TURN_RESUMED);
+    if (!call)
+        call = take_proof(pool, false);    /* few at once, so that they keep nobody waiting */
     for (int i = 0; i < 2 && !call; i++)
-        call = take_turn(&pool->rounds[(i == 0) == high_first ? TURN_HIGH : TURN_NORMAL]);
+        call = take_counted(pool, (i == 0) == high_first ? TURN_HIGH : TURN_NORMAL);
     if (!call)
         call = pool->tick % 2 ? take_login(pool) : take_bulk(pool);
     if (!call)
@@ -232,13 +288,36 @@ static Call *choose_call_locked(Pool *pool, bool prio)
     return call;
 }
 
-static Call *take_call_locked(Pool *pool, bool prio)
+static Call *take_call_locked(Worker *worker)
 {
-    Call *call = choose_call_locked(pool, prio);
+    Pool *pool = worker->pool;
+    Call *call;
 
-    if (call)
-        pool->queued--;
+    lock_assert_held(&pool->lock);
+    call = worker->prio ? choose_urgent_locked(pool) : choose_call_locked(pool);
+    if (!call)
+        return NULL;
+    pool->queued--;
+    if (worker->prio || !is_counted(class_of(call)))
+        return call;
+    worker->client = client_ref(call->client);
+    worker->who = client_who(call->client);
+    __atomic_add_fetch(&worker->who->working, 1, __ATOMIC_RELAXED);
     return call;
+}
+
+/* The call is over. True: its identity may have had as many workers as it may have, and calls that wait for that. */
+static bool uncount_call(Worker *worker)
+{
+    Client *client = worker->client;
+
+    if (!client)
+        return false;
+    __atomic_sub_fetch(&worker->who->working, 1, __ATOMIC_RELAXED);
+    worker->client = NULL;
+    worker->who = NULL;
+    client_unref(client);
+    return true;
 }
 
 static void run_call(Worker *worker, Call *call)
@@ -263,16 +342,19 @@ static bool start_worker_locked(Pool *pool, bool prio);
 /* Somebody must look at the queues: added to `wake`. A new worker is started when all are busy. */
 static void wake_locked(Pool *pool, TurnClass class, Wake *wake)
 {
+    bool ordinary = class != TURN_PROOF || may_prove(pool, false);
+    bool urgent = class == TURN_HIGH || class == TURN_RESUMED_HIGH || (class == TURN_PROOF && may_prove(pool, true));
+
     if ((class == TURN_BULK && pool->bulk >= pool->max_bulk) || (class == TURN_LOGIN && pool->logins >= pool->max_bulk))
         return;    /* who ends one of them will look */
-    if (pool->idle > pool->waking) {
+    if (ordinary && pool->idle > pool->waking) {
         pool->waking++;
         wake->workers++;
         return;
     }
-    if (pool->n_workers < pool->limits.max && !pool->stopping && start_worker_locked(pool, false))
+    if (ordinary && pool->n_workers < pool->limits.max && !pool->stopping && start_worker_locked(pool, false))
         return;
-    if (class == TURN_HIGH && pool->idle_prio > pool->waking_prio) {
+    if (urgent && pool->idle_prio > pool->waking_prio) {
         pool->waking_prio++;
         wake->prio++;
     }
@@ -331,9 +413,11 @@ static void join_worker(Worker *worker)
 }
 
 /* The place among the few of its class, whose name is returned; TURN_CLASSES when that has no such limit. */
-static TurnClass give_place_back_locked(Pool *pool, TurnClass class)
+static TurnClass give_place_back_locked(Pool *pool, TurnClass class, bool prio)
 {
-    if (class == TURN_BULK)
+    if (class == TURN_PROOF)
+        pool->proofs[prio]--;
+    else if (class == TURN_BULK)
         pool->bulk--;
     else if (class == TURN_LOGIN)
         pool->logins--;
@@ -347,30 +431,35 @@ static void *worker_main(void *data)
 {
     Worker *worker = data, *before = NULL;
     Pool *pool = worker->pool;
+    bool room = false;                 /* the last call's identity may have a call waiting that it had too many workers for */
     Wake last = { 0 };
     TurnClass freed = TURN_CLASSES;    /* a place in this class, for which this worker has not looked yet; or none */
 
     measure_thread_begin(pool->rpc->measure);
     lock_acquire(&pool->lock);
     while (!pool->stopping && !is_surplus_locked(worker)) {
-        Call *call = take_call_locked(pool, worker->prio);
+        Call *call = take_call_locked(worker);
         Wake wake = { 0 };
         TurnClass class;
 
         if (!call) {
             wait_for_call_locked(worker);
             freed = TURN_CLASSES;
+            room = false;
             continue;
         }
         class = class_of(call);
         if (freed != TURN_CLASSES && freed != class && pool->rounds[freed].first)
             wake_locked(pool, freed, &wake);    /* another one takes that place */
+        if (room && pool->queued > 0 && pool->idle > pool->waking)
+            wake_locked(pool, TURN_NORMAL, &wake);
         lock_release(&pool->lock);
         wake_up(pool, &wake);
         run_call(worker, call);
+        room = uncount_call(worker);
         lock_assert_none();
         lock_acquire(&pool->lock);
-        freed = give_place_back_locked(pool, class);
+        freed = give_place_back_locked(pool, class, worker->prio);
     }
     if (!pool->stopping)
         before = resign_locked(worker, &last);
@@ -452,12 +541,9 @@ void pool_stop(Pool *pool)
 
 Call *pool_take_left(Pool *pool)
 {
-    Call *call;
+    Call *call = NULL;
 
     lock_acquire(&pool->lock);
-    call = queue_take(resumed_of(pool, TURN_HIGH));
-    if (!call)
-        call = queue_take(resumed_of(pool, TURN_NORMAL));
     for (unsigned i = 0; i < TURN_CLASSES && !call; i++)
         call = take_turn(&pool->rounds[i]);
     if (call)
@@ -475,9 +561,8 @@ void pool_free(Pool *pool)
     g_free(pool);
 }
 
-void pool_push(Pool *pool, Call *call)
+static void push(Pool *pool, Call *call, TurnClass class)
 {
-    TurnClass class = class_of(call);
     Turn *turn = &call->client->turns[class];
     Wake wake = { 0 };
     Share *share;
@@ -503,26 +588,16 @@ void pool_push(Pool *pool, Call *call)
     wake_up(pool, &wake);
 }
 
+void pool_push(Pool *pool, Call *call)
+{
+    push(pool, call, class_of(call));
+}
+
 /* The pool stays until no call is left, and this one may have ended when its worker is woken. */
 void pool_push_resumed(Pool *pool, Call *call)
 {
-    TurnClass class = class_of(call);
-    Queue *queue = resumed_of(pool, class);
-    Wake wake = { 0 };
-
     __atomic_add_fetch(&pool->rpc->calls, 1, __ATOMIC_RELAXED);
-    PROBE_LANE_QUEUED(call->client->identity.id, call->proc->name, call->header.serial, (int)call->lane);
-    lock_acquire(&pool->lock);
-    call->next = NULL;
-    if (queue->last)
-        queue->last->next = call;
-    else
-        queue->first = call;
-    queue->last = call;
-    pool->queued++;
-    wake_locked(pool, class, &wake);
-    lock_release(&pool->lock);
-    wake_up(pool, &wake);
+    push(pool, call, resumed_class(class_of(call)));
     __atomic_sub_fetch(&pool->rpc->calls, 1, __ATOMIC_RELEASE);
 }
 
@@ -531,12 +606,9 @@ void pool_look(Pool *pool)
     Wake wake = { 0 };
 
     lock_acquire(&pool->lock);
-    if (pool->rounds[TURN_HIGH].first || resumed_of(pool, TURN_HIGH)->first)
-        wake_locked(pool, TURN_HIGH, &wake);
-    if (pool->rounds[TURN_NORMAL].first || resumed_of(pool, TURN_NORMAL)->first)
-        wake_locked(pool, TURN_NORMAL, &wake);
-    if (pool->rounds[TURN_LOGIN].first)
-        wake_locked(pool, TURN_LOGIN, &wake);
+    for (TurnClass class = 0; class < TURN_CLASSES; class++)
+        if (class != TURN_BULK && pool->rounds[class].first)
+            wake_locked(pool, class, &wake);
     /* what waits for its reader is no reason to start a thread */
     if (pool->rounds[TURN_BULK].first && (pool->idle > pool->waking || pool->n_workers == 0))
         wake_locked(pool, TURN_BULK, &wake);
@@ -550,6 +622,19 @@ void pool_info(Pool *pool, WorkerInfo *info)
     *info = (WorkerInfo){
         .limits = pool->limits, .workers = pool->n_workers, .idle = pool->idle, .queued = pool->queued,
     };
+}
+
+void rpc_set_identity_workers(Rpc *rpc, unsigned most)
+{
+    Pool *pool = rpc->pool;
+    Wake wake = { 0 };
+
+    lock_acquire(&pool->lock);
+    pool->most_of_one = most;
+    if (pool->queued > 0)
+        wake_locked(pool, TURN_NORMAL, &wake);
+    lock_release(&pool->lock);
+    wake_up(pool, &wake);
 }
 
 static unsigned changed(unsigned now, unsigned wanted)

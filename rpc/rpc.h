@@ -101,6 +101,9 @@ typedef struct WorkerInfo {
  * would be 0 or below `min`. */
 void rpc_workers(Rpc *rpc, WorkerInfo *info);
 bool rpc_set_workers(Rpc *rpc, const WorkerLimits *limits);
+/* How many workers may be with calls of one identity while clients of others are connected; those that serve urgent calls alone
+ * don't count. 0: four fifths of them, and always one less than there may be. Any thread. */
+void rpc_set_identity_workers(Rpc *rpc, unsigned most);
 
 /* --- what calls have cost so far; rpc/measure.c ----------------------------------------------- */
 

@@ -19,10 +19,10 @@
 
 struct Tls {
     /* fixed */
-    TlsSettings settings;
     gnutls_datum_t ticket_key;
     /* under LOCK_TLS_KEYS */
     Lock lock;
+    TlsSettings *settings;    /* immutable; shared by g_rc_box with those that read the files */
     TlsKeys *keys;            /* published: immutable but for its count */
     unsigned taken, refused;
 };
@@ -127,9 +127,8 @@ static int use_priority(TlsKeys *keys, const TlsSettings *settings, Error *error
     return 0;
 }
 
-static TlsKeys *keys_new(const Tls *tls, Error *error)
+static TlsKeys *keys_new(const Tls *tls, const TlsSettings *settings, Error *error)
 {
-    const TlsSettings *settings = &tls->settings;
     g_autoptr(TlsKeys) keys = g_new0(TlsKeys, 1);
     g_auto(TlsFiles) files = { 0 };
 
@@ -151,14 +150,35 @@ static TlsKeys *keys_new(const Tls *tls, Error *error)
 
 /* --- the set in use -------------------------------------------------------------------------------- */
 
-static void settings_copy(TlsSettings *to, const TlsSettings *from)
+static TlsSettings *settings_new(const TlsSettings *from)
 {
-    *to = (TlsSettings){
+    TlsSettings *settings = g_atomic_rc_box_new(TlsSettings);
+
+    *settings = (TlsSettings){
         .key_file = g_strdup(from->key_file), .cert_file = g_strdup(from->cert_file),
         .ca_file = g_strdup(from->ca_file), .crl_file = g_strdup(from->crl_file),
         .priority = g_strdup(from->priority), .allowed_dns = g_strdupv(from->allowed_dns),
         .no_verify = from->no_verify, .no_sanity = from->no_sanity,
     };
+    return settings;
+}
+
+static void settings_clear(void *data)
+{
+    TlsSettings *settings = data;
+
+    g_free(settings->key_file);
+    g_free(settings->cert_file);
+    g_free(settings->ca_file);
+    g_free(settings->crl_file);
+    g_free(settings->priority);
+    g_strfreev(settings->allowed_dns);
+}
+
+static void settings_unref(TlsSettings *settings)
+{
+    if (settings)
+        g_atomic_rc_box_release_full(settings, settings_clear);
 }
 
 Tls *tls_new(const TlsSettings *settings, Error *error)
@@ -166,32 +186,24 @@ Tls *tls_new(const TlsSettings *settings, Error *error)
     g_autoptr(Tls) tls = g_new0(Tls, 1);
 
     lock_init(&tls->lock, LOCK_TLS_KEYS);
-    settings_copy(&tls->settings, settings);
+    tls->settings = settings_new(settings);
     if (gnutls_session_ticket_key_generate(&tls->ticket_key) < 0) {
         error_set(error, VIR_FROM_RPC, VIR_ERR_INTERNAL_ERROR, _("cannot make a key for the sessions of TLS"));
         return NULL;
     }
-    tls->keys = keys_new(tls, error);
+    tls->keys = keys_new(tls, tls->settings, error);
     return tls->keys ? g_steal_pointer(&tls) : NULL;
 }
 
 void tls_free(Tls *tls)
 {
-    TlsSettings *settings;
-
     if (!tls)
         return;
-    settings = &tls->settings;
+    settings_unref(tls->settings);
     tls_keys_unref(tls->keys);
     if (tls->ticket_key.data)
         gnutls_memset(tls->ticket_key.data, 0, tls->ticket_key.size);
     gnutls_free(tls->ticket_key.data);
-    g_free(settings->key_file);
-    g_free(settings->cert_file);
-    g_free(settings->ca_file);
-    g_free(settings->crl_file);
-    g_free(settings->priority);
-    g_strfreev(settings->allowed_dns);
     lock_deinit(&tls->lock);
     g_free(tls);
 }
@@ -203,21 +215,61 @@ TlsKeys *tls_keys(Tls *tls)
     return tls->keys;
 }
 
-int tls_reload(Tls *tls, Error *error)
+/* Reads the files of `settings` and puts them into use with the keys; `from`, when it isn't NULL, must be in use until then.
+ * 1: done; 0: others came meanwhile; -1 and an error. */
+static int take(Tls *tls, TlsSettings *settings, const TlsSettings *from, Error *error)
 {
-    TlsKeys *keys = keys_new(tls, error), *former = NULL;
+    TlsKeys *keys = keys_new(tls, settings, error), *former = keys;
+    int r = -1;
 
     lock_acquire(&tls->lock);
-    if (keys) {
+    if (!keys) {
+        tls->refused++;
+    } else if (from && from != tls->settings) {
+        r = 0;
+    } else {
         former = tls->keys;
         tls->keys = keys;
+        tls->settings = settings;
         tls->taken++;
-    } else {
-        tls->refused++;
+        r = 1;
     }
     lock_release(&tls->lock);
     tls_keys_unref(former);
-    return keys ? 0 : -1;
+    return r;
+}
+
+int tls_reload(Tls *tls, Error *error)
+{
+    int r;
+
+    do {
+        TlsSettings *settings;
+
+        lock_acquire(&tls->lock);
+        settings = g_atomic_rc_box_acquire(tls->settings);
+        lock_release(&tls->lock);
+        r = take(tls, settings, settings, error);
+        settings_unref(settings);
+    } while (r == 0);
+    return r < 0 ? -1 : 0;
+}
+
+int tls_set(Tls *tls, const TlsSettings *settings, Error *error)
+{
+    TlsSettings *new = settings_new(settings), *before = NULL;
+    int r;
+
+    lock_acquire(&tls->lock);
+    before = g_atomic_rc_box_acquire(tls->settings);
+    lock_release(&tls->lock);
+    r = take(tls, new, NULL, error);
+    if (r > 0)
+        settings_unref(before);    /* that of the Tls */
+    else
+        settings_unref(new);
+    settings_unref(before);
+    return r < 0 ? -1 : 0;
 }
 
 int64_t tls_expires(Tls *tls)

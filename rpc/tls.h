@@ -28,6 +28,9 @@ void tls_free(Tls *tls);    /* NULL is fine */
 /* Reads the files again. A good set is taken by all connections from now on, 0; a bad one changes nothing, -1 and an
  * error as above. Several threads may call it; may wait for a disk. */
 int tls_reload(Tls *tls, Error *error);
+/* Reads the files that these settings (copied) name. A good set is taken as above, with all of the settings; a bad one changes
+ * nothing. One thread alone calls it; may wait for a disk. */
+int tls_set(Tls *tls, const TlsSettings *settings, Error *error);
 /* Until when (seconds since 1970) the present certificates are valid, that which ends first. */
 int64_t tls_expires(Tls *tls);
 /* How often a new set was taken and how often one was refused. */

@@ -71,37 +71,16 @@ static bool sasl_has_more(const Transport *transport)
     return ((const SaslTransport *)transport)->decoded_size > 0;
 }
 
-static int encrypt_locked(SaslTransport *sasl, const uint8_t *data, size_t size)
+static int encrypt_locked(Transport *transport, const uint8_t *data, size_t size)
 {
+    SaslTransport *sasl = (SaslTransport *)transport;
     const char *encoded;
     unsigned n;
 
     if (sasl_encode(sasl->connection, (const char *)data, (unsigned)size, &encoded, &n) != SASL_OK)
         return -1;
     pending_append(&sasl->out, encoded, n);
-    sasl->out.claimed = size;
     return 0;
-}
-
-static ssize_t send_locked(SaslTransport *sasl, int fd, const uint8_t *data, size_t size)
-{
-    size_t sent = 0;
-
-    while (sent < size) {
-        size_t claimed;
-        int r;
-
-        if (sasl->out.claimed == 0 && encrypt_locked(sasl, data + sent, MIN(size - sent, sasl->chunk)) < 0)
-            return -1;
-        claimed = sasl->out.claimed;
-        r = pending_flush(&sasl->out, fd);
-        if (r < 0)
-            return -1;
-        if (r == 0)
-            break;
-        sent += claimed;
-    }
-    return (ssize_t)sent;
 }
 
 static ssize_t sasl_send(Transport *transport, int fd, const uint8_t *data, size_t size)
@@ -110,7 +89,7 @@ static ssize_t sasl_send(Transport *transport, int fd, const uint8_t *data, size
     ssize_t n;
 
     lock_acquire(&sasl->lock);
-    n = send_locked(sasl, fd, data, size);
+    n = pending_send(&sasl->out, transport, encrypt_locked, sasl->chunk, fd, data, size);
     lock_release(&sasl->lock);
     return n;
 }

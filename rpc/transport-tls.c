@@ -184,9 +184,10 @@ static bool tls_has_more(const Transport *transport)
     return tls->ended || tls->kept_size || !tls->drained || gnutls_record_check_pending(tls->session) > 0;
 }
 
-/* Encrypts as much as may wait at once: 0, -1 when the session is broken. */
-static int encrypt_locked(TlsTransport *tls, const uint8_t *data, size_t size)
+static int encrypt_locked(Transport *transport, const uint8_t *data, size_t size)
 {
+    TlsTransport *tls = (TlsTransport *)transport;
+
     for (size_t at = 0; at < size;) {
         ssize_t n = gnutls_record_send(tls->session, data + at, MIN(size - at, RECORD_SIZE));
 
@@ -194,37 +195,7 @@ static int encrypt_locked(TlsTransport *tls, const uint8_t *data, size_t size)
             return -1;
         at += (size_t)n;
     }
-    tls->out.claimed = size;
     return 0;
-}
-
-/* Lets go what waits: as many bytes as it stood for when all of it has left; 0 or -1 as pending_flush. */
-static ssize_t flush_locked(TlsTransport *tls)
-{
-    size_t claimed = tls->out.claimed;
-    int r = pending_flush(&tls->out, tls->fd);
-
-    return r > 0 ? (ssize_t)claimed : r;
-}
-
-static ssize_t send_locked(TlsTransport *tls, int fd, const uint8_t *data, size_t size)
-{
-    size_t sent = 0;
-
-    tls->fd = fd;
-    while (sent < size) {
-        ssize_t n;
-
-        if (tls->out.claimed == 0 && encrypt_locked(tls, data + sent, MIN(size - sent, OUTPUT_CHUNK)) < 0)
-            return -1;
-        n = flush_locked(tls);
-        if (n < 0)
-            return -1;
-        if (n == 0)
-            break;
-        sent += (size_t)n;
-    }
-    return (ssize_t)sent;
 }
 
 static ssize_t tls_send(Transport *transport, int fd, const uint8_t *data, size_t size)
@@ -233,7 +204,8 @@ static ssize_t tls_send(Transport *transport, int fd, const uint8_t *data, size_
     ssize_t n;
 
     lock_acquire(&tls->lock);
-    n = send_locked(tls, fd, data, size);
+    tls->fd = fd;
+    n = pending_send(&tls->out, transport, encrypt_locked, OUTPUT_CHUNK, fd, data, size);
     lock_release(&tls->lock);
     return n;
 }

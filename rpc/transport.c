@@ -49,3 +49,31 @@ void pending_clear(Pending *pending)
     g_free(pending->data);
     *pending = (Pending){ 0 };
 }
+
+/* A chunk counts as sent when all that it has become has left; until then the caller gives it again, and it isn't encrypted
+ * anew. */
+ssize_t pending_send(Pending *pending, Transport *transport, Encrypt encrypt, size_t chunk, int fd, const uint8_t *data, size_t size)
+{
+    size_t sent = 0;
+
+    while (sent < size) {
+        size_t claimed;
+        int r;
+
+        if (pending->claimed == 0) {
+            size_t next = MIN(size - sent, chunk);
+
+            if (encrypt(transport, data + sent, next) < 0)
+                return -1;
+            pending->claimed = next;
+        }
+        claimed = pending->claimed;
+        r = pending_flush(pending, fd);
+        if (r < 0)
+            return -1;
+        if (r == 0)
+            break;
+        sent += claimed;
+    }
+    return (ssize_t)sent;
+}

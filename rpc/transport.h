@@ -36,6 +36,11 @@ void pending_append(Pending *pending, const void *data, size_t size);
 /* 1: all has left; 0: the socket is full; -1: broken. */
 int pending_flush(Pending *pending, int fd);
 void pending_clear(Pending *pending);
+/* Appends what `data` is when it is encrypted to the transport's own Pending: 0, or -1 when that is broken. */
+typedef int (*Encrypt)(Transport *transport, const uint8_t *data, size_t size);
+/* TransportOps.send for who encrypts into `pending`, at most `chunk` bytes before the socket is tried; under the transport's
+ * lock. */
+ssize_t pending_send(Pending *pending, Transport *transport, Encrypt encrypt, size_t chunk, int fd, const uint8_t *data, size_t size);
 
 /* One send(2) that never waits and gets no signal: bytes, 0 when the socket is full, -1 when it is broken. */
 ssize_t transport_write(int fd, const void *data, size_t size);

@@ -25,6 +25,12 @@ Service *admin_find_service(const AdminSession *session, Call *call, const char 
 /* The check of the one argument that every procedure has: no flag is known. -1 and VIR_ERR_INVALID_ARG. */
 int admin_check_flags(Call *call, uint32_t flags);
 
+/* --- admin-audit.c -------------------------------------------------------------------------- */
+typedef enum AuditWhen { AUDIT_BEFORE, AUDIT_DONE, AUDIT_FAILED } AuditWhen;
+/* Writes a line when the call changes the server and changes are audited. `args` NULL: they couldn't be read. One of the log
+ * comes before it has taken effect as well, since none may come after it. */
+void admin_audit(const AdminSession *session, const Call *call, const void *args, AuditWhen when);
+
 /* --- admin-server.c ------------------------------------------------------------------------- */
 int admin_get_workers(AdminSession *session, Call *call, const void *args, void *result);
 int admin_set_workers(AdminSession *session, Call *call, const void *args, void *result);

@@ -211,7 +211,8 @@ static AdminOp find_op(const Call *call)
     return number < G_N_ELEMENTS(ops) ? ops[number] : NULL;
 }
 
-static int run(AdminSession *session, Call *call, void **result)
+/* `*used`: the arguments, once they are read. */
+static int run(AdminSession *session, Call *call, const void **used, void **result)
 {
     const Proc *proc = call->proc;
     XdrIn in = { call->payload, call->payload + call->payload_size, &call->arena, NULL };
@@ -230,17 +231,23 @@ static int run(AdminSession *session, Call *call, void **result)
     if (!op)
         return error_set(&call->error, VIR_FROM_ADMIN, VIR_ERR_NO_SUPPORT, "%s",
                          *proc->api ? proc->api : proc->name);
+    *used = args;
+    admin_audit(session, call, args, AUDIT_BEFORE);
     return op(session, call, args, *result);
 }
 
 static void serve(Call *call)
 {
+    AdminSession *session = client_session(call->client);
+    const void *args = NULL;
     void *result = NULL;
+    bool done = run(session, call, &args, &result) == 0;
 
-    if (run(client_session(call->client), call, &result) < 0)
-        call_fail(call);
-    else
+    admin_audit(session, call, args, done ? AUDIT_DONE : AUDIT_FAILED);
+    if (done)
         call_reply(call, result);
+    else
+        call_fail(call);
 }
 
 static Lane choose_lane(Client *client, const Proc *proc)

@@ -9,8 +9,7 @@
 
 LOG_SOURCE("server.audit");
 
-/* What a client may have chosen, so that it can't end the line or forge another. Owned by the caller. */
-static char *quoted(const char *text)
+char *audit_quoted(const char *text)
 {
     g_autofree char *escaped = g_strescape(text, NULL);
 
@@ -26,7 +25,7 @@ static char *describe_object(const Serve *serve)
     if (!view)
         view = now;
     if (view) {
-        g_autofree char *name = quoted(view->name);
+        g_autofree char *name = audit_quoted(view->name);
 
         text = g_strdup_printf("domain %s %s", name, uuid_format(&view->uuid, uuid));
     } else {
@@ -37,29 +36,42 @@ static char *describe_object(const Serve *serve)
     return text;
 }
 
-static char *describe_result(const Serve *serve)
+bool audit_wanted(const Server *server)
 {
-    const Error *error = &serve->call->error;
+    return __atomic_load_n(&server->audit, __ATOMIC_RELAXED) && log_wanted(&log_source, LOG_LEVEL_INFO);
+}
+
+char *audit_result(const Error *error, bool done)
+{
     g_autofree char *message = NULL;
 
     if (!error->code)
-        return g_strdup(serve->succeeded ? "done" : "not begun");
-    message = quoted(error->message ? error->message : "");
+        return g_strdup(done ? "done" : "not begun");
+    message = audit_quoted(error->message ? error->message : "");
     return g_strdup_printf("failed (%d) %s", error->code, message);
+}
+
+void audit_line(const Call *call, const char *object, const char *result)
+{
+    const ClientIdentity *from = client_identity(call->client);
+    g_autofree char *who = audit_quoted(client_who_name(call->client));
+
+    if (*from->address)
+        log_info("who %s client %" PRIu64 " from %s call %s object %s result %s", who, from->id, from->address,
+                 call->proc->name, object, result);
+    else
+        log_info("who %s client %" PRIu64 " from pid %d call %s object %s result %s", who, from->id, (int)from->pid,
+                 call->proc->name, object, result);
 }
 
 void audit_call(const Serve *serve)
 {
     const Call *call = serve->call;
-    const ClientIdentity *from = client_identity(call->client);
-    g_autofree char *who = NULL, *object = NULL, *result = NULL;
+    g_autofree char *object = NULL, *result = NULL;
 
-    if (!(call->proc->flags & PROC_RO_DENIED) || !__atomic_load_n(&serve->session->server->audit, __ATOMIC_RELAXED)
-        || !log_wanted(&log_source, LOG_LEVEL_INFO))
+    if (!(call->proc->flags & PROC_RO_DENIED) || !audit_wanted(serve->session->server))
         return;
-    who = quoted(client_who_name(call->client));
     object = describe_object(serve);
-    result = describe_result(serve);
-    log_info("who %s client %" PRIu64 " pid %d call %s object %s result %s", who, from->id, (int)from->pid,
-             call->proc->name, object, result);
+    result = audit_result(&call->error, serve->succeeded);
+    audit_line(call, object, result);
 }

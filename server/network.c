@@ -99,43 +99,90 @@ ClientAuth network_auth(const char *setting)
     return strcmp(setting, "sasl") == 0 ? CLIENT_AUTH_SASL : CLIENT_AUTH_NONE;
 }
 
+static bool was_handed(const GArray *sockets, SocketRole role)
+{
+    for (unsigned i = 0; i < sockets->len; i++)
+        if (g_array_index(sockets, ActivatedSocket, i).role == role)
+            return true;
+    return false;
+}
+
 /* Whether some socket asks for it. */
-static bool wants(const Config *config, ClientAuth auth)
+static bool wants(const Config *config, const GArray *sockets, ClientAuth auth)
 {
     return network_auth(config->auth_unix_rw) == auth || network_auth(config->auth_unix_ro) == auth
-        || (config->listen_tcp && network_auth(config->auth_tcp) == auth)
-        || (config->listen_tls && network_auth(config->auth_tls) == auth);
+        || ((config->listen_tcp || was_handed(sockets, SOCKET_TCP)) && network_auth(config->auth_tcp) == auth)
+        || ((config->listen_tls || was_handed(sockets, SOCKET_TLS)) && network_auth(config->auth_tls) == auth);
 }
 
-int network_prepare(Server *server, Error *error)
+int network_prepare(Server *server, const GArray *sockets, Error *error)
 {
-    const Config *config = server->config;
-
-    if (wants(config, CLIENT_AUTH_POLKIT))
+    if (wants(server->config, sockets, CLIENT_AUTH_POLKIT))
         server->polkit = polkit_new();
-    return wants(config, CLIENT_AUTH_SASL) ? sasl_prepare(error) : 0;
+    return wants(server->config, sockets, CLIENT_AUTH_SASL) ? sasl_prepare(error) : 0;
 }
 
-int network_open(Server *server, Error *error)
+static void take_handed(Server *server, const GArray *sockets, SocketRole role, const ListenSettings *settings)
+{
+    for (unsigned i = 0; i < sockets->len; i++)
+        if (g_array_index(sockets, ActivatedSocket, i).role == role)
+            service_listen_with(server->service, g_array_index(sockets, ActivatedSocket, i).fd, settings);
+}
+
+static int open_tcp(Server *server, const GArray *sockets, Error *error)
 {
     const Config *config = server->config;
-    TlsSettings settings = tls_settings(config);
+    ListenSettings settings = { .network = true, .auth = network_auth(config->auth_tcp) };
+    bool handed = was_handed(sockets, SOCKET_TCP);
 
-    ListenSettings tcp = { .network = true, .auth = network_auth(config->auth_tcp) };
-    ListenSettings tls = { .network = true, .auth = network_auth(config->auth_tls) };
-
-    if (config->listen_tcp && !tcp.auth)
-        log_warning("auth_tcp is \"none\": whoever reaches port %s can do everything", config->tcp_port);
-    if (config->listen_tcp && open_port(server, config->tcp_port, &tcp, error) < 0)
-        return -1;
-    if (!config->listen_tls)
+    if (!handed && !config->listen_tcp)
         return 0;
-    server->tls = tls_new(&settings, error);
+    if (!settings.auth)
+        log_warning("auth_tcp is \"none\": whoever reaches the port for TCP can do everything");
+    if (!handed)
+        return open_port(server, config->tcp_port, &settings, error);
+    take_handed(server, sockets, SOCKET_TCP, &settings);
+    return 0;
+}
+
+static int open_tls(Server *server, const GArray *sockets, Error *error)
+{
+    const Config *config = server->config;
+    TlsSettings files = tls_settings(config);
+    ListenSettings settings = { .network = true, .auth = network_auth(config->auth_tls) };
+    bool handed = was_handed(sockets, SOCKET_TLS);
+
+    if (!handed && !config->listen_tls)
+        return 0;
+    settings.tls = server->tls = tls_new(&files, error);
     if (!server->tls)
         return -1;
-    server->tls_watch = tls_watch_new(server->tls, &settings);
-    tls.tls = server->tls;
-    return open_port(server, config->tls_port, &tls, error);
+    server->tls_watch = tls_watch_new(server->tls, &files);
+    if (!handed)
+        return open_port(server, config->tls_port, &settings, error);
+    take_handed(server, sockets, SOCKET_TLS, &settings);
+    return 0;
+}
+
+int network_open(Server *server, const GArray *sockets, Error *error)
+{
+    return open_tcp(server, sockets, error) < 0 ? -1 : open_tls(server, sockets, error);
+}
+
+void network_reload(Server *server, const Config *config)
+{
+    TlsSettings settings = tls_settings(config);
+    Error error = ERROR_INIT;
+
+    if (!server->tls)
+        return;
+    if (tls_set(server->tls, &settings, &error) == 0) {
+        tls_watch_free(server->tls_watch);    /* the files may be others */
+        server->tls_watch = tls_watch_new(server->tls, &settings);
+    } else {
+        log_error("ALARM: the new settings for TLS are refused, the former ones stay: %s", error.message);
+    }
+    error_clear(&error);
 }
 
 int network_update_tls(Server *server, Error *error)

@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The rules of access in use, and who a client is to them. Any thread; takes LOCK_POLICY, and nothing inside it, only when
- * there are rules. */
+/* The rules of access in use, who a client is to them, and the settings that were read last. Any thread; takes LOCK_POLICY, and
+ * nothing inside it, for a call only when there are rules. */
 #include "server/server.h"
 
 void rules_init(Server *server)
 {
     lock_init(&server->policy_lock, LOCK_POLICY);
+    server->latest = config_ref(server->config);
 }
 
 void rules_deinit(Server *server)
 {
     rules_set(server, NULL);
+    config_unref(server->latest);
     lock_deinit(&server->policy_lock);
 }
 
@@ -32,6 +34,23 @@ Policy *rules_get(Server *server)
         return NULL;
     LOCK_SCOPE(&server->policy_lock);
     return server->policy ? policy_ref(server->policy) : NULL;
+}
+
+void rules_set_config(Server *server, Config *config)
+{
+    Config *before;
+
+    lock_acquire(&server->policy_lock);
+    before = server->latest;
+    server->latest = config_ref(config);
+    lock_release(&server->policy_lock);
+    config_unref(before);
+}
+
+Config *rules_get_config(Server *server)
+{
+    LOCK_SCOPE(&server->policy_lock);
+    return config_ref(server->latest);
 }
 
 static void add(GPtrArray *names, const char *kind, const char *name)

@@ -96,8 +96,8 @@ static void listen_as_planned(Server *server, const SocketPlan *plan, int fd)
     service_listen_with(service_of(server, plan), fd, &settings);
 }
 
-/* systemd's sockets are taken as they are; those that its units leave out are not made. */
-static int take_sockets(Server *server, const GArray *sockets)
+/* systemd's sockets are taken as they are; of UNIX sockets those that its units leave out are not made. */
+static void take_sockets(Server *server, const GArray *sockets)
 {
     for (unsigned i = 0; i < sockets->len; i++) {
         const ActivatedSocket *socket = &g_array_index(sockets, ActivatedSocket, i);
@@ -106,18 +106,12 @@ static int take_sockets(Server *server, const GArray *sockets)
             if (plans[j].role == socket->role)
                 listen_as_planned(server, &plans[j], socket->fd);
     }
-    return 0;
 }
 
-static int open_sockets(Server *server, Error *error)
+static int make_sockets(Server *server, Error *error)
 {
     const Config *config = server->config;
-    g_autoptr(GArray) sockets = systemd_take_sockets(error);
 
-    if (!sockets)
-        return -1;
-    if (sockets->len > 0)
-        return take_sockets(server, sockets);
     for (unsigned i = 0; i < G_N_ELEMENTS(plans); i++) {
         const SocketPlan *plan = &plans[i];
         g_autofree char *path = g_build_filename(config->unix_sock_dir, socket_role_name(plan->role), NULL);
@@ -131,6 +125,19 @@ static int open_sockets(Server *server, Error *error)
         listen_as_planned(server, plan, fd);
     }
     return 0;
+}
+
+static int open_sockets(Server *server, Error *error)
+{
+    g_autoptr(GArray) sockets = systemd_take_sockets(error);
+
+    if (!sockets || network_prepare(server, sockets, error) < 0)
+        return -1;
+    if (sockets->len > 0)
+        take_sockets(server, sockets);
+    else if (make_sockets(server, error) < 0)
+        return -1;
+    return network_open(server, sockets, error);
 }
 
 /* Everything that server_start has made so far. */
@@ -234,12 +241,12 @@ Server *server_start(Config *config, Error *error)
     server->service = service_new(server->rpc, "droverd", &remote_service_ops, &limits, server);
     server->admin = service_new(server->rpc, "admin", &admin_service_ops, &admin, server);
     if (check_weights(config, error) < 0 || take_policy(server, config, error) < 0
-        || make_wrap(server, error) < 0 || open_default(server, error) < 0 || network_prepare(server, error) < 0
-        || open_sockets(server, error) < 0 || network_open(server, error) < 0) {
+        || make_wrap(server, error) < 0 || open_default(server, error) < 0 || open_sockets(server, error) < 0) {
         take_apart(server);
         return NULL;
     }
     rpc_set_weights(server->rpc, (const char *const *)config->identity_weights);
+    rpc_set_identity_workers(server->rpc, (unsigned)config->max_identity_workers);
     rpc_set_slow_call(server->rpc, config->slow_call_ms * CLOCK_MS);
     rpc_start(server->rpc);
     hosts_open_own(server->hosts);
@@ -281,11 +288,14 @@ void server_reload(Server *server, Config *config)
     if (take_policy(server, config, &error) < 0)
         log_error("%s", error.message);
     error_clear(&error);
+    network_reload(server, config);
+    rules_set_config(server, config);
     if (check_weights(config, &error) < 0)
         log_error("%s", error.message);
     else
         rpc_set_weights(server->rpc, (const char *const *)config->identity_weights);
     error_clear(&error);
+    rpc_set_identity_workers(server->rpc, (unsigned)config->max_identity_workers);
     rpc_set_slow_call(server->rpc, config->slow_call_ms * CLOCK_MS);
     __atomic_store_n(&server->audit, config->audit_logging, __ATOMIC_RELAXED);
     __atomic_store_n(&server->job_timeout, config->domain_job_timeout * CLOCK_S, __ATOMIC_RELAXED);

@@ -331,6 +331,12 @@ static int answer(Serve *serve)
     return access_check_found(serve, serve->result, &serve->call->error);
 }
 
+static void end_now_or_later(Serve *serve)
+{
+    if (!serve->hand->later(serve))
+        finish(serve, answer(serve));
+}
+
 static void serve_call(Call *call)
 {
     Serve *serve = call->server;
@@ -347,7 +353,9 @@ static void serve_call(Call *call)
         prepare_job(serve, true);
     } else if (names_domain(call->proc) && !(serve->hand && serve->hand->prepare) && find_domain(serve) < 0) {
         call_fail(call);
-    } else if (!serve->hand || !serve->hand->later || !serve->hand->later(serve)) {
+    } else if (serve->hand && serve->hand->later) {
+        end_now_or_later(serve);
+    } else {
         finish(serve, answer(serve));
     }
 }
@@ -366,6 +374,8 @@ static void begin_change(Call *call)
 
     if (decode(serve) < 0 || check(serve) < 0)
         call_fail(call);
+    else if (serve->hand && serve->hand->later)
+        end_now_or_later(serve);
     else
         prepare_job(serve, false);
 }
@@ -408,7 +418,9 @@ static Lane choose_lane(Client *client, const Proc *proc)
     Lane lane = (Lane)proc->lane;
 
     if (proc->flags & PROC_BEFORE_AUTH && is_step_of_login(proc))
-        return client_auth(client) == CLIENT_AUTH_NONE ? LANE_CONTROL : LANE_WORKER;
+        return client_auth(client) == CLIENT_AUTH_NONE ? LANE_CONTROL
+            : proc->number == REMOTE_PROC_AUTH_POLKIT ? LANE_DOMAIN    /* begun here, and ended by polkit's thread */
+            : LANE_WORKER;
     if (lane == LANE_CONTROL || !host)
         return lane == LANE_CONTROL && proc->number == REMOTE_PROC_CONNECT_OPEN && proc->flags & PROC_BEFORE_OPEN
             ? LANE_WORKER : LANE_CONTROL;

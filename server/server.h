@@ -43,6 +43,7 @@ struct Server {
     bool ruled;                /* there is a policy */
     /* under LOCK_POLICY */
     Lock policy_lock;
+    Config *latest;            /* as it was read last, while `config` is what the server was started with; owned */
     Policy *policy;            /* owned; NULL: everybody who is connected may do everything */
 };
 
@@ -98,7 +99,7 @@ typedef struct Hand {
      * says where the handle is. 0, or -1 and op.error. Runs again when the domain has gone meanwhile. */
     int (*prepare)(Serve *serve);
     /* For what must wait for others than a guest: takes the call over and ends it later, by serve_end on any thread; or
-     * false, and `run` follows. Worker. May be NULL. */
+     * false, and `run` follows. I/O thread or worker; may not block. May be NULL. */
     bool (*later)(Serve *serve);
     /* As an operation of a driver. */
     int (*run)(Op *op, const void *args, void *result);
@@ -144,12 +145,21 @@ void rules_deinit(Server *server);
 void rules_set(Server *server, Policy *policy);
 /* Owned reference, NULL when there are none. Any thread. */
 Policy *rules_get(Server *server);
+/* The settings as they were read last, for what SIGHUP changes; an owned reference. Any thread. */
+void rules_set_config(Server *server, Config *config);
+Config *rules_get_config(Server *server);
 /* Who the client is to the rules; before its login nobody. Lives as long as the session. Any thread. */
 void rules_subject(Session *session, bool read_only, PolicySubject *subject);
 
 /* --- audit.c -------------------------------------------------------------------------------- */
 /* The call ends: one line when it was to change something and changes are audited. Any thread. */
 void audit_call(const Serve *serve);
+/* The parts of it, for changes of another kind: whether a line is to be written; what a client may have chosen, so that it can't
+ * end the line or forge another (owned); how a call has ended (owned); and the line. Any thread. */
+bool audit_wanted(const Server *server);
+char *audit_quoted(const char *text);
+char *audit_result(const Error *error, bool done);
+void audit_line(const Call *call, const char *object, const char *result);
 
 /* --- enter.c -------------------------------------------------------------------------------- */
 /* How a row reaches its operation; NULL when the program has no operations. */

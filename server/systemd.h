@@ -7,7 +7,7 @@
 
 #include "base/error.h"
 
-typedef enum SocketRole { SOCKET_RW, SOCKET_RO, SOCKET_ADMIN, SOCKET_ROLES } SocketRole;
+typedef enum SocketRole { SOCKET_RW, SOCKET_RO, SOCKET_ADMIN, SOCKET_TLS, SOCKET_TCP, SOCKET_ROLES } SocketRole;
 
 typedef struct ActivatedSocket {
     SocketRole role;
@@ -15,13 +15,13 @@ typedef struct ActivatedSocket {
 } ActivatedSocket;
 
 /* The sockets that this process was started with, an array of ActivatedSocket, empty when there are none.
- * What a socket is for is told by its name (FileDescriptorName= of its unit: rw, ro, admin), else by its path
- * (libvirt-sock, libvirt-sock-ro, libvirt-admin-sock). NULL and VIR_ERR_CONFIG_UNSUPPORTED for a
- * descriptor that is no listening UNIX socket or whose purpose is unknown; all are closed then. Only the first
- * call finds any; children inherit none. */
+ * What a socket is for is told by its name (FileDescriptorName= of its unit: rw, ro, admin, tls, tcp; or the unit's own name,
+ * ours or the one that libvirtd's has), else by its path (libvirt-sock, libvirt-sock-ro, libvirt-admin-sock). NULL and
+ * VIR_ERR_CONFIG_UNSUPPORTED for a descriptor that is no listening socket of the kind, UNIX or IP, or whose purpose is unknown;
+ * all are closed then. Only the first call finds any; children inherit none. */
 GArray *systemd_take_sockets(Error *error);
 
-/* The file name of a role's socket: "libvirt-sock". */
+/* The file name of a role's UNIX socket: "libvirt-sock". */
 const char *socket_role_name(SocketRole role);
 
 void systemd_notify_ready(void);

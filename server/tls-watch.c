@@ -41,7 +41,7 @@ typedef struct FileMark {
 struct TlsWatch {
     /* fixed */
     Tls *tls;
-    const char *paths[FILES];
+    char *paths[FILES];       /* owned; NULL: there is no such file */
     GThread *thread;
     int stop_fd;
     /* the thread's own */
@@ -179,10 +179,10 @@ TlsWatch *tls_watch_new(Tls *tls, const TlsSettings *settings)
     TlsWatch *watch = g_new0(TlsWatch, 1);
 
     watch->tls = tls;
-    watch->paths[0] = settings->key_file;
-    watch->paths[1] = settings->cert_file;
-    watch->paths[2] = settings->ca_file;
-    watch->paths[3] = settings->crl_file;
+    watch->paths[0] = g_strdup(settings->key_file);
+    watch->paths[1] = g_strdup(settings->cert_file);
+    watch->paths[2] = g_strdup(settings->ca_file);
+    watch->paths[3] = g_strdup(settings->crl_file);
     watch->stop_fd = eventfd(0, EFD_CLOEXEC);
     watch->notify_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
     if (watch->stop_fd < 0)
@@ -207,5 +207,7 @@ void tls_watch_free(TlsWatch *watch)
     close(watch->stop_fd);
     if (watch->notify_fd >= 0)
         close(watch->notify_fd);
+    for (unsigned i = 0; i < FILES; i++)
+        g_free(watch->paths[i]);
     g_free(watch);
 }

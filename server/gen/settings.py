@@ -165,7 +165,29 @@ MANUAL_MIDDLE = """\
 Ends in order: nobody is accepted any more, calls that run may finish for a while.
 .TP
 .B SIGHUP
-Reads the configuration file again and opens log files again. A file with an error in it changes nothing.
+Reads the configuration file again and opens log files again. A file with an error in it changes nothing. What takes effect at
+once: the limits of clients and the time limits (those that virt\\-admin can set, and
+.BR max_anonymous_clients ,
+.BR max_anonymous_per_address ,
+.BR max_client_queue ,
+.BR max_client_parked ,
+.BR max_client_streams ,
+.BR max_client_output ,
+.BR max_client_events ,
+.BR max_identity_workers ,
+.BR login_timeout ,
+.BR client_write_timeout ,
+.BR domain_job_timeout ,
+keepalive), the log,
+.BR audit_logging ,
+.BR access_policy
+and the file that it names,
+.BR identity_weights ,
+.BR sasl_allowed_username_list ,
+.BR tcp_min_ssf ,
+and, where the server listens for TLS, all settings of certificates and
+.B tls_priority
+with their files, for connections that begin later. Other settings need a restart.
 .SH FILES
 .TP
 .I /etc/drover/droverd.conf

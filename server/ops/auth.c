@@ -14,10 +14,17 @@ static Client *client_of(Op *op)
     return serve_of(op)->call->client;
 }
 
+static void release_config(void *config)
+{
+    config_unref(config);
+}
+
+/* As they were read last; good until the answer has gone. */
 static SaslRules rules_of(Op *op)
 {
-    const Config *config = serve_of(op)->session->server->config;
+    Config *config = rules_get_config(serve_of(op)->session->server);
 
+    op_keep(op, config, release_config);
     return (SaslRules){
         .allowed_users = config->sasl_allowed_username_list, .min_ssf = (unsigned)config->tcp_min_ssf,
     };

@@ -2,6 +2,8 @@
 """The line that each change leaves in the log: who, from where, what, on which guest, and how it ended."""
 
 import os
+import re
+import socket
 
 import harness
 import pytest
@@ -13,7 +15,7 @@ CONFIG = {"audit_logging": 1, "log_filters": "2:server.audit", "log_outputs": "2
 
 
 def lines(server):
-    return [line for line in server.log().splitlines() if "audit_call" in line]
+    return [line for line in server.log().splitlines() if "audit_line" in line]
 
 
 def one(server, *words):
@@ -58,6 +60,42 @@ def test_a_name_cannot_forge_a_line(make_server):
     c = server.open()
     c.define(wire.domain_xml('a" result done'.replace('"', "&quot;")))
     assert '\\" result done" ' in one(server, "domain.define")
+
+
+def test_a_line_has_the_address_of_a_client_over_the_network(make_server):
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        port = s.getsockname()[1]
+    server = make_server({**CONFIG, "listen_tcp": 1, "auth_tcp": "none", "tcp_port": str(port), "listen_addr": "127.0.0.1"})
+    argv = ["virsh", "-c", f"test+tcp://127.0.0.1:{port}/default", "suspend", "test"]
+    assert harness.run(argv, os.path.join(server.directory, "home")).code == 0
+    line = one(server, "domain.suspend", 'who "nobody"')
+    assert re.search(r" from 127\.0\.0\.1:\d+ call ", line)
+
+
+def test_what_virt_admin_changes_leaves_lines(make_server):
+    server = make_server(CONFIG)
+    server.virt_admin("srv-threadpool-set", "droverd", "--max-workers", "17")
+    line = one(server, "server.set_threadpool_parameters", "result done")
+    assert 'object server "droverd" "maxWorkers"=17 ' in line and f'who "uid:{os.geteuid()}"' in line
+    server.virt_admin("srv-clients-set", "droverd", "--max-clients", "0", ok=False)
+    one(server, "server.set_client_limits", '"nclients_max"=0', "failed (")
+    c = server.open()
+    number = [row[0] for row in server.virt_admin("client-list", "droverd").rows()][-1]
+    server.virt_admin("client-disconnect", "droverd", number)
+    one(server, "client.close", f'object server "droverd" client {number} ', "result done")
+    with pytest.raises((wire.Closed, ConnectionError)):
+        c.version()
+    c.close()
+    server.virt_admin("daemon-timeout", "--timeout", "4000")
+    one(server, "connect.set_daemon_timeout", "object timeout 4000 result done")
+    server.virt_admin("srv-update-tls", "droverd", ok=False)
+    one(server, "server.update_tls_files", "failed (")
+    # who switches the lines off leaves one
+    server.virt_admin("daemon-log-filters", "--filters", "4:server.audit")
+    one(server, "connect.set_logging_filters", 'object log "4:server.audit" result asked for')
+    server.virt_admin("srv-list")
+    assert not any("list_servers" in line for line in lines(server))
 
 
 def test_without_the_setting_there_is_none(make_server):

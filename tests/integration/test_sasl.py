@@ -2,10 +2,14 @@
 """SASL with the real virsh on each kind of socket: mechanisms, passwords, the list of users, the security layer of plain
 TCP, and what an unknown client may do."""
 
+import hashlib
 import os
+import re
 import socket
+import ssl
 import struct
 import subprocess
+import threading
 
 import pytest
 
@@ -226,3 +230,153 @@ def test_login_that_is_not_finished_is_closed_in_time(sasl_server):
         with pytest.raises((wire.Closed, ConnectionError)):
             c.call(wire.AUTH_LIST)
             c.call(wire.AUTH_LIST)
+
+
+# --- a database that hangs
+
+
+class Saslauthd:
+    """A saslauthd whose answers don't come until `release`; then it lets everybody in."""
+
+    def __init__(self, directory):
+        self.released, self.asked = threading.Event(), []
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener.bind(os.path.join(directory, "mux"))
+        self.listener.listen(64)
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        while True:
+            try:
+                connection, _ = self.listener.accept()
+            except OSError:
+                return
+            self.asked.append(connection)
+            threading.Thread(target=self.answer, args=(connection,), daemon=True).start()
+
+    def answer(self, connection):
+        connection.recv(4096)
+        self.released.wait()
+        try:
+            connection.sendall(struct.pack(">H", 2) + b"OK")
+        except OSError:
+            pass
+
+    def close(self):
+        self.released.set()
+        self.listener.close()
+
+
+@pytest.fixture
+def hanging(sasl, ca, pair, scratch, monkeypatch, make_server):
+    """A server for TLS whose passwords are checked by somebody who doesn't answer."""
+    daemon = Saslauthd(scratch)
+    (sasl / "libvirt.conf").write_text(
+        f"mech_list: PLAIN\npwcheck_method: saslauthd\nsaslauthd_path: {os.path.join(scratch, 'mux')}\n"
+    )
+    monkeypatch.setenv("SASL_CONF_PATH", str(sasl))
+    config = {"log_outputs": "2:stderr", "log_level": 2, "login_timeout": 60, "max_workers": 4, "min_workers": 1}
+    config["prio_workers"] = 2
+    server = make_server({**config, **tls_settings(ca, pair)})
+    server.saslauthd = daemon
+    yield server
+    daemon.close()
+
+
+def test_a_password_check_that_hangs_holds_up_nobody_else(hanging, certificate, sasl, tmp_path):
+    server = hanging
+    uri = tls_uri(server, certificate, sasl / "fred", "PLAIN")
+    waiting = [
+        subprocess.Popen(
+            ["virsh", "-c", uri, "list", "--name"],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env=harness.client_environment(os.path.join(server.directory, "home")),
+        )
+        for _ in range(12)
+    ]
+    try:
+        # one of four workers, and one of two for urgent calls: the others wait for their turn
+        wait_until(lambda: len(server.saslauthd.asked) == 2, "passwords are being checked", 60 * server.slow)
+        document = tmp_path / "d.xml"
+        document.write_text("<domain type='test'><name>d</name><memory>1024</memory><os><type>hvm</type></os></domain>")
+        for _ in range(3):
+            server.virsh("define", str(document))
+            server.virsh("start", "d")
+            server.virsh("destroy", "d")
+            server.virsh("undefine", "d")
+        # handshakes go on as well
+        with socket.create_connection(("127.0.0.1", int(server.config["tls_port"])), 5) as s:
+            context = ssl.create_default_context(cafile=os.path.join(certificate, "cacert.pem"))
+            context.load_cert_chain(
+                os.path.join(certificate, "clientcert.pem"), os.path.join(certificate, "clientkey.pem")
+            )
+            s.settimeout(30 * server.slow)
+            with context.wrap_socket(s, server_hostname="localhost") as tls:
+                assert tls.recv(1) == b"\x01"
+        assert len(server.saslauthd.asked) == 2 and all(p.poll() is None for p in waiting)
+    finally:
+        server.saslauthd.released.set()
+        ends = [p.communicate(timeout=60 * server.slow)[0] for p in waiting]
+    assert all("test" in end for end in ends), ends
+
+
+# --- what follows the last step
+
+
+def read_chars(reader):
+    return bytes(reader.u32() for _ in range(reader.u32()))
+
+
+def digest_response(challenge, protection):
+    """What a client of DIGEST-MD5 answers (RFC 2831)."""
+    words = dict(re.findall(r'(\w+)="?([^",]*(?:,[^"=]*)?)"?(?:,|$)', challenge))
+    realm, nonce = words.get("realm", ""), words["nonce"]
+    cipher = re.search(r'cipher="([^",]*)', challenge)
+    uri, cnonce, count = "libvirt/localhost", "c2l4dGVlbiBieXRlcw", "00000001"
+
+    def h(data):
+        return hashlib.md5(data).digest()
+
+    a1 = h(f"fred:{realm}:{PASSWORD}".encode()) + f":{nonce}:{cnonce}".encode()
+    a2 = f"AUTHENTICATE:{uri}" + ("" if protection == "auth" else ":" + "0" * 32)
+    key, end = h(a1).hex(), h(a2.encode()).hex()
+    response = h(f"{key}:{nonce}:{count}:{cnonce}:{protection}:{end}".encode()).hex()
+    text = (
+        f'username="fred",realm="{realm}",nonce="{nonce}",cnonce="{cnonce}",nc={count},qop={protection},'
+        f'digest-uri="{uri}",response={response}'
+    )
+    if protection == "auth-conf":
+        text += f',cipher="{cipher.group(1)}"'
+    return text.encode()
+
+
+def prove_and_go_on(c, protection):
+    """Sends the last step of DIGEST-MD5 and, in the same packet, a call that may only follow it."""
+    c.call(wire.AUTH_SASL_INIT)
+    reply = c.call(wire.AUTH_SASL_START, wire.string("DIGEST-MD5") + wire.u32(1) + chars(b""))
+    reply.i32(), reply.i32()
+    response = digest_response(read_chars(reply).decode(), protection)
+    step = wire.frame(wire.AUTH_SASL_STEP, wire.u32(0) + chars(response), serial=71)
+    c.send(step + wire.frame(wire.CONNECT_OPEN, wire.optional(wire.string("test:///default")) + wire.u32(0), serial=72))
+    assert c.reply(71).status == wire.OK
+
+
+def test_what_follows_the_last_step_is_served_where_nothing_changes(sasl_server):
+    server = sasl_server("DIGEST-MD5", auth_unix_rw="sasl")
+    with server.connect() as c:
+        prove_and_go_on(c, "auth")
+        assert c.reply(72).status == wire.OK
+
+
+def test_what_follows_in_clear_where_encryption_begins_ends_the_connection(sasl_server):
+    server = sasl_server("DIGEST-MD5", listen_tcp=1, tcp_port=free_port(), listen_addr="127.0.0.1")
+    with server.connect() as c:
+        c.sock.close()
+        c.sock = socket.create_connection(("127.0.0.1", int(server.config["tcp_port"])), 20)
+        prove_and_go_on(c, "auth-conf")
+        with pytest.raises((wire.Closed, ConnectionError)):
+            c.receive()
+    assert "did not wait for the end of its login" in server.log()

@@ -408,6 +408,36 @@ static void the_engine_may_end_in_the_midst_of_everything(Fixture *f, gconstpoin
         close(fds[i]);
 }
 
+static void an_identity_leaves_a_worker_to_others(Fixture *f, gconstpointer data)
+{
+    int quiet = fixture_dial(f), loud;
+
+    sync_with(f, quiet);
+    pass_for(f, "quiet");
+    loud = occupy(f, 3);
+    for (uint32_t serial = 1; serial <= 3; serial++)
+        fixture_call(f, loud, DO_SLOW, serial);
+    sync_with(f, loud);
+    fixture_call(f, quiet, DO_NOTE, 21);
+    fixture_expect_empty(f, quiet, FRAME_REPLY, 21, FRAME_OK);
+    g_assert_cmpuint(LOCKED(f, f->running), ==, 3);
+    fixture_open_gate(f);
+    fixture_expect_answers(f, loud, 6);
+    close(loud);
+    close(quiet);
+}
+
+static void the_only_identity_may_have_all_workers(Fixture *f, gconstpointer data)
+{
+    int fd;
+
+    rpc_set_identity_workers(f->rpc, 1);
+    fd = occupy(f, 4);
+    fixture_open_gate(f);
+    fixture_expect_answers(f, fd, 4);
+    close(fd);
+}
+
 int main(int argc, char **argv)
 {
     FixtureSettings one = with_workers(1, 1, 0), none = with_workers(0, 3, 0), four = with_workers(2, 4, 1);
@@ -429,6 +459,8 @@ int main(int argc, char **argv)
     ADD(four, bulk_calls_wait_for_a_client_to_read_its_answers);
     ADD(four, bulk_calls_of_a_client_that_did_not_read_end_with_it);
     ADD(four, calls_of_a_client_that_has_left_are_not_begun);
+    ADD(four, an_identity_leaves_a_worker_to_others);
+    ADD(four, the_only_identity_may_have_all_workers);
     ADD(four, nothing_is_lost_or_left_whatever_clients_do);
     ADD(four, the_engine_may_end_in_the_midst_of_everything);
     return g_test_run();
