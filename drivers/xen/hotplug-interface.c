@@ -159,22 +159,38 @@ int hotplug_interface_add(Hotplug *hotplug, const char *device, const char *suff
     return rc;
 }
 
-/* A port leaves its bridge when its interface goes, so what fails here mostly has happened already. */
-int hotplug_interface_remove(Hotplug *hotplug, const char *device, const char *suffix)
+/* libxl lets go of an interface for good before it calls us (`online` is 0): then the kernel takes the guest's end away, and that
+ * leaves its bridge. To do it before would only be to wait for the kernel's other processors twice. A tap is QEMU's. */
+static bool goes_by_itself(Hotplug *hotplug)
+{
+    char *online = hotplug_read(hotplug, "online");
+    bool goes = online && strcmp(online, "0") == 0;
+
+    free(online);
+    return goes;
+}
+
+/* What fails here mostly has happened already. */
+static void leave(Hotplug *hotplug, const char *name)
 {
     char *bridge = hotplug_read(hotplug, "bridge");
-    char name[IFNAMSIZ];
-    struct ifreq ifr = { 0 };
+    struct ifreq ifr = { .ifr_ifindex = (int)if_nametoindex(name) };
     int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
-    if (fd >= 0 && own_name(hotplug, device, suffix, name) && if_nametoindex(name) && bridge
-        && strlen(bridge) < IFNAMSIZ) {
+    if (fd >= 0 && bridge && strlen(bridge) < IFNAMSIZ) {
         set_flags(fd, name, 0, IFF_UP);
-        ifr.ifr_ifindex = (int)if_nametoindex(name);
         request(fd, SIOCBRDELIF, &ifr, bridge);
     }
     if (fd >= 0)
         close(fd);
     free(bridge);
+}
+
+int hotplug_interface_remove(Hotplug *hotplug, const char *device, const char *suffix)
+{
+    char name[IFNAMSIZ];
+
+    if ((*suffix || !goes_by_itself(hotplug)) && own_name(hotplug, device, suffix, name) && if_nametoindex(name))
+        leave(hotplug, name);
     return 0;
 }

@@ -1,13 +1,16 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What questions about N domains cost on a real Xen: by drover, by xl and by libvirtd, side by side in one lab.
+"""What Xen's guests cost: questions about N domains, making and saving guests; by drover, by xl and by libvirtd, side by
+side in one lab.
 
-    tests/xenlab/bench.py [--xenstored c|ocaml] [--domains 10,100,1000] [--rounds 9]
-                          [--questions list,domid] [--running]
+    tests/xenlab/bench.py [--xenstored c|ocaml] [--parts questions,create,images,parallel] [--domains 10,100,1000]
+                          [--rounds 9] [--questions list,domid] [--guest-rounds 5] [--running]
 
-For each N so many domains are made (xenlab-domains: an id, a name, no memory), and each question is asked as a call of a
-client that stays connected (python-libvirt, in the dom0) and as a whole command, xl or virsh. Times are medians. What reached
-xenstored is counted by xenstored's own log, over all rounds of the calls after a first one. Prints a table in Markdown.
+questions: for each N so many domains are made (xenlab-domains: an id, a name, no memory), and each question is asked as a call
+of a client that stays connected (python-libvirt, in the dom0) and as a whole command, xl or virsh, in turns. Times are
+medians. What reached xenstored is counted by xenstored's own log, over all rounds of the calls after a first one. libvirtd shows
+domains that it has made itself only: it is asked about as many small guests as --peer-domains says, and has a line of its own.
+The other parts are told in bench_guests.py. Prints tables in Markdown.
 --running: uses the lab that runs (tests/xenlab/boot) instead of one of its own."""
 
 import argparse
@@ -21,6 +24,9 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import lab as xenlab  # noqa: E402
 
 MANY = "/build/tests/xenlab/xenlab-domains"
+GUESTS = "/src/tests/xenlab/bench_guests.py"
+PEER = "xen:///system"
+INSTALLED = "/opt/drover"
 
 # Runs in the dom0: one connection, each question once to warm up, then `rounds` times. Its output is a line of JSON.
 CLIENT = r"""
@@ -83,15 +89,23 @@ class Bench:
         assert lines and lines[-1].startswith("["), lines
         return milliseconds(json.loads(lines[-1])), len(seen) / self.rounds
 
-    def command(self, *argv, rounds=3):
-        """(median ms of a whole command, requests of one)."""
-        with self.lab.accesses() as seen:
-            times = self.lab.seconds_of(*argv, rounds=rounds)
-        return milliseconds(times), len(seen) / rounds
+    def commands(self, *lines, rounds=3):
+        """(median ms of a whole command, requests of one) of each, which take turns; None for one that is None."""
+        times, requests = [[] for _ in lines], [0 for _ in lines]
+        for _ in range(rounds):
+            for i, argv in enumerate(lines):
+                if argv:
+                    with self.lab.accesses() as seen:
+                        times[i] += self.lab.seconds_of(*argv, rounds=1)
+                    requests[i] += len(seen)
+        return [(milliseconds(t), n / rounds) if t else None for t, n in zip(times, requests)]
 
 
 def fmt(found):
     return "–" if found is None else f"{found[0]:.2f} ms, {found[1]:.0f}"
+
+
+# --- questions
 
 
 def measure(bench, drover, n, questions):
@@ -102,19 +116,108 @@ def measure(bench, drover, n, questions):
         ours = bench.call(drover.uri(), question, name, number)
         argv = {"list": ["list"], "domstats": ["domstats", "--state", "--cpu-total", "--balloon"],
                 "domname": ["domname", str(number)]}.get(question, [question, name])
-        ours_command = bench.command("virsh", "-c", drover.uri(), *argv)
         xl = {"list": ["list"], "domid": ["domid", name], "domname": ["domname", str(number)]}.get(question)
-        theirs = bench.command("xl", *xl) if xl else None
+        ours_command, theirs = bench.commands(["virsh", "-c", drover.uri(), *argv], ["xl", *xl] if xl else None)
         ratio = f"{theirs[0] / ours[0]:.0f}" if theirs else "–"
         rows.append(f"| {n} | {question} | {fmt(ours)} | {fmt(ours_command)} | {fmt(theirs)} | {ratio} |")
         print(rows[-1], flush=True)
     return rows
 
 
+def measure_peer(bench, n, questions):
+    """libvirtd beside the rest: guests of its own, of 4 MiB."""
+    bench.lab.run("start-libvirtd", timeout=120)
+    try:
+        bench.lab.run("python3", GUESTS, "keep", str(n), PEER, timeout=1200)
+        for question in questions:
+            if question == "domstats":  # which its Xen driver hasn't
+                continue
+            found = bench.call(PEER, question, f"bench-small-{n // 2}", int(bench.lab.xl("domid", "bench-small-1").out))
+            print(f"| {n} | {question}, libvirtd's call | {fmt(found)} | | | |", flush=True)
+    finally:
+        bench.lab.clean()
+        bench.lab.sh("kill $(pidof libvirtd)", ok=None)
+
+
+def ask_questions(bench, drover, args):
+    questions = args.questions.split(",")
+    print("Median, and requests that reach xenstored:\n", flush=True)
+    print("| N | question | drover, call | drover, virsh | xl | xl : drover's call |")
+    print("| ---: | --- | --- | --- | --- | ---: |")
+    for n in map(int, args.domains.split(",")):
+        bench.lab.run(MANY, "make", str(n), timeout=600)
+        try:
+            measure(bench, drover, n, questions)
+        finally:
+            bench.lab.run(MANY, "remove", timeout=600)
+    if args.peer_domains:
+        measure_peer(bench, args.peer_domains, questions)
+
+
+# --- guests
+
+
+def line(what, ours, theirs, note=""):
+    print(f"| {what} | {ours:.2f} s | {theirs:.2f} s | {theirs / ours:.2f} | {note} |", flush=True)
+
+
+def run_part(bench, part, rounds, *uris):
+    """what → median seconds"""
+    out = bench.lab.run("python3", GUESTS, part, str(rounds), *uris, timeout=3600).out
+    found = json.loads(out.splitlines()[-1])
+    print(f"\n{part}, all rounds: {json.dumps({k: [round(t, 2) for t in v] for k, v in found.items()})}", file=sys.stderr)
+    return {what: statistics.median(times) for what, times in found.items()}
+
+
+def measure_create(bench, drover, rounds):
+    found = run_part(bench, "create", rounds, drover.uri())
+    for what in ("create", "destroy"):
+        for how in ("call", "virsh"):
+            line(f"{what} a guest with disk and interface ({how})", found[f"{what}: drover, {how}"], found[f"{what}: xl"])
+
+
+def measure_images(bench, drover, rounds):
+    found = run_part(bench, "images", rounds, drover.uri())
+    line("save 96 MiB", found["save: drover, call"], found["save: xl"],
+         f"xl and sync: {found['save: xl'] + found['save: sync after xl']:.2f} s")
+    line("restore 96 MiB", found["restore: drover, call"], found["restore: xl"],
+         f"bytes: {found['bytes: drover']:.0f}, xl's {found['bytes: xl']:.0f}")
+
+
+def measure_parallel(bench, drover, rounds):
+    bench.lab.run("start-libvirtd", timeout=120)
+    try:
+        found = run_part(bench, "parallel", rounds, drover.uri(), PEER)
+    finally:
+        bench.lab.sh("kill $(pidof libvirtd)", ok=None)
+    for what in ("create", "destroy"):
+        for peer in ("xl", "libvirtd"):
+            for how in (f"{what} alone", f"{what}, 20 at once", f"{what}, all 20"):
+                line(f"{how}, beside {peer}", found[f"drover: {how}"], found[f"{peer}: {how}"])
+
+
+def measure_guests(bench, drover, args, parts):
+    print("\n| | drover | peer (xl if not named) | peer : drover | |\n| --- | ---: | ---: | ---: | --- |")
+    for part in parts:
+        {"create": measure_create, "images": measure_images, "parallel": measure_parallel}[part](
+            bench, drover, args.guest_rounds)
+
+
+def install(lab):
+    """Programs lie on the dom0's disk, as xl does, and not on this machine's, which the dom0 sees over a network."""
+    lab.sh(f"mkdir -p {INSTALLED}; cp /build/server/droverd /build/drivers/driver_xen.so /build/drivers/xen-hotplug {INSTALLED}")
+    drover = xenlab.Droverd(lab, {"module_dir": INSTALLED})
+    drover.PROGRAM = f"{INSTALLED}/droverd"
+    return drover
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--xenstored", choices=["c", "ocaml"], default="c")
     parser.add_argument("--domains", default="10,100,1000")
+    parser.add_argument("--peer-domains", type=int, default=10)
+    parser.add_argument("--parts", default="questions,create,images,parallel")
+    parser.add_argument("--guest-rounds", type=int, default=5)
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--questions", default=",".join(QUESTIONS))
     parser.add_argument("--running", action="store_true")
@@ -123,17 +226,16 @@ def main():
     if not args.running:
         lab.prepare()
         lab.boot()
-    drover = xenlab.Droverd(lab).start()
+    else:
+        lab.slow = 5.0  # nobody has seen how long it took to boot
+    drover = install(lab).start()
     bench = Bench(lab, args.rounds)
-    print("| N | question | drover, call | drover, virsh | xl | xl : drover's call |")
-    print("| ---: | --- | --- | --- | --- | ---: |")
+    parts = args.parts.split(",")
     try:
-        for n in map(int, args.domains.split(",")):
-            lab.run(MANY, "make", str(n), timeout=600)
-            try:
-                measure(bench, drover, n, args.questions.split(","))
-            finally:
-                lab.run(MANY, "remove", timeout=600)
+        if "questions" in parts:
+            ask_questions(bench, drover, args)
+        if parts != ["questions"]:
+            measure_guests(bench, drover, args, [part for part in parts if part != "questions"])
     finally:
         drover.stop()
         if not args.running:
