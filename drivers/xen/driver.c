@@ -33,6 +33,9 @@ const Driver xen_driver = {
     .node_get_cpu_map = xen_node_get_cpu_map,
     .domain_get_scheduler_type = xen_domain_get_scheduler_type,
 
+    /* domcaps.c */
+    .connect_get_domain_capabilities = xen_connect_get_domain_capabilities,
+
     /* identity.c */
     .connect_list_all_domains = xen_connect_list_all_domains,
     .connect_list_domains = xen_connect_list_domains,

@@ -13,6 +13,7 @@
 
 #include "base/i18n.h"
 #include "conf/elements.h"
+#include "drivers/xen/offer.h"
 
 static bool is_machine(const DomainConfig *config)
 {
@@ -31,14 +32,18 @@ static const char *disk_path(const Disk *disk)
 /* What libxl has no word for. */
 static int check_disk(const Disk *disk, char **why)
 {
+    const XenOffer *every = &xen_offers[XEN_PV];    /* all kinds of guests have the same disks */
     const char *name = disk->target.dev;
 
     if (disk->type != STORAGE_TYPE_FILE && disk->type != STORAGE_TYPE_BLOCK)
         return config_refuse(why, _("the disk '%s' is of type='%s', Xen has only files and block devices"), name,
                              element_word(&storage_type_words, disk->type));
-    if (disk->device != DISK_DEVICE_DISK && disk->device != DISK_DEVICE_CDROM)
+    if (!offer_has(every->disk_devices, disk->device))
         return config_refuse(why, _("the disk '%s' has device='%s', Xen has only disks and CD-ROMs"), name,
                              element_word(&disk_device_words, disk->device));
+    if (!offer_has(every->disk_buses, disk->target.bus))
+        return config_refuse(why, _("the disk '%s' is on bus='%s', Xen has only ide, scsi and xen"), name,
+                             element_word(&disk_bus_words, disk->target.bus));
     if (disk->transient)
         return config_refuse(why, _("the disk '%s' is transient, which Xen can't do"), name);
     if (disk->encryption || (disk->source && disk->source->storage.encryption))
@@ -264,20 +269,31 @@ int device_usb(const Hostdev *hostdev, libxl_device_usbdev *out, char **why)
     return 0;
 }
 
-static int config_hostdevs(const Devices *devices, libxl_domain_config *out, char **why)
+static int check_hostdev(const DomainConfig *config, const Hostdev *hostdev, char **why)
 {
+    if (hostdev->mode != HOSTDEV_MODE_SUBSYSTEM
+        || (hostdev->type != HOSTDEV_TYPE_PCI && hostdev->type != HOSTDEV_TYPE_USB))
+        return config_refuse(why, _("a device of the host is neither of PCI nor of USB"));
+    if (!offer_has(xen_offer_of(config)->hostdevs, hostdev->type))
+        return config_refuse(why, _("guests of this <type> can't have devices of the host with type='%s'"),
+                             element_word(&hostdev_type_words, hostdev->type));
+    return 0;
+}
+
+static int config_hostdevs(const DomainConfig *config, libxl_domain_config *out, char **why)
+{
+    const Devices *devices = &config->devices;
+
     out->pcidevs = g_new0(libxl_device_pci, devices->n_hostdevs);
     out->usbdevs = g_new0(libxl_device_usbdev, devices->n_hostdevs);
     for (unsigned i = 0; i < devices->n_hostdevs; i++) {
         const Hostdev *hostdev = devices->hostdevs[i];
-        int r;
+        int r = check_hostdev(config, hostdev, why);
 
-        if (hostdev->mode == HOSTDEV_MODE_SUBSYSTEM && hostdev->type == HOSTDEV_TYPE_PCI)
+        if (r == 0 && hostdev->type == HOSTDEV_TYPE_PCI)
             r = device_pci(hostdev, &out->pcidevs[out->num_pcidevs++], why);
-        else if (hostdev->mode == HOSTDEV_MODE_SUBSYSTEM && hostdev->type == HOSTDEV_TYPE_USB)
+        else if (r == 0)
             r = device_usb(hostdev, &out->usbdevs[out->num_usbdevs++], why);
-        else
-            r = config_refuse(why, _("a device of the host is neither of PCI nor of USB"));
         if (r < 0)
             return r;
     }
@@ -297,13 +313,13 @@ int device_channel(const Channel *channel, libxl_device_channel *out, char **why
     if (channel->source.log)
         return config_refuse(why, _("a channel has <log>, which Xen can't do"));
     out->name = g_strdup(channel->target.name);
+    if (!offer_has(xen_offers[XEN_PV].channels, channel->type))
+        return config_refuse(why, _("a channel is of type='%s', Xen has only 'pty' and 'unix'"),
+                             element_word(&char_type_words, channel->type));
     if (channel->type == CHAR_TYPE_PTY) {
         out->connection = LIBXL_CHANNEL_CONNECTION_PTY;
         return 0;
     }
-    if (channel->type != CHAR_TYPE_UNIX)
-        return config_refuse(why, _("a channel is of type='%s', Xen has only 'pty' and 'unix'"),
-                             element_word(&char_type_words, channel->type));
     if (!channel->source.socket || !channel->source.socket->path)
         return config_refuse(why, _("a channel of type='unix' has no path"));
     out->connection = LIBXL_CHANNEL_CONNECTION_SOCKET;
@@ -431,7 +447,7 @@ int config_devices(const DomainConfig *config, libxl_domain_config *out, char **
     const Devices *devices = &config->devices;
 
     if (refuse_others(devices, why) < 0 || config_disks(devices, out, why) < 0
-        || config_interfaces(config, out, why) < 0 || config_hostdevs(devices, out, why) < 0
+        || config_interfaces(config, out, why) < 0 || config_hostdevs(config, out, why) < 0
         || config_channels(devices, out, why) < 0 || config_controllers(config, out, why) < 0)
         return -ENOTSUP;
     return config_displays(config, out, why);

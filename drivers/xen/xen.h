@@ -233,6 +233,10 @@ int xen_node_get_cpu_map(Op *op, const RemoteNodeGetCpuMapArgs *args, RemoteNode
 int xen_domain_get_scheduler_type(Op *op, const RemoteDomainGetSchedulerTypeArgs *args,
                                   RemoteDomainGetSchedulerTypeResult *result);
 
+/* --- domcaps.c ------------------------------------------------------------------------------- */
+int xen_connect_get_domain_capabilities(Op *op, const RemoteConnectGetDomainCapabilitiesArgs *args,
+                                        RemoteConnectGetDomainCapabilitiesResult *result);
+
 /* --- life.c: inside a job of the domain ------------------------------------------------------ */
 
 /* What the hypervisor says of op->domain now; -1 and an error when it doesn't run (any more), which is published then.
