@@ -343,7 +343,8 @@ int xen_managed_remove(XenHost *xen, const Uuid *uuid, Error *error);
 int xen_managed_start(XenHost *xen, Domain *domain, bool paused, Error *error);
 /* For XenStart.before_run: xen_managed_remove. */
 int xen_managed_discard(XenHost *xen, Domain *domain, Error *error);
-int xen_domain_restore_flags(Op *op, const RemoteDomainRestoreFlagsArgs *args);
+int xen_domain_restore_prepare(Op *op, const RemoteDomainRestoreFlagsArgs *args, DomainConfig **config);
+int xen_domain_restore(Op *op, const RemoteDomainRestoreFlagsArgs *args);
 int xen_domain_managed_save_remove(Op *op, const RemoteDomainManagedSaveRemoveArgs *args);
 int xen_domain_save_image_get_xml_desc(Op *op, const RemoteDomainSaveImageGetXmlDescArgs *args,
                                        RemoteDomainSaveImageGetXmlDescResult *result);

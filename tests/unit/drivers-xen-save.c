@@ -283,7 +283,7 @@ static int restore(Fixture *fixture, const char *path, const char *document, uin
 {
     const RemoteDomainRestoreFlagsArgs args = { .from = path, .dxml = document, .flags = flags };
 
-    return FIXTURE_CALL(fixture, "domain.restore_flags", NULL, domain_restore_flags, &args);
+    return fixture_restore(fixture, &args);
 }
 
 static void restored_guest_goes_on(void)
