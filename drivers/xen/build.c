@@ -204,6 +204,8 @@ int xen_domain_start(Op *op, const DomainConfig *config, uint32_t flags)
                          op->domain->name);
     start.config = config ? config : op->domain->persistent;
     document = domain_config_ref(start.config);    /* settling may replace the domain's */
+    if (config)
+        xen_tell_passed_over(NULL, config);
     if (xen_need_off(op, start.config) < 0)
         return -1;
     /* A transient one has left the list with its former guest, and its name and UUID with it. */

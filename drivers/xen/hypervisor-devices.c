@@ -14,6 +14,7 @@
 #include "base/i18n.h"
 #include "conf/elements.h"
 #include "drivers/xen/offer.h"
+#include "drivers/xen/settings.h"
 
 static bool is_machine(const DomainConfig *config)
 {
@@ -33,6 +34,7 @@ static const char *disk_path(const Disk *disk)
 static int check_disk(const Disk *disk, char **why)
 {
     const XenOffer *every = &xen_offers[XEN_PV];    /* all kinds of guests have the same disks */
+    const char *refused = setting_refused_disk(disk);
     const char *name = disk->target.dev;
 
     if (disk->type != STORAGE_TYPE_FILE && disk->type != STORAGE_TYPE_BLOCK)
@@ -44,14 +46,16 @@ static int check_disk(const Disk *disk, char **why)
     if (!offer_has(every->disk_buses, disk->target.bus))
         return config_refuse(why, _("the disk '%s' is on bus='%s', Xen has only ide, scsi and xen"), name,
                              element_word(&disk_bus_words, disk->target.bus));
+    if (refused)
+        return config_refuse(why, _("the disk '%s' has %s, which Xen can't do"), name, refused);
     if (disk->transient)
         return config_refuse(why, _("the disk '%s' is transient, which Xen can't do"), name);
     if (disk->encryption || (disk->source && disk->source->storage.encryption))
         return config_refuse(why, _("the disk '%s' is encrypted, which Xen can't do"), name);
     if (disk->iotune)
-        return config_refuse(why, _("the disk '%s' has <iotune>, which Xen can't do"), name);
+        return config_refuse(why, _("the disk '%s' has %s, which Xen can't do"), name, "<iotune>");
     if (disk->source && disk->source->storage.slices)
-        return config_refuse(why, _("the disk '%s' has <slices>, which Xen can't do"), name);
+        return config_refuse(why, _("the disk '%s' has %s, which Xen can't do"), name, "<slices>");
     return 0;
 }
 
@@ -139,7 +143,10 @@ static int check_interface(const Interface *interface, char **why)
 {
     const Bandwidth *bandwidth = interface->bandwidth;
     const BandwidthRate *rate = bandwidth ? bandwidth->outbound : NULL;
+    const char *refused = setting_refused_interface(interface);
 
+    if (refused)
+        return config_refuse(why, _("an interface has %s, which Xen can't do"), refused);
     if (interface->type == INTERFACE_TYPE_NETWORK)
         return config_refuse(why, _("an interface is on the network '%s', there are no networks here; name a bridge"),
                              interface->source.network);
@@ -238,11 +245,20 @@ int device_interface(const Interface *interface, bool machine, libxl_device_nic 
 
 /* --- devices of the host --------------------------------------------------------------------- */
 
+static int check_settings(const Hostdev *hostdev, char **why)
+{
+    const char *refused = setting_refused_hostdev(hostdev);
+
+    return refused ? config_refuse(why, _("a device of the host has %s, which Xen can't do"), refused) : 0;
+}
+
 int device_pci(const Hostdev *hostdev, libxl_device_pci *out, char **why)
 {
     const HostPciAddress *address = &hostdev->source.address.pci;
 
     libxl_device_pci_init(out);
+    if (check_settings(hostdev, why) < 0)
+        return -ENOTSUP;
     if (hostdev->driver && hostdev->driver->name && hostdev->driver->name != HOSTDEV_DRIVER_NAME_XEN)
         return config_refuse(why, _("a device of the host has the driver '%s', Xen has only 'xen'"),
                              element_word(&hostdev_driver_name_words, hostdev->driver->name));
@@ -261,6 +277,8 @@ int device_usb(const Hostdev *hostdev, libxl_device_usbdev *out, char **why)
     const HostdevAddress *address = &hostdev->source.address;
 
     libxl_device_usbdev_init(out);
+    if (check_settings(hostdev, why) < 0)
+        return -ENOTSUP;
     if (!address->has_bus || !address->has_device || hostdev->source.vendor || hostdev->source.product)
         return config_refuse(why, _("a USB device is named by its vendor or product, Xen needs its bus and device"));
     out->type = LIBXL_USBDEV_TYPE_HOSTDEV;
@@ -423,6 +441,7 @@ static int config_channels(const Devices *devices, libxl_domain_config *out, cha
 /* What Xen has nothing like. */
 static int refuse_others(const Devices *devices, char **why)
 {
+    const char *setting = setting_refused_others(devices);
     const struct {
         unsigned n;
         const char *element;
@@ -439,6 +458,8 @@ static int refuse_others(const Devices *devices, char **why)
     for (unsigned i = 0; i < G_N_ELEMENTS(others); i++)
         if (others[i].n > 0)
             return config_refuse(why, _("the document has <%s>, which Xen can't do"), others[i].element);
+    if (setting)
+        return config_refuse(why, _("Xen guests can't have %s"), setting);
     return 0;
 }
 

@@ -10,6 +10,7 @@
 #include "base/i18n.h"
 #include "conf/elements.h"
 #include "drivers/xen/offer.h"
+#include "drivers/xen/settings.h"
 
 enum { VNC_FIRST_PORT = 5900 };
 
@@ -195,9 +196,12 @@ static int machine_graphics(const Devices *devices, libxl_domain_build_info *inf
             r = refuse_screen(graphics, why);
         } else if (graphics->type == GRAPHICS_TYPE_VNC && libxl_defbool_val(info->u.hvm.vnc.enable) == false) {
             r = vnc_settings(graphics, &info->u.hvm.vnc, why);
-            info->u.hvm.keymap = g_strdup(graphics->vnc.keymap);
+            if (graphics->vnc.keymap && !info->u.hvm.keymap)
+                info->u.hvm.keymap = g_strdup(graphics->vnc.keymap);
         } else if (graphics->type == GRAPHICS_TYPE_SPICE && !libxl_defbool_val(info->u.hvm.spice.enable)) {
             r = spice_settings(graphics, &info->u.hvm.spice, why);
+            if (graphics->spice.keymap && !info->u.hvm.keymap)
+                info->u.hvm.keymap = g_strdup(graphics->spice.keymap);
         } else if (graphics->type == GRAPHICS_TYPE_SDL && !libxl_defbool_val(info->u.hvm.sdl.enable)) {
             sdl_settings(&graphics->sdl, &info->u.hvm.sdl);
         } else {
@@ -338,12 +342,23 @@ static int check_consoles(const Devices *devices, char **why)
     return 0;
 }
 
+static int check_screens(const Devices *devices, char **why)
+{
+    const char *refused = NULL;
+
+    for (unsigned i = 0; i < devices->n_graphics && !refused; i++)
+        refused = setting_refused_graphics(devices->graphics[i]);
+    for (unsigned i = 0; i < devices->n_videos && !refused; i++)
+        refused = setting_refused_video(devices->videos[i]);
+    return refused ? config_refuse(why, _("a screen has %s, which Xen can't do"), refused) : 0;
+}
+
 int config_displays(const DomainConfig *config, libxl_domain_config *out, char **why)
 {
     const Devices *devices = &config->devices;
     libxl_domain_build_info *info = &out->b_info;
 
-    if (check_consoles(devices, why) < 0)
+    if (check_consoles(devices, why) < 0 || check_screens(devices, why) < 0)
         return -ENOTSUP;
     if (config->os.type.name != OS_TYPE_NAME_HVM)
         return refuse_machine_devices(devices, why) < 0 ? -ENOTSUP : guest_graphics(devices, out, why);

@@ -298,6 +298,8 @@ int xen_start(XenHost *xen, Domain *domain, const XenStart *start, Error *error)
 int xen_need_off(Op *op, const DomainConfig *config);
 /* Whether this host can run the guest of a document: 0, or -1 and VIR_ERR_CONFIG_UNSUPPORTED. */
 int xen_check_document(XenHost *xen, const DomainConfig *config, Error *error);
+/* What of a document changes nothing on Xen goes to the log, unless it was so in `before` (may be NULL). */
+void xen_tell_passed_over(const DomainConfig *before, const DomainConfig *config);
 int xen_domain_define(Op *op, const DomainConfig *config);
 int xen_domain_start(Op *op, const DomainConfig *config, uint32_t flags);
 int xen_domain_undefine_flags(Op *op, const RemoteDomainUndefineFlagsArgs *args);
