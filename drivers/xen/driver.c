@@ -17,6 +17,7 @@ const Driver xen_driver = {
     .open = xen_open,
     .close = xen_close,
     .may_block = xen_may_block,
+    .counters = xen_figures,    /* figures.c */
 
     /* document.c */
     .domain_rules = &xen_domain_rules,

@@ -12,6 +12,7 @@ typedef struct XenHost XenHost;
 typedef struct XenDomain XenDomain;
 typedef struct XenSweep XenSweep;
 typedef struct XenConsoles XenConsoles;
+typedef struct XenSampler XenSampler;
 
 /* One per Xen host; host->data. Made by xen_open, freed by xen_close. */
 struct XenHost {
@@ -23,6 +24,7 @@ struct XenHost {
     Store *running;           /* owned: the documents of guests that drover made, by UUID; NULL: nothing is kept */
     int wake_fd;              /* an eventfd: the observer has something to do */
     XenConsoles *consoles;    /* the sessions with consoles of guests; owned */
+    XenSampler *sampler;      /* counters of disks and interfaces; owned */
     int64_t patience;         /* ns that a domain may be paused before its first instruction until that is news */
     /* relaxed atomic */
     int64_t introduced;       /* clock_real() when xenstored was last told of a domain */
@@ -215,6 +217,9 @@ int xen_domain_get_xml_desc(Op *op, const RemoteDomainGetXmlDescArgs *args, Remo
 int xen_domain_get_control_info(Op *op, const RemoteDomainGetControlInfoArgs *args,
                                 RemoteDomainGetControlInfoResult *result);
 int xen_domain_get_vcpus(Op *op, const RemoteDomainGetVcpusArgs *args, RemoteDomainGetVcpusResult *result);
+
+/* --- figures.c: what the driver counts of itself, for monitoring ---------------------------------- */
+void xen_figures(const Host *host, DriverCounterVisit visit, void *opaque);
 
 /* --- stats.c --------------------------------------------------------------------------------- */
 int xen_connect_get_all_domain_stats(Op *op, const RemoteConnectGetAllDomainStatsArgs *args,
