@@ -148,7 +148,8 @@ struct Driver {
      * callee when kept) the persistent one and publishes. */
     int (*domain_define)(Op *op, const DomainConfig *config);
     /* In a job of op->domain too: starts from the persistent config (config NULL) or from `config`, which makes a domain
-     * without a persistent one transient; flags VIR_DOMAIN_START_*. */
+     * without a persistent one transient; flags VIR_DOMAIN_START_*. With AUTODESTROY it publishes bound_to = op->client: the
+     * server ends the domain with that client's connection; after droverd was killed the driver does when it opens the host. */
     int (*domain_start)(Op *op, const DomainConfig *config, uint32_t flags);
 
     /* Reads what is to be restored, without a job, on a worker; may block. `*config`, the caller's, is the document that the

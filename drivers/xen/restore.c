@@ -94,7 +94,7 @@ int xen_domain_restore(Op *op, const RemoteDomainRestoreFlagsArgs *args)
 
 /* --- what the next start finds ----------------------------------------------------------------- */
 
-int xen_managed_start(XenHost *xen, Domain *domain, bool paused, Error *error)
+int xen_managed_start(XenHost *xen, Domain *domain, bool paused, uint64_t bound_to, Error *error)
 {
     g_autofree char *path = xen_managed_path(xen, &domain->uuid, error);
     g_auto(SaveImage) image = SAVE_IMAGE_INIT;
@@ -105,6 +105,7 @@ int xen_managed_start(XenHost *xen, Domain *domain, bool paused, Error *error)
     start = restored_start(&image, image.config, image.running && !paused);
     /* Once it runs, its disks are no more as they were when it was saved: never again. */
     start.before_run = xen_managed_discard;
+    start.bound_to = bound_to;
     return xen_start(xen, domain, &start, error);
 }
 

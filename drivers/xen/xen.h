@@ -268,8 +268,8 @@ int xen_record_end(XenHost *xen, const DomainConfig *config, Error *error);
 int xen_record_change(XenHost *xen, const DomainConfig *config, Error *error);
 /* The guest is gone, or wasn't built. What can't be removed is named in the log. */
 void xen_record_remove(XenHost *xen, const Uuid *uuid);
-/* The guest is whole: from now on a later droverd takes it for its own. 0 or -errno. */
-int xen_record_mark(XenHost *xen, int id);
+/* The guest is whole: from now on a later droverd takes it for its own; or ends it, if it is bound to a connection of ours. 0 or -errno. */
+int xen_record_mark(XenHost *xen, int id, bool bound);
 /* What an earlier droverd has kept of the running guest, owned by the caller; NULL: nothing. Only once for each guest. */
 const DomainConfig *xen_record_take(XenHost *xen, const XenInfo *info);
 
@@ -292,6 +292,7 @@ typedef struct XenStart {
     bool paused;              /* it stays so */
     int state_reason;         /* VIR_DOMAIN_RUNNING_* */
     int detail;               /* VIR_DOMAIN_EVENT_STARTED_* */
+    uint64_t bound_to;        /* the client with whose connection the guest ends; 0: nobody's */
     /* What has to be done once the guest is there and before it runs, or NULL; 0, or -1 and an error, and the guest goes. */
     int (*before_run)(XenHost *xen, Domain *domain, Error *error);
 } XenStart;
@@ -347,7 +348,7 @@ bool xen_managed_exists(const XenHost *xen, const Uuid *uuid);
 int xen_managed_remove(XenHost *xen, const Uuid *uuid, Error *error);
 /* In place of xen_start, for a domain of which xen_managed_exists says that it goes on: from its image, which is removed
  * before the guest runs. In a job of the domain, which is off. 0, or -1 and an error, the image being there still. */
-int xen_managed_start(XenHost *xen, Domain *domain, bool paused, Error *error);
+int xen_managed_start(XenHost *xen, Domain *domain, bool paused, uint64_t bound_to, Error *error);
 /* For XenStart.before_run: xen_managed_remove. */
 int xen_managed_discard(XenHost *xen, Domain *domain, Error *error);
 int xen_domain_restore_prepare(Op *op, const RemoteDomainRestoreFlagsArgs *args, DomainConfig **config);

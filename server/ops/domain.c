@@ -123,6 +123,8 @@ int create_run(Op *op, const void *data, void *out)
 
     if (r < 0)
         claim_cancel(serve_of(op));
+    else if (args->flags & VIR_DOMAIN_START_AUTODESTROY)
+        autodestroy_add(serve_of(op)->session, op);
     return r < 0 ? -1 : put_handle(op, &result->dom);
 }
 
@@ -135,6 +137,8 @@ int start_run(Op *op, const void *data, void *out)
         return -1;
     if (op->host->driver->domain_start(op, NULL, args->flags) < 0)
         return -1;
+    if (args->flags & VIR_DOMAIN_START_AUTODESTROY)
+        autodestroy_add(serve_of(op)->session, op);
     return put_handle(op, &result->dom);
 }
 

@@ -108,6 +108,7 @@ static void begin(Fixture *fixture, FixtureCall *call, const char *procedure)
     arena_init(&call->arena, NULL, 0);
     call->op.host = &fixture->host;
     call->op.proc = find_proc(procedure);
+    call->op.client = 7;
     call->op.arena = &call->arena;
     call->op.error = &call->error;
 }
