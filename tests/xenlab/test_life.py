@@ -100,3 +100,32 @@ def test_guest_that_was_half_built_is_destroyed(lab, make_drover):
     assert "was half built" in drover.log()
     assert lab.sh(f"ls {running}").lines() == ["autostart"]
     drover.virsh("undefine", "pvh")
+
+
+@pytest.mark.one_store
+def test_a_guest_ends_with_the_connection_that_has_started_it(lab, drover, defined):
+    name = defined("pvh")
+    assert drover.virsh(f"start --autodestroy {name}; domstate {name}").lines()[-1] == "running"
+    lab.wait(lambda: state(drover, name) == "shut off (destroyed)", "the guest has ended")
+    assert name not in xl_names(lab)
+
+
+@pytest.mark.one_store
+def test_a_guest_of_a_connection_ends_when_droverd_was_killed(lab, make_drover):
+    drover = make_drover()
+    lab.write(
+        "/run/hold.py",
+        "import libvirt, time\n"
+        f"connection = libvirt.open({drover.uri()!r})\n"
+        "connection.createXML(open('/root/guest/pvh.xml').read(), libvirt.VIR_DOMAIN_START_AUTODESTROY)\n"
+        "print('started', flush=True)\n"
+        "time.sleep(600)\n",
+    )
+    lab.sh("/usr/bin/python3 /run/hold.py >/run/hold.out 2>&1 </dev/null & echo $! >/run/hold.pid")
+    lab.wait(lambda: "started" in lab.read("/run/hold.out"), "the guest is started")
+    drover.kill()
+    assert "pvh" in xl_names(lab)
+    drover.start()
+    lab.wait(lambda: "pvh" not in xl_names(lab), "the guest has ended")
+    assert "was bound to a connection" in drover.log()
+    lab.sh("kill $(cat /run/hold.pid)", ok=None)
