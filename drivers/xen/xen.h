@@ -383,6 +383,8 @@ int xen_tuning_end(Op *op, XenTuning *tuning, int r);
 int xen_domain_set_vcpus_flags(Op *op, const RemoteDomainSetVcpusFlagsArgs *args);
 int xen_domain_set_memory_flags(Op *op, const RemoteDomainSetMemoryFlagsArgs *args);
 int xen_domain_memory_stats(Op *op, const RemoteDomainMemoryStatsArgs *args, RemoteDomainMemoryStatsResult *result);
+/* Puts into the document which CPUs the guest's virtual ones may run on now: a hypercall for each. */
+void xen_describe_pins(XenHost *xen, int id, DomainConfig *config);
 int xen_domain_pin_vcpu_flags(Op *op, const RemoteDomainPinVcpuFlagsArgs *args);
 int xen_domain_get_vcpu_pin_info(Op *op, const RemoteDomainGetVcpuPinInfoArgs *args,
                                  RemoteDomainGetVcpuPinInfoResult *result);
