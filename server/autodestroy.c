@@ -22,7 +22,7 @@ enum { LOOK_THROUGH_MIN = 64 };
 struct Autodestroy {
     /* under LOCK_AUTODESTROY; so are the lists of the sessions */
     Lock lock;
-    Cond idle;
+    Cond idle;                /* a thread has ended, or something is ready for one */
     unsigned threads;
 };
 
@@ -50,21 +50,42 @@ static bool is_bound(const Bound *bound)
 
 /* --- ending them ------------------------------------------------------------------------------ */
 
-/* One domain's job; the thread waits for all of them in one queue. */
+/* What one client leaves behind, and the thread that ends it. */
+typedef struct Batch {
+    /* fixed */
+    Autodestroy *autodestroy;
+    GPtrArray *list;          /* of Bound; owned */
+    /* under LOCK_AUTODESTROY */
+    GQueue ready;             /* of Ending: those that had to wait and have their job, or were refused it */
+} Batch;
+
+/* One domain's job. */
 typedef struct Ending {
     JobTicket ticket;
+    Batch *batch;
     Bound *bound;             /* borrowed */
     Domain *domain;           /* owned */
-    JobOutcome outcome;
-    GAsyncQueue *ready;
+    JobOutcome outcome;       /* of a parked one: under LOCK_AUTODESTROY */
 } Ending;
 
+/* On whatever thread ended the job before. */
 static void on_ready(JobTicket *ticket, JobOutcome outcome)
 {
     Ending *ending = (Ending *)(void *)((char *)ticket - offsetof(Ending, ticket));
+    Autodestroy *autodestroy = ending->batch->autodestroy;
 
+    LOCK_SCOPE(&autodestroy->lock);
     ending->outcome = outcome;
-    g_async_queue_push(ending->ready, ending);
+    g_queue_push_tail(&ending->batch->ready, ending);
+    cond_broadcast(&autodestroy->idle);
+}
+
+static Ending *wait_ready(Batch *batch)
+{
+    LOCK_SCOPE(&batch->autodestroy->lock);
+    while (g_queue_is_empty(&batch->ready))
+        cond_wait(&batch->autodestroy->idle, &batch->autodestroy->lock);
+    return g_queue_pop_head(&batch->ready);
 }
 
 /* As a call of the client that has left. */
@@ -118,42 +139,37 @@ static void finish(Ending *ending)
     g_free(ending);
 }
 
-/* True: its job is somebody else's still, and it will be in the queue. */
-static bool begin(Bound *bound, GAsyncQueue *ready)
+/* True: its job is somebody else's still, and it will be among those that are ready. */
+static bool begin(Batch *batch, Bound *bound)
 {
     Domain *domain = domain_list_find(bound->host->domains, &bound->uuid);
     Ending *ending;
+    JobOutcome outcome;
 
     if (!domain)
         return false;
     ending = g_new0(Ending, 1);
-    *ending = (Ending){ .bound = bound, .domain = domain, .ready = ready };
+    *ending = (Ending){ .batch = batch, .bound = bound, .domain = domain };
     ending->ticket = (JobTicket){
         .kind = JOB_DESTROY, .procedure = "domain.autodestroy", .owner = bound->client, .ready = on_ready, .error = ERROR_INIT,
     };
-    ending->outcome = job_begin(&domain->jobs, &ending->ticket, NULL);
-    if (ending->outcome == JOB_PARKED)
-        return true;
+    outcome = job_begin(&domain->jobs, &ending->ticket, NULL);
+    if (outcome == JOB_PARKED)
+        return true;    /* it may be over already */
+    ending->outcome = outcome;
     finish(ending);
     return false;
 }
 
-typedef struct Batch {
-    Autodestroy *autodestroy;
-    GPtrArray *list;          /* of Bound; owned */
-} Batch;
-
 static void *run(void *data)
 {
     Batch *batch = data;
-    GAsyncQueue *ready = g_async_queue_new();
     unsigned parked = 0;
 
     for (unsigned i = 0; i < batch->list->len; i++)
-        parked += begin(g_ptr_array_index(batch->list, i), ready);
+        parked += begin(batch, g_ptr_array_index(batch->list, i));
     for (; parked > 0; parked--)
-        finish(g_async_queue_pop(ready));
-    g_async_queue_unref(ready);
+        finish(wait_ready(batch));
     g_ptr_array_unref(batch->list);
     lock_acquire(&batch->autodestroy->lock);
     batch->autodestroy->threads--;
@@ -169,7 +185,7 @@ static void end_all(Autodestroy *autodestroy, GPtrArray *list)
     Batch *batch = g_new(Batch, 1);
     GThread *thread;
 
-    *batch = (Batch){ .autodestroy = autodestroy, .list = list };
+    *batch = (Batch){ .autodestroy = autodestroy, .list = list, .ready = G_QUEUE_INIT };
     lock_acquire(&autodestroy->lock);
     autodestroy->threads++;
     lock_release(&autodestroy->lock);
