@@ -66,9 +66,14 @@ def test_machine_starts_and_is_destroyed(lab, drover, defined):
     name = defined("hvm")
     drover.virsh("start", name)
     assert name in xl_names(lab)
+    number = drover.virsh("domid", name).out.strip()
+    assert lab.sh(f"pgrep -f 'xen-domid {number} '", ok=None).out != ""
     drover.virsh("destroy", name)
     assert name not in xl_names(lab)
     assert state(drover, name) == "shut off (destroyed)"
+    # neither the device model nor a domain that it keeps from dying
+    lab.wait(lambda: lab.sh(f"pgrep -f 'xen-domid {number} '", ok=None).out == "", "the device model has ended")
+    lab.wait(lambda: number not in [line.split()[1] for line in lab.xl("list").lines()[1:]], "the domain is gone")
 
 
 def test_transient_guest_is_known_to_the_next_droverd(lab, make_drover):
