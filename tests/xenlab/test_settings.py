@@ -8,8 +8,8 @@ import pytest
 pytestmark = pytest.mark.one_store
 
 DOCUMENT = (
-    "<domain type='xen'><name>settings</name><memory unit='MiB'>16</memory><os><type arch='x86_64' machine='{}'>{}</type>"
-    "<kernel>/root/guest/vmlinuz</kernel></os><devices>{}</devices></domain>"
+    "<domain type='xen'><name>settings</name><uuid>8d1f0d5e-6a64-4d0e-9f0a-000000000077</uuid><memory unit='MiB'>16</memory>"
+    "<os><type arch='x86_64' machine='{}'>{}</type><kernel>/root/guest/vmlinuz</kernel></os><devices>{}</devices></domain>"
 )
 DISK = "<disk type='file' device='disk'><driver name='qemu' type='raw'{}/><source file='/root/a.img'/>" \
     "<target dev='{}'/>{}</disk>"
