@@ -56,7 +56,8 @@ def test_every_step_of_a_guests_life(lab, drover, defined, kind):
     drover.virsh("resume", name)
     drover.virsh("shutdown", name)
     lab.wait(lambda: name not in xl_names(lab), "the guest has shut down", 60)
-    assert state(drover, name) == "shut off (shutdown)"
+    # the hypervisor knows it a moment before drover has written down what it was
+    lab.wait(lambda: state(drover, name) == "shut off (shutdown)", "drover has seen to its end")
 
     drover.virsh("undefine", name)
     assert name not in drover.virsh("list", "--all", "--name").lines()

@@ -31,10 +31,11 @@ def test_a_guest_goes_on_where_it_was_saved(lab, guests, drover, kind):
         other = re.sub("<uuid>.*</uuid>", "", document.replace(f"<name>{guest.name}</name>", "<name>other</name>"))
         lab.write("/root/other.xml", other)
         drover.virsh("restore", "/root/test.save", "--xml", "/root/other.xml", timeout=200)
-        assert lab.names() == ["other"]
+        # the one before may be dying still
+        lab.wait(lambda: lab.names() == ["other"], "the other guest alone is there")
         drover.virsh("destroy", "other")
         lab.run("truncate", "-s", "-1", "/root/test.save")
         assert "its end is missing" in drover.virsh("restore", "/root/test.save", ok=False).err
-        assert lab.names() == []
+        lab.wait(lambda: lab.names() == [], "no guest is there")
     finally:
         lab.sh("rm -f /root/test.save /root/other.xml")
