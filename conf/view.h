@@ -21,6 +21,7 @@ typedef struct DomainView {
     uint32_t handle_size;        /* bytes of `handle` */
     bool persistent, autostart, updated, managed_save, has_snapshots, has_checkpoints;
     int64_t started;             /* clock_real() at the start; 0: not running */
+    uint64_t bound_to;           /* the client with whose connection it ends; 0: nobody's, and when not running */
     const DomainConfig *active;      /* NULL when not running */
     const DomainConfig *persistent_config;    /* NULL when transient */
     Uuid uuid;
@@ -37,6 +38,7 @@ typedef struct DomainFacts {
     int id, state, reason;
     bool autostart, updated, managed_save, has_snapshots, has_checkpoints;
     int64_t started;
+    uint64_t bound_to;
     const DomainConfig *active, *persistent;
     uint64_t memory;             /* 0: from the config */
     unsigned vcpus;              /* 0: from the config */

@@ -52,6 +52,7 @@ struct Op {
     /* descriptors that came with the call: closed after it; a driver that keeps one sets it to -1 */
     int *fds;
     unsigned n_fds;
+    void *prepared;           /* the driver's, from domain_restore_prepare; given back by op_keep */
     /* results beside the result */
     int reply_fds[32];        /* sent with the reply, then closed */
     unsigned n_reply_fds;
@@ -147,8 +148,15 @@ struct Driver {
      * callee when kept) the persistent one and publishes. */
     int (*domain_define)(Op *op, const DomainConfig *config);
     /* In a job of op->domain too: starts from the persistent config (config NULL) or from `config`, which makes a domain
-     * without a persistent one transient; flags VIR_DOMAIN_START_*. */
+     * without a persistent one transient; flags VIR_DOMAIN_START_*. With AUTODESTROY it publishes bound_to = op->client: the
+     * server ends the domain with that client's connection; after droverd was killed the driver does when it opens the host. */
     int (*domain_start)(Op *op, const DomainConfig *config, uint32_t flags);
+
+    /* Reads what is to be restored, without a job, on a worker; may block. `*config`, the caller's, is the document that the
+     * domain will run with; what else domain_restore needs goes to op->prepared. NULL: nothing can be restored. */
+    int (*domain_restore_prepare)(Op *op, const RemoteDomainRestoreFlagsArgs *args, DomainConfig **config);
+    /* After it, with the same `op`, in a job of op->domain, whose op->view is NULL when it was only claimed. */
+    int (*domain_restore)(Op *op, const RemoteDomainRestoreFlagsArgs *args);
 
     /* The CPU time of a running domain so far, in ns, from its view; for info and statistics. NULL: not known without
      * asking the machine. May not block. */

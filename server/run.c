@@ -146,6 +146,7 @@ static void take_apart(Server *server)
     g_ptr_array_unref(server->sockets);
     if (server->rpc)
         rpc_free(server->rpc);
+    autodestroy_free(server->autodestroy);
     if (server->hosts)
         hosts_free(server->hosts);
     if (server->timers)
@@ -236,6 +237,7 @@ Server *server_start(Config *config, Error *error)
     server->audit = config->audit_logging;
     server->job_timeout = config->domain_job_timeout * CLOCK_S;
     server->hosts = hosts_new(server);
+    server->autodestroy = autodestroy_new();
     server->timers = timers_new();
     server->rpc = rpc_new(&settings, server->timers);
     server->service = service_new(server->rpc, "droverd", &remote_service_ops, &limits, server);

@@ -449,6 +449,7 @@ static void session_left(Client *client)
     Session *session = client_session(client);
 
     event_forget(session);
+    autodestroy_left(session);
     if (session->server->polkit && !client_authenticated(client))
         polkit_look(session->server->polkit);
 }

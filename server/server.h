@@ -17,6 +17,7 @@ typedef struct Server Server;
 typedef struct Session Session;
 typedef struct Serve Serve;
 typedef struct Hosts Hosts;
+typedef struct Autodestroy Autodestroy;
 typedef struct Subscription Subscription;
 
 struct Server {
@@ -27,6 +28,7 @@ struct Server {
     Service *service;          /* hypervisors */
     Service *admin;
     Hosts *hosts;
+    Autodestroy *autodestroy;  /* NULL in tests of other things */
     struct Modules *modules;   /* where the drivers come from (server/modules.h); NULL in tests of other things */
     const Driver *const *drivers;    /* NULL-terminated */
     Tls *tls;                  /* the certificates in use; NULL: nothing listens for TLS */
@@ -61,6 +63,10 @@ struct Session {
     /* owned by the I/O thread */
     Subscription *subscriptions;
     int next_callback;
+    /* under LOCK_AUTODESTROY */
+    GPtrArray *bound;          /* domains that end with the client; NULL: there are none */
+    unsigned bound_look_through;
+    bool left;                 /* the client has */
 };
 
 /* The open host of a session, NULL before connect.open has ended. Any thread. */
@@ -160,6 +166,15 @@ bool audit_wanted(const Server *server);
 char *audit_quoted(const char *text);
 char *audit_result(const Error *error, bool done);
 void audit_line(const Call *call, const char *object, const char *result);
+
+/* --- autodestroy.c -------------------------------------------------------------------------- */
+Autodestroy *autodestroy_new(void);
+/* Waits for domains that are being ended; no session may be left. NULL is fine. */
+void autodestroy_free(Autodestroy *autodestroy);
+/* The domain of the call, which it has started, ends with the client. In its job. */
+void autodestroy_add(Session *session, const Op *op);
+/* The client has left: its domains are ended by a thread. Never waits. */
+void autodestroy_left(Session *session);
 
 /* --- enter.c -------------------------------------------------------------------------------- */
 /* How a row reaches its operation; NULL when the program has no operations. */

@@ -62,13 +62,15 @@ void common_extra_text(CommonStatsExtra *extra, const char *name, const char *va
 /* Puts the parameters of `more` behind those of `extra`; `more` is empty then. */
 void common_extra_join(CommonStatsExtra *extra, CommonStatsExtra *more);
 
+enum { COMMON_STATS_EXTRAS = 4 };
+
 /* The same for a driver that has asked its hypervisor for all domains before. */
 typedef struct CommonStatsSource {
     void *data;
     uint32_t more;            /* groups that `extra` knows beyond those of this file */
-    /* What is to be said of a domain beyond the usual; asked twice for each, and the answer must be the same. NULL:
-     * nothing. May be NULL itself. */
-    const CommonStatsExtra *(*extra)(void *data, const DomainView *view);
+    /* What is to be said of a domain beyond the usual, in up to COMMON_STATS_EXTRAS parts; how many. Asked twice for each
+     * domain, and the answer must be the same; the parts live until the end of the call. May be NULL. */
+    unsigned (*extra)(void *data, const DomainView *view, const CommonStatsExtra **parts);
     /* Puts what is true now into the numbers of the entry (not into its view); returns the CPU time, ns. */
     uint64_t (*look)(void *data, DomainEntry *entry);
 } CommonStatsSource;

@@ -108,9 +108,38 @@ void common_extra_join(CommonStatsExtra *extra, CommonStatsExtra *more)
     more->n = 0;
 }
 
-static const CommonStatsExtra *extra_of(const CommonStatsSource *source, const DomainView *view)
+/* All parts of a domain's extra parameters. */
+typedef struct Extras {
+    unsigned n_parts;
+    uint32_t n;               /* parameters */
+    size_t size;              /* bytes */
+    const CommonStatsExtra *parts[COMMON_STATS_EXTRAS];
+} Extras;
+
+static Extras extras_of(const CommonStatsSource *source, const DomainView *view)
 {
-    return source && source->extra ? source->extra(source->data, view) : NULL;
+    Extras extras = { .n_parts = 0 };
+
+    if (source && source->extra)
+        extras.n_parts = source->extra(source->data, view, extras.parts);
+    for (unsigned i = 0; i < extras.n_parts; i++) {
+        extras.n += extras.parts[i]->n;
+        extras.size += extras.parts[i]->bytes ? extras.parts[i]->bytes->len : 0;
+    }
+    return extras;
+}
+
+static uint8_t *put_extras(uint8_t *at, const Extras *extras)
+{
+    for (unsigned i = 0; i < extras->n_parts; i++) {
+        const GByteArray *bytes = extras->parts[i]->bytes;
+
+        if (bytes) {
+            memcpy(at, bytes->data, bytes->len);
+            at += bytes->len;
+        }
+    }
+    return at;
 }
 
 /* --- records --------------------------------------------------------------------------------- */
@@ -131,9 +160,7 @@ static size_t params_size(uint32_t groups)
 
 static size_t record_size(const CommonStatsSource *source, const DomainView *view, uint32_t filter, uint32_t groups)
 {
-    const CommonStatsExtra *extra = extra_of(source, view);
-
-    return 4 + params_size(groups_of(filter, groups)) + (extra && extra->bytes ? extra->bytes->len : 0);
+    return 4 + params_size(groups_of(filter, groups)) + extras_of(source, view).size;
 }
 
 static uint8_t *put_params(Op *op, uint8_t *at, const DomainEntry *published, uint32_t groups,
@@ -142,7 +169,7 @@ static uint8_t *put_params(Op *op, uint8_t *at, const DomainEntry *published, ui
     bool cpu = groups & VIR_DOMAIN_STATS_CPU_TOTAL;
     DomainEntry copy;
     const DomainEntry *entry = published;
-    const CommonStatsExtra *extra;
+    Extras extras;
     uint64_t cpu_time = 0;
 
     if (source) {
@@ -153,9 +180,9 @@ static uint8_t *put_params(Op *op, uint8_t *at, const DomainEntry *published, ui
         cpu_time = op->host->driver->domain_cpu_time(entry->view);
     }
 
-    extra = extra_of(source, published->view);
+    extras = extras_of(source, published->view);
     groups &= STATS_KNOWN;
-    xdr_store32(at, 2 * (uint32_t)__builtin_popcount(groups) - cpu + (extra ? extra->n : 0));
+    xdr_store32(at, 2 * (uint32_t)__builtin_popcount(groups) - cpu + extras.n);
     at += 4;
     if (groups & VIR_DOMAIN_STATS_STATE) {
         at = put_word(at, "state.state", VIR_TYPED_PARAM_INT, (uint32_t)entry->state);
@@ -171,11 +198,7 @@ static uint8_t *put_params(Op *op, uint8_t *at, const DomainEntry *published, ui
         at = put_word(at, "vcpu.current", VIR_TYPED_PARAM_UINT, entry->vcpus);
         at = put_word(at, "vcpu.maximum", VIR_TYPED_PARAM_UINT, entry->max_vcpus);
     }
-    if (extra && extra->bytes) {
-        memcpy(at, extra->bytes->data, extra->bytes->len);
-        at += extra->bytes->len;
-    }
-    return at;
+    return put_extras(at, &extras);
 }
 
 /* The records' one buffer. */

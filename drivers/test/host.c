@@ -161,7 +161,7 @@ static int add_first_domain(Host *host, Error *error)
     facts.persistent = config;
     test_domain_attach(domain);
     change_publish(domain, &facts);
-    return test_start(host, domain, config, VIR_DOMAIN_RUNNING, VIR_DOMAIN_RUNNING_UNKNOWN, error);
+    return test_start(host, domain, config, VIR_DOMAIN_RUNNING, VIR_DOMAIN_RUNNING_UNKNOWN, 0, error);
 }
 
 /* Called from several threads at once; the list's locks and the claim keep two files apart. */
@@ -205,7 +205,7 @@ static void start_marked(Host *host)
             g_autoptr(Domain) domain = view->autostart ? domain_list_find(host->domains, &view->uuid) : NULL;
 
             if (domain && test_start(host, domain, domain->persistent, VIR_DOMAIN_RUNNING, VIR_DOMAIN_RUNNING_BOOTED,
-                                     &error) < 0)
+                                     0, &error) < 0)
                 log_warning("domain '%s' doesn't start with its host: %s", view->name, error.message);
             error_clear(&error);
         }

@@ -29,7 +29,7 @@ static int take_id(Host *host)
     }
 }
 
-int test_start(Host *host, Domain *domain, const DomainConfig *config, int state, int reason, Error *error)
+int test_start(Host *host, Domain *domain, const DomainConfig *config, int state, int reason, uint64_t bound_to, Error *error)
 {
     DomainFacts facts = change_facts(domain);
 
@@ -38,6 +38,7 @@ int test_start(Host *host, Domain *domain, const DomainConfig *config, int state
     facts.reason = reason;
     facts.started = clock_real();
     facts.active = config;
+    facts.bound_to = bound_to;
     facts.managed_save = false;
     facts.memory = 0;
     facts.vcpus = 0;
@@ -48,7 +49,8 @@ int test_start(Host *host, Domain *domain, const DomainConfig *config, int state
 int test_domain_start(Op *op, const DomainConfig *config, uint32_t flags)
 {
     const uint32_t known = VIR_DOMAIN_START_PAUSED | VIR_DOMAIN_START_BYPASS_CACHE | VIR_DOMAIN_START_FORCE_BOOT |
-                           VIR_DOMAIN_START_VALIDATE | VIR_DOMAIN_START_RESET_NVRAM;
+                           VIR_DOMAIN_START_VALIDATE | VIR_DOMAIN_START_RESET_NVRAM | VIR_DOMAIN_START_AUTODESTROY;
+    uint64_t bound_to = flags & VIR_DOMAIN_START_AUTODESTROY ? op->client : 0;
     bool paused = flags & VIR_DOMAIN_START_PAUSED;
     const DomainConfig *document = config ? config : op->domain->persistent;
     int r;
@@ -58,8 +60,8 @@ int test_domain_start(Op *op, const DomainConfig *config, uint32_t flags)
     if (op->domain->active)
         return error_set(op->error, VIR_FROM_DOMAIN, VIR_ERR_OPERATION_INVALID, _("domain '%s' is already running"),
                          op->view->name);
-    r = paused ? test_start(op->host, op->domain, document, VIR_DOMAIN_PAUSED, VIR_DOMAIN_PAUSED_USER, op->error)
-               : test_start(op->host, op->domain, document, VIR_DOMAIN_RUNNING, VIR_DOMAIN_RUNNING_BOOTED, op->error);
+    r = paused ? test_start(op->host, op->domain, document, VIR_DOMAIN_PAUSED, VIR_DOMAIN_PAUSED_USER, bound_to, op->error)
+               : test_start(op->host, op->domain, document, VIR_DOMAIN_RUNNING, VIR_DOMAIN_RUNNING_BOOTED, bound_to, op->error);
     if (r < 0)
         return -1;
     change_announce(op->host, op->domain, VIR_DOMAIN_EVENT_STARTED, VIR_DOMAIN_EVENT_STARTED_BOOTED);

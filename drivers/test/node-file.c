@@ -196,7 +196,7 @@ static int add_domain(Host *host, const char *path, xmlNode *node, Error *error)
             test_domain_attach(domain);
             change_publish(domain, &facts);
         }
-        return test_start(host, domain, config, (int)file.state, 0, error);
+        return test_start(host, domain, config, (int)file.state, 0, 0, error);
     }
     test_domain_attach(domain);
     change_publish(domain, &facts);

@@ -69,7 +69,8 @@ int test_domain_get_security_label(Op *op, const RemoteDomainGetSecurityLabelArg
 
 /* --- life.c: in a job of the domain ------------------------------------------------------------ */
 /* Runs `config` in the domain, without an event. 0 or -1 and an error. */
-int test_start(Host *host, Domain *domain, const DomainConfig *config, int state, int reason, Error *error);
+int test_start(Host *host, Domain *domain, const DomainConfig *config, int state, int reason, uint64_t bound_to,
+               Error *error);
 int test_domain_start(Op *op, const DomainConfig *config, uint32_t flags);
 int test_domain_suspend(Op *op, const RemoteDomainSuspendArgs *args);
 int test_domain_resume(Op *op, const RemoteDomainResumeArgs *args);

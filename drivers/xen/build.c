@@ -76,7 +76,7 @@ static int build(XenHost *xen, const XenStart *start, int *id, char **why)
     int r = xen->hv->ops->build(xen->hv, &build, id, why);
 
     if (r == 0)
-        r = xen_record_mark(xen, *id);
+        r = xen_record_mark(xen, *id, start->bound_to != 0);
     return r;
 }
 
@@ -117,6 +117,7 @@ static int publish(XenHost *xen, Domain *domain, const XenStart *start, int id, 
     facts.reason = start->paused ? VIR_DOMAIN_PAUSED_USER : start->state_reason;
     facts.started = clock_real();
     facts.active = start->config;
+    facts.bound_to = start->bound_to;
     facts.managed_save = xen_managed_exists(xen, &domain->uuid);
     facts.memory = 0;
     facts.vcpus = 0;
@@ -189,12 +190,13 @@ int xen_need_off(Op *op, const DomainConfig *config)
 
 int xen_domain_start(Op *op, const DomainConfig *config, uint32_t flags)
 {
-    const uint32_t known = VIR_DOMAIN_START_PAUSED | VIR_DOMAIN_START_FORCE_BOOT | VIR_DOMAIN_START_VALIDATE;
+    const uint32_t known = VIR_DOMAIN_START_PAUSED | VIR_DOMAIN_START_FORCE_BOOT | VIR_DOMAIN_START_VALIDATE
+        | VIR_DOMAIN_START_AUTODESTROY;
     XenHost *xen = xen_host(op->host);
     g_autoptr(DomainConfig) document = NULL;
     XenStart start = {
         .stream = -1, .paused = flags & VIR_DOMAIN_START_PAUSED, .state_reason = VIR_DOMAIN_RUNNING_BOOTED,
-        .detail = VIR_DOMAIN_EVENT_STARTED_BOOTED,
+        .detail = VIR_DOMAIN_EVENT_STARTED_BOOTED, .bound_to = flags & VIR_DOMAIN_START_AUTODESTROY ? op->client : 0,
     };
 
     if (op_check_flags(op, flags, known) < 0 || (config && change_check_claim(op, config) < 0))
@@ -204,13 +206,15 @@ int xen_domain_start(Op *op, const DomainConfig *config, uint32_t flags)
                          op->domain->name);
     start.config = config ? config : op->domain->persistent;
     document = domain_config_ref(start.config);    /* settling may replace the domain's */
+    if (config)
+        xen_tell_passed_over(NULL, config);
     if (xen_need_off(op, start.config) < 0)
         return -1;
     /* A transient one has left the list with its former guest, and its name and UUID with it. */
     if (op->domain->gone)
         return op_fail(op, VIR_ERR_OPERATION_FAILED, _("domain '%s' has just ended, try again"), start.config->name);
     if (xen_managed_exists(xen, &op->domain->uuid) && op->domain->persistent && !(flags & VIR_DOMAIN_START_FORCE_BOOT))
-        return xen_managed_start(xen, op->domain, start.paused, op->error);
+        return xen_managed_start(xen, op->domain, start.paused, start.bound_to, op->error);
     /* It won't be what it was when it was saved. */
     if (flags & VIR_DOMAIN_START_FORCE_BOOT)
         start.before_run = xen_managed_discard;
@@ -233,7 +237,7 @@ static void start_marked(XenHost *xen, Domain *domain)
 
     if (!document || domain->active)
         return;
-    if ((xen_managed_exists(xen, &domain->uuid) ? xen_managed_start(xen, domain, false, &error)
+    if ((xen_managed_exists(xen, &domain->uuid) ? xen_managed_start(xen, domain, false, 0, &error)
          : xen_start(xen, domain, &start, &error)) < 0)
         log_warning("domain '%s' doesn't start with its host: %s", domain->name, error.message);
     error_clear(&error);

@@ -9,7 +9,13 @@
  *
  *   read: nothing there ──arm──▶ pump waits ──ready──▶ wake ──▶ read …        the guest ends ──▶ EIO or EOF ──▶ end
  *
- * LOCK_XEN_CONSOLE guards the table of sessions; the server's locks for waking a stream are taken inside it. */
+ * A session comes into the table before its lock file is taken and leaves it when that is gone, so that nobody is refused for
+ * a lock file of ours; meanwhile it is busy, and who wants the same terminal waits for these few system calls.
+ *
+ *   new ──▶ in the table, busy ──lock file taken──▶ has the terminal ──▶ ended, busy ──lock file gone──▶ out of the table
+ *
+ * LOCK_XEN_CONSOLE guards the table of sessions; the server's locks for waking a stream are taken inside it, and no file is
+ * opened or removed. */
 #include "drivers/xen/xen.h"
 
 #include <ctype.h>
@@ -49,8 +55,10 @@ typedef struct ConsoleStream {
     /* owned by whoever runs the stream */
     GByteArray *pending;      /* what the terminal hasn't taken */
     /* under LOCK_XEN_CONSOLE */
-    bool ended;               /* it has lost its terminal */
+    bool ended;               /* it hasn't its terminal: not yet, or no more */
     bool read_from;           /* the server has it and may be woken */
+    bool busy;                /* somebody is at its lock file, without the lock */
+    /* owned by whoever has made it busy */
     int lock_fd;              /* of the lock file; -1: none */
     char *lock_path;
 } ConsoleStream;
@@ -62,7 +70,8 @@ struct XenConsoles {
     GThread *pump;            /* NULL: none is needed yet; under the lock */
     /* under LOCK_XEN_CONSOLE */
     Lock lock;
-    GHashTable *sessions;     /* number → ConsoleStream that has its terminal; owned by the server */
+    Cond idle;                /* a session is no longer busy */
+    GHashTable *sessions;     /* number → ConsoleStream that has its terminal, or takes or leaves it; owned by the server */
     uint64_t last;
     bool stopping;
 };
@@ -81,6 +90,7 @@ XenConsoles *xen_consoles_new(void)
     consoles->refs = 1;
     consoles->epoll = epoll_create1(EPOLL_CLOEXEC);
     lock_init(&consoles->lock, LOCK_XEN_CONSOLE);
+    cond_init(&consoles->idle);
     consoles->sessions = g_hash_table_new(g_int64_hash, g_int64_equal);
     return consoles;
 }
@@ -92,6 +102,7 @@ static void consoles_unref(XenConsoles *consoles)
     g_hash_table_unref(consoles->sessions);
     if (consoles->epoll >= 0)
         close(consoles->epoll);
+    cond_deinit(&consoles->idle);
     lock_deinit(&consoles->lock);
     g_free(consoles);
 }
@@ -118,18 +129,32 @@ static void let_go_of_lock_file(ConsoleStream *console)
     }
 }
 
-/* The session has its terminal no longer, and its stream ends. */
-static void hang_up_locked(ConsoleStream *console)
+static void unbusy_locked(ConsoleStream *console)
 {
     lock_assert_held(&console->consoles->lock);
-    if (console->ended)
-        return;
-    console->ended = true;
-    g_hash_table_remove(console->consoles->sessions, &console->number);
-    epoll_ctl(console->consoles->epoll, EPOLL_CTL_DEL, console->fd, NULL);
+    console->busy = false;
+    cond_broadcast(&console->consoles->idle);
+}
+
+/* The session, which isn't busy or is so by the caller, has its terminal no longer, and its stream ends. The lock is let go
+ * of meanwhile; a stream that has been woken may be freed as soon as this returns. */
+static void hang_up_locked(ConsoleStream *console)
+{
+    XenConsoles *consoles = console->consoles;
+
+    lock_assert_held(&consoles->lock);
+    console->busy = true;
+    if (!console->ended) {
+        console->ended = true;
+        epoll_ctl(consoles->epoll, EPOLL_CTL_DEL, console->fd, NULL);
+        if (console->read_from)
+            driver_stream_wake(&console->stream);
+    }
+    lock_release(&consoles->lock);
     let_go_of_lock_file(console);
-    if (console->read_from)
-        driver_stream_wake(&console->stream);
+    lock_acquire(&consoles->lock);
+    g_hash_table_remove(consoles->sessions, &console->number);
+    unbusy_locked(console);
 }
 
 /* --- the pump --------------------------------------------------------------------------------- */
@@ -269,7 +294,10 @@ static void console_free(DriverStream *stream)
 
     lock_acquire(&consoles->lock);
     console->read_from = false;
-    hang_up_locked(console);
+    while (console->busy)
+        cond_wait(&consoles->idle, &consoles->lock);
+    if (g_hash_table_contains(consoles->sessions, &console->number))
+        hang_up_locked(console);
     lock_release(&consoles->lock);
     if (console->fd >= 0)
         close(console->fd);
@@ -413,32 +441,59 @@ static ConsoleStream *console_new(XenConsoles *consoles, int fd, const char *pat
     return console;
 }
 
-/* 0; 1: somebody has the terminal; -errno. */
-static int enter(ConsoleStream *console, int id, bool force)
+/* Puts the session into the table, busy; another one that has the terminal is hung up when it must. 0; 1: it has it still. */
+static int enter_table(ConsoleStream *console, bool force)
 {
     XenConsoles *consoles = console->consoles;
-    struct epoll_event event = { .events = EPOLLONESHOT };
     ConsoleStream *other;
 
     LOCK_SCOPE(&consoles->lock);
-    other = find_locked(consoles, console->path);
-    if (other && !force)
-        return 1;
-    if (other)
-        hang_up_locked(other);
-    if (take_lock_file(console, id) != 0 && !force)
-        return 1;
+    while ((other = find_locked(consoles, console->path))) {
+        if (other->busy)
+            cond_wait(&consoles->idle, &consoles->lock);
+        else if (force)
+            hang_up_locked(other);
+        else
+            return 1;
+    }
     console->number = ++consoles->last;
-    event.data.u64 = console->number;
+    console->busy = true;
+    g_hash_table_insert(consoles->sessions, &console->number, console);
+    return 0;
+}
+
+/* From now on the pump waits for the terminal. 0 or -errno. */
+static int be_waited_for_locked(ConsoleStream *console)
+{
+    XenConsoles *consoles = console->consoles;
+    struct epoll_event event = { .events = EPOLLONESHOT, .data.u64 = console->number };
+
+    lock_assert_held(&consoles->lock);
     if (epoll_ctl(consoles->epoll, EPOLL_CTL_ADD, console->fd, &event) < 0)
         return -errno;
     if (!consoles->pump)
         consoles->pump = g_thread_try_new("consoles", pump, consoles, NULL);
-    if (!consoles->pump)
-        return -EAGAIN;
-    console->ended = false;
-    g_hash_table_insert(consoles->sessions, &console->number, console);
-    return 0;
+    return consoles->pump ? 0 : -EAGAIN;
+}
+
+/* 0; 1: somebody has the terminal; -errno. */
+static int enter(ConsoleStream *console, int id, bool force)
+{
+    XenConsoles *consoles = console->consoles;
+    int r = enter_table(console, force);
+
+    if (r != 0)
+        return r;
+    r = take_lock_file(console, id);
+    LOCK_SCOPE(&consoles->lock);
+    if (r == 0 || force)
+        r = be_waited_for_locked(console);
+    console->ended = r != 0;
+    if (r != 0)
+        hang_up_locked(console);
+    else
+        unbusy_locked(console);
+    return r;
 }
 
 int xen_domain_open_console(Op *op, const RemoteDomainOpenConsoleArgs *args)
@@ -460,7 +515,6 @@ int xen_domain_open_console(Op *op, const RemoteDomainOpenConsoleArgs *args)
         op->stream = &console->stream;
         return 0;
     }
-    let_go_of_lock_file(console);
     console_free(&console->stream);
     if (r < 0)
         return xen_fail(op->error, r, _("wait for the console"));

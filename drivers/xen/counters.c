@@ -111,6 +111,24 @@ const unsigned *xen_devices_interfaces(const XenDevices *devices, int id, unsign
     return numbers_of(devices->interfaces, id, n);
 }
 
+int *xen_devices_ids(const XenDevices *devices, unsigned *n)
+{
+    unsigned most = g_hash_table_size(devices->disks) + g_hash_table_size(devices->interfaces);
+    int *ids = g_new(int, most);
+    GHashTableIter i;
+    void *id;
+
+    *n = 0;
+    g_hash_table_iter_init(&i, devices->disks);
+    while (g_hash_table_iter_next(&i, &id, NULL))
+        ids[(*n)++] = GPOINTER_TO_INT(id);
+    g_hash_table_iter_init(&i, devices->interfaces);
+    while (g_hash_table_iter_next(&i, &id, NULL))
+        if (!g_hash_table_contains(devices->disks, id))
+            ids[(*n)++] = GPOINTER_TO_INT(id);
+    return ids;
+}
+
 /* --- their counters -------------------------------------------------------------------------- */
 
 static bool read_counter(const char *folder, const char *name, uint64_t *value)

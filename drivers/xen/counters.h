@@ -28,6 +28,9 @@ void xen_devices_free(XenDevices *devices);
 const unsigned *xen_devices_disks(const XenDevices *devices, int id, unsigned *n);
 const unsigned *xen_devices_interfaces(const XenDevices *devices, int id, unsigned *n);
 
+/* The ids of all guests that have any; the caller's, n of them. */
+int *xen_devices_ids(const XenDevices *devices, unsigned *n);
+
 /* Whether it is the name of an interface, and whose, and which. */
 bool xen_interface_parse(const char *name, int *id, unsigned *number);
 

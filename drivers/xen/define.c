@@ -7,9 +7,22 @@
 #include <libvirt/libvirt.h>
 
 #include "base/i18n.h"
+#include "base/log.h"
 #include "drivers/common/change.h"
 #include "drivers/common/common.h"
 #include "drivers/common/op.h"
+#include "drivers/xen/settings.h"
+
+LOG_SOURCE("drivers.xen.define");
+
+void xen_tell_passed_over(const DomainConfig *before, const DomainConfig *config)
+{
+    g_autofree char *old = before ? settings_passed_over(before) : NULL;
+    g_autofree char *now = settings_passed_over(config);
+
+    if (now && g_strcmp0(old, now) != 0)
+        log_warning("domain '%s' asks for settings that Xen has no word for, so they change nothing: %s", config->name, now);
+}
 
 int xen_domain_define(Op *op, const DomainConfig *config)
 {
@@ -22,6 +35,7 @@ int xen_domain_define(Op *op, const DomainConfig *config)
     facts.persistent = config;
     if (xen_commit(xen, op->domain, &facts, op->error) < 0)
         return -1;
+    xen_tell_passed_over(NULL, config);
     change_announce(op->host, op->domain, VIR_DOMAIN_EVENT_DEFINED,
                     known ? VIR_DOMAIN_EVENT_DEFINED_UPDATED : VIR_DOMAIN_EVENT_DEFINED_ADDED);
     return 0;

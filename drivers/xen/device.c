@@ -222,6 +222,7 @@ static int change_live(Op *op, int id, const Edit *edit, DomainFacts *facts, Dom
         give_same_address(&device, defined, persistent);
     if (ask_xen(op, id, edit->change, &device) < 0)
         return -1;
+    xen_tell_passed_over(before, active);
     facts->active = active;
     if (persistent)
         facts->persistent = persistent;
@@ -247,6 +248,11 @@ static int change_device(Op *op, uint32_t flags, const Edit *edit)
     facts = change_facts(op->domain);
     if (affects.config && !(persistent = edited(op, facts.persistent, edit, 0)))
         return -1;
+    /* what is taken away may be what can't be had */
+    if (persistent && edit->change != DEVICE_DETACH && xen_check_document(xen_host(op->host), persistent, op->error) < 0)
+        return -1;
+    if (persistent && !affects.live)
+        xen_tell_passed_over(facts.persistent, persistent);
     if (affects.live)
         return change_live(op, info.id, edit, &facts, persistent);
     facts.persistent = persistent;

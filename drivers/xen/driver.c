@@ -17,6 +17,7 @@ const Driver xen_driver = {
     .open = xen_open,
     .close = xen_close,
     .may_block = xen_may_block,
+    .counters = xen_figures,    /* figures.c */
 
     /* document.c */
     .domain_rules = &xen_domain_rules,
@@ -32,6 +33,9 @@ const Driver xen_driver = {
     .node_get_cells_free_memory = xen_node_get_cells_free_memory,
     .node_get_cpu_map = xen_node_get_cpu_map,
     .domain_get_scheduler_type = xen_domain_get_scheduler_type,
+
+    /* domcaps.c */
+    .connect_get_domain_capabilities = xen_connect_get_domain_capabilities,
 
     /* identity.c */
     .connect_list_all_domains = xen_connect_list_all_domains,
@@ -111,7 +115,8 @@ const Driver xen_driver = {
     .domain_managed_save = xen_domain_managed_save,
     .domain_core_dump_with_format = xen_domain_core_dump_with_format,
     .domain_managed_save_remove = xen_domain_managed_save_remove,
-    .domain_restore_flags = xen_domain_restore_flags,
+    .domain_restore_prepare = xen_domain_restore_prepare,
+    .domain_restore = xen_domain_restore,
     .domain_save_image_get_xml_desc = xen_domain_save_image_get_xml_desc,
     .domain_save_image_define_xml = xen_domain_save_image_define_xml,
     .domain_managed_save_get_xml_desc = xen_domain_managed_save_get_xml_desc,

@@ -58,9 +58,10 @@ static void restart(XenHost *xen, Domain *domain, XenInfo *info)
 {
     XenDomain *data = xen_domain(domain);
     g_autoptr(DomainConfig) document = domain_config_ref(domain->persistent ? domain->persistent : domain->active);
+    g_autoptr(DomainView) view = domain_view(domain);
     const XenStart start = {
         .config = document, .stream = -1, .state_reason = VIR_DOMAIN_RUNNING_BOOTED,
-        .detail = VIR_DOMAIN_EVENT_STARTED_BOOTED,
+        .detail = VIR_DOMAIN_EVENT_STARTED_BOOTED, .bound_to = view->bound_to,
     };
     Error error = ERROR_INIT;
 

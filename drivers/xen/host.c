@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/i18n.h"
 #include "base/log.h"
+#include "drivers/xen/sampler.h"
 
 LOG_SOURCE("drivers.xen.host");
 
@@ -55,6 +56,7 @@ void xen_close(Host *host)
 
     xen_observer_stop(xen);
     xen_consoles_free(xen->consoles);
+    xen_sampler_free(xen->sampler);
     xen_tasks_stop(xen);
     xen_settle_granted(xen);    /* granted while nobody observed any more: their jobs have to end */
     xen_tasks_stop(xen);        /* which may have found that a guest has ended */
@@ -123,6 +125,7 @@ static int fill(XenHost *xen, Error *error)
         return xen_fail(error, r, _("tell its version"));
     if (xen_records_open(xen, error) < 0 || xen_look(xen, &sweep, error) < 0)
         return -1;
+    xen->sampler = xen_sampler_new("/sys", XEN_SAMPLER_PERIOD, !xen->hv->unobserved);
     log_info("Xen %u.%u.%u has %u domains", xen->version.major, xen->version.minor, xen->version.micro, sweep.n);
     xen_sweep_clear(&sweep);
     xen->opening = false;

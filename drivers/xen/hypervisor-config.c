@@ -167,8 +167,55 @@ static int config_bootloader(const DomainConfig *config, libxl_domain_build_info
     return 0;
 }
 
+/* Devices that say when they are tried. Of each kind only the first can be started from, so there are three of them at most;
+ * `letters` gets those, in their order, as the device model takes them. */
+typedef struct BootOrder {
+    unsigned order;
+    char letter;
+} BootOrder;
+
+static int add_boot(const DeviceInfo *info, char letter, bool possible, BootOrder *orders, unsigned *n, char **why)
+{
+    unsigned i;
+
+    if (!info->boot || !info->boot->has_order)
+        return 0;
+    if (!possible)
+        return config_refuse(why, _("<boot order='%u'> is of a device that such a guest of Xen can't be started from"),
+                             info->boot->order);
+    for (i = *n; i > 0 && orders[i - 1].order > info->boot->order; i--)
+        orders[i] = orders[i - 1];
+    orders[i] = (BootOrder){ info->boot->order, letter };
+    ++*n;
+    return 0;
+}
+
+static int device_boots(const DomainConfig *config, char *letters, char **why)
+{
+    const Devices *devices = &config->devices;
+    bool machine = is_machine(config), disk_seen = false, drive_seen = false;
+    BootOrder orders[3];
+    unsigned n = 0;
+
+    for (unsigned i = 0; i < devices->n_disks; i++) {
+        const Disk *disk = devices->disks[i];
+        bool drive = disk->device == DISK_DEVICE_CDROM, *seen = drive ? &drive_seen : &disk_seen;
+
+        if (add_boot(&disk->info, drive ? 'd' : 'c', !*seen && (machine || !drive), orders, &n, why) < 0)
+            return -ENOTSUP;
+        *seen = true;
+    }
+    for (unsigned i = 0; i < devices->n_interfaces; i++)
+        if (add_boot(&devices->interfaces[i]->info, 'n', machine && i == 0, orders, &n, why) < 0)
+            return -ENOTSUP;
+    for (unsigned i = 0; i < n; i++)
+        letters[i] = orders[i].letter;
+    letters[n] = '\0';
+    return 0;
+}
+
 /* The device model takes letters. */
-static void config_boot_order(const DomainConfig *config, libxl_domain_build_info *info)
+static void config_boot_order(const DomainConfig *config, const char *devices, libxl_domain_build_info *info)
 {
     static const char letters[] = { [BOOT_DEV_FD] = 'a', [BOOT_DEV_CDROM] = 'd', [BOOT_DEV_HD] = 'c',
                                     [BOOT_DEV_NETWORK] = 'n' };
@@ -178,7 +225,7 @@ static void config_boot_order(const DomainConfig *config, libxl_domain_build_inf
     for (unsigned i = 0; i < config->os.n_boots && n < sizeof order - 1; i++)
         if (config->os.boots[i]->dev)
             order[n++] = letters[config->os.boots[i]->dev];
-    info->u.hvm.boot = g_strdup(n ? order : "c");
+    info->u.hvm.boot = g_strdup(*devices ? devices : n ? order : "c");
 }
 
 static void config_firmware(const DomainConfig *config, libxl_domain_build_info *info)
@@ -202,7 +249,10 @@ static void config_firmware(const DomainConfig *config, libxl_domain_build_info 
 static int config_os(const DomainConfig *config, libxl_domain_config *made, char **why)
 {
     libxl_domain_build_info *info = &made->b_info;
+    char boots[4];
 
+    if (device_boots(config, boots, why) < 0)
+        return -ENOTSUP;
     info->kernel = g_strdup(config->os.kernel);
     info->ramdisk = g_strdup(config->os.initrd);
     info->cmdline = config->os.root ?
@@ -210,7 +260,7 @@ static int config_os(const DomainConfig *config, libxl_domain_config *made, char
         g_strdup(config->os.cmdline);
     if (!is_machine(config))
         return config_bootloader(config, info, why);
-    config_boot_order(config, info);
+    config_boot_order(config, boots, info);
     config_firmware(config, info);
     return 0;
 }

@@ -13,6 +13,8 @@
 
 #include "base/i18n.h"
 #include "conf/elements.h"
+#include "drivers/xen/offer.h"
+#include "drivers/xen/settings.h"
 
 static bool is_machine(const DomainConfig *config)
 {
@@ -31,22 +33,29 @@ static const char *disk_path(const Disk *disk)
 /* What libxl has no word for. */
 static int check_disk(const Disk *disk, char **why)
 {
+    const XenOffer *every = &xen_offers[XEN_PV];    /* all kinds of guests have the same disks */
+    const char *refused = setting_refused_disk(disk);
     const char *name = disk->target.dev;
 
     if (disk->type != STORAGE_TYPE_FILE && disk->type != STORAGE_TYPE_BLOCK)
         return config_refuse(why, _("the disk '%s' is of type='%s', Xen has only files and block devices"), name,
                              element_word(&storage_type_words, disk->type));
-    if (disk->device != DISK_DEVICE_DISK && disk->device != DISK_DEVICE_CDROM)
+    if (!offer_has(every->disk_devices, disk->device))
         return config_refuse(why, _("the disk '%s' has device='%s', Xen has only disks and CD-ROMs"), name,
                              element_word(&disk_device_words, disk->device));
+    if (!offer_has(every->disk_buses, disk->target.bus))
+        return config_refuse(why, _("the disk '%s' is on bus='%s', Xen has only ide, scsi and xen"), name,
+                             element_word(&disk_bus_words, disk->target.bus));
+    if (refused)
+        return config_refuse(why, _("the disk '%s' has %s, which Xen can't do"), name, refused);
     if (disk->transient)
         return config_refuse(why, _("the disk '%s' is transient, which Xen can't do"), name);
     if (disk->encryption || (disk->source && disk->source->storage.encryption))
         return config_refuse(why, _("the disk '%s' is encrypted, which Xen can't do"), name);
     if (disk->iotune)
-        return config_refuse(why, _("the disk '%s' has <iotune>, which Xen can't do"), name);
+        return config_refuse(why, _("the disk '%s' has %s, which Xen can't do"), name, "<iotune>");
     if (disk->source && disk->source->storage.slices)
-        return config_refuse(why, _("the disk '%s' has <slices>, which Xen can't do"), name);
+        return config_refuse(why, _("the disk '%s' has %s, which Xen can't do"), name, "<slices>");
     return 0;
 }
 
@@ -134,7 +143,10 @@ static int check_interface(const Interface *interface, char **why)
 {
     const Bandwidth *bandwidth = interface->bandwidth;
     const BandwidthRate *rate = bandwidth ? bandwidth->outbound : NULL;
+    const char *refused = setting_refused_interface(interface);
 
+    if (refused)
+        return config_refuse(why, _("an interface has %s, which Xen can't do"), refused);
     if (interface->type == INTERFACE_TYPE_NETWORK)
         return config_refuse(why, _("an interface is on the network '%s', there are no networks here; name a bridge"),
                              interface->source.network);
@@ -233,11 +245,20 @@ int device_interface(const Interface *interface, bool machine, libxl_device_nic 
 
 /* --- devices of the host --------------------------------------------------------------------- */
 
+static int check_settings(const Hostdev *hostdev, char **why)
+{
+    const char *refused = setting_refused_hostdev(hostdev);
+
+    return refused ? config_refuse(why, _("a device of the host has %s, which Xen can't do"), refused) : 0;
+}
+
 int device_pci(const Hostdev *hostdev, libxl_device_pci *out, char **why)
 {
     const HostPciAddress *address = &hostdev->source.address.pci;
 
     libxl_device_pci_init(out);
+    if (check_settings(hostdev, why) < 0)
+        return -ENOTSUP;
     if (hostdev->driver && hostdev->driver->name && hostdev->driver->name != HOSTDEV_DRIVER_NAME_XEN)
         return config_refuse(why, _("a device of the host has the driver '%s', Xen has only 'xen'"),
                              element_word(&hostdev_driver_name_words, hostdev->driver->name));
@@ -256,6 +277,8 @@ int device_usb(const Hostdev *hostdev, libxl_device_usbdev *out, char **why)
     const HostdevAddress *address = &hostdev->source.address;
 
     libxl_device_usbdev_init(out);
+    if (check_settings(hostdev, why) < 0)
+        return -ENOTSUP;
     if (!address->has_bus || !address->has_device || hostdev->source.vendor || hostdev->source.product)
         return config_refuse(why, _("a USB device is named by its vendor or product, Xen needs its bus and device"));
     out->type = LIBXL_USBDEV_TYPE_HOSTDEV;
@@ -264,20 +287,31 @@ int device_usb(const Hostdev *hostdev, libxl_device_usbdev *out, char **why)
     return 0;
 }
 
-static int config_hostdevs(const Devices *devices, libxl_domain_config *out, char **why)
+static int check_hostdev(const DomainConfig *config, const Hostdev *hostdev, char **why)
 {
+    if (hostdev->mode != HOSTDEV_MODE_SUBSYSTEM
+        || (hostdev->type != HOSTDEV_TYPE_PCI && hostdev->type != HOSTDEV_TYPE_USB))
+        return config_refuse(why, _("a device of the host is neither of PCI nor of USB"));
+    if (!offer_has(xen_offer_of(config)->hostdevs, hostdev->type))
+        return config_refuse(why, _("guests of this <type> can't have devices of the host with type='%s'"),
+                             element_word(&hostdev_type_words, hostdev->type));
+    return 0;
+}
+
+static int config_hostdevs(const DomainConfig *config, libxl_domain_config *out, char **why)
+{
+    const Devices *devices = &config->devices;
+
     out->pcidevs = g_new0(libxl_device_pci, devices->n_hostdevs);
     out->usbdevs = g_new0(libxl_device_usbdev, devices->n_hostdevs);
     for (unsigned i = 0; i < devices->n_hostdevs; i++) {
         const Hostdev *hostdev = devices->hostdevs[i];
-        int r;
+        int r = check_hostdev(config, hostdev, why);
 
-        if (hostdev->mode == HOSTDEV_MODE_SUBSYSTEM && hostdev->type == HOSTDEV_TYPE_PCI)
+        if (r == 0 && hostdev->type == HOSTDEV_TYPE_PCI)
             r = device_pci(hostdev, &out->pcidevs[out->num_pcidevs++], why);
-        else if (hostdev->mode == HOSTDEV_MODE_SUBSYSTEM && hostdev->type == HOSTDEV_TYPE_USB)
+        else if (r == 0)
             r = device_usb(hostdev, &out->usbdevs[out->num_usbdevs++], why);
-        else
-            r = config_refuse(why, _("a device of the host is neither of PCI nor of USB"));
         if (r < 0)
             return r;
     }
@@ -297,13 +331,13 @@ int device_channel(const Channel *channel, libxl_device_channel *out, char **why
     if (channel->source.log)
         return config_refuse(why, _("a channel has <log>, which Xen can't do"));
     out->name = g_strdup(channel->target.name);
+    if (!offer_has(xen_offers[XEN_PV].channels, channel->type))
+        return config_refuse(why, _("a channel is of type='%s', Xen has only 'pty' and 'unix'"),
+                             element_word(&char_type_words, channel->type));
     if (channel->type == CHAR_TYPE_PTY) {
         out->connection = LIBXL_CHANNEL_CONNECTION_PTY;
         return 0;
     }
-    if (channel->type != CHAR_TYPE_UNIX)
-        return config_refuse(why, _("a channel is of type='%s', Xen has only 'pty' and 'unix'"),
-                             element_word(&char_type_words, channel->type));
     if (!channel->source.socket || !channel->source.socket->path)
         return config_refuse(why, _("a channel of type='unix' has no path"));
     out->connection = LIBXL_CHANNEL_CONNECTION_SOCKET;
@@ -407,6 +441,7 @@ static int config_channels(const Devices *devices, libxl_domain_config *out, cha
 /* What Xen has nothing like. */
 static int refuse_others(const Devices *devices, char **why)
 {
+    const char *setting = setting_refused_others(devices);
     const struct {
         unsigned n;
         const char *element;
@@ -423,6 +458,8 @@ static int refuse_others(const Devices *devices, char **why)
     for (unsigned i = 0; i < G_N_ELEMENTS(others); i++)
         if (others[i].n > 0)
             return config_refuse(why, _("the document has <%s>, which Xen can't do"), others[i].element);
+    if (setting)
+        return config_refuse(why, _("Xen guests can't have %s"), setting);
     return 0;
 }
 
@@ -431,7 +468,7 @@ int config_devices(const DomainConfig *config, libxl_domain_config *out, char **
     const Devices *devices = &config->devices;
 
     if (refuse_others(devices, why) < 0 || config_disks(devices, out, why) < 0
-        || config_interfaces(config, out, why) < 0 || config_hostdevs(devices, out, why) < 0
+        || config_interfaces(config, out, why) < 0 || config_hostdevs(config, out, why) < 0
         || config_channels(devices, out, why) < 0 || config_controllers(config, out, why) < 0)
         return -ENOTSUP;
     return config_displays(config, out, why);

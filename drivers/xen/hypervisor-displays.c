@@ -9,6 +9,8 @@
 
 #include "base/i18n.h"
 #include "conf/elements.h"
+#include "drivers/xen/offer.h"
+#include "drivers/xen/settings.h"
 
 enum { VNC_FIRST_PORT = 5900 };
 
@@ -172,9 +174,17 @@ static int spice_settings(const Graphics *graphics, libxl_spice_info *spice, cha
     return 0;
 }
 
+static int refuse_screen(const Graphics *graphics, char **why)
+{
+    return config_refuse(why, _("a screen is of type='%s', Xen has one each of vnc, sdl and spice"),
+                         element_word(&graphics_type_words, graphics->type));
+}
+
 /* A machine without a screen says so, since libxl would give it one of VNC. */
 static int machine_graphics(const Devices *devices, libxl_domain_build_info *info, char **why)
 {
+    const uint64_t offered = xen_offers[XEN_HVM].graphics;
+
     libxl_defbool_set(&info->u.hvm.vnc.enable, false);
     libxl_defbool_set(&info->u.hvm.sdl.enable, false);
     libxl_defbool_set(&info->u.hvm.spice.enable, false);
@@ -182,16 +192,20 @@ static int machine_graphics(const Devices *devices, libxl_domain_build_info *inf
         const Graphics *graphics = devices->graphics[i];
         int r = 0;
 
-        if (graphics->type == GRAPHICS_TYPE_VNC && libxl_defbool_val(info->u.hvm.vnc.enable) == false) {
+        if (!offer_has(offered, graphics->type)) {
+            r = refuse_screen(graphics, why);
+        } else if (graphics->type == GRAPHICS_TYPE_VNC && libxl_defbool_val(info->u.hvm.vnc.enable) == false) {
             r = vnc_settings(graphics, &info->u.hvm.vnc, why);
-            info->u.hvm.keymap = g_strdup(graphics->vnc.keymap);
+            if (graphics->vnc.keymap && !info->u.hvm.keymap)
+                info->u.hvm.keymap = g_strdup(graphics->vnc.keymap);
         } else if (graphics->type == GRAPHICS_TYPE_SPICE && !libxl_defbool_val(info->u.hvm.spice.enable)) {
             r = spice_settings(graphics, &info->u.hvm.spice, why);
+            if (graphics->spice.keymap && !info->u.hvm.keymap)
+                info->u.hvm.keymap = g_strdup(graphics->spice.keymap);
         } else if (graphics->type == GRAPHICS_TYPE_SDL && !libxl_defbool_val(info->u.hvm.sdl.enable)) {
             sdl_settings(&graphics->sdl, &info->u.hvm.sdl);
         } else {
-            r = config_refuse(why, _("a screen is of type='%s', Xen has one each of vnc, sdl and spice"),
-                              element_word(&graphics_type_words, graphics->type));
+            r = refuse_screen(graphics, why);
         }
         if (r < 0)
             return r;
@@ -208,7 +222,7 @@ static int guest_graphics(const Devices *devices, libxl_domain_config *out, char
         return 0;
     if (devices->n_graphics > 1)
         return config_refuse(why, _("a guest without a device model can have one screen only"));
-    if (graphics->type != GRAPHICS_TYPE_VNC && graphics->type != GRAPHICS_TYPE_SDL)
+    if (!offer_has(xen_offers[XEN_PV].graphics, graphics->type))
         return config_refuse(why, _("a screen is of type='%s', this guest can only have vnc or sdl"),
                              element_word(&graphics_type_words, graphics->type));
     out->vfbs = g_new0(libxl_device_vfb, 1);
@@ -307,7 +321,7 @@ static int refuse_machine_devices(const Devices *devices, char **why)
         if (devices->inputs[i]->bus != INPUT_BUS_XEN && devices->inputs[i]->bus != INPUT_BUS_PS2)
             return config_refuse(why, _("a guest without a device model has only input devices with bus='xen'"));
     for (unsigned i = 0; i < devices->n_videos; i++)
-        if (devices->videos[i]->model.type != VIDEO_TYPE_XEN)
+        if (!offer_has(xen_offers[XEN_PV].videos, devices->videos[i]->model.type))
             return config_refuse(why, _("a guest without a device model has only graphics cards of type='xen'"));
     return 0;
 }
@@ -328,12 +342,23 @@ static int check_consoles(const Devices *devices, char **why)
     return 0;
 }
 
+static int check_screens(const Devices *devices, char **why)
+{
+    const char *refused = NULL;
+
+    for (unsigned i = 0; i < devices->n_graphics && !refused; i++)
+        refused = setting_refused_graphics(devices->graphics[i]);
+    for (unsigned i = 0; i < devices->n_videos && !refused; i++)
+        refused = setting_refused_video(devices->videos[i]);
+    return refused ? config_refuse(why, _("a screen has %s, which Xen can't do"), refused) : 0;
+}
+
 int config_displays(const DomainConfig *config, libxl_domain_config *out, char **why)
 {
     const Devices *devices = &config->devices;
     libxl_domain_build_info *info = &out->b_info;
 
-    if (check_consoles(devices, why) < 0)
+    if (check_consoles(devices, why) < 0 || check_screens(devices, why) < 0)
         return -ENOTSUP;
     if (config->os.type.name != OS_TYPE_NAME_HVM)
         return refuse_machine_devices(devices, why) < 0 ? -ENOTSUP : guest_graphics(devices, out, why);

@@ -4,7 +4,9 @@
 #include "drivers/xen/real.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <libxl.h>
 #include <libxl_utils.h>
@@ -47,8 +49,24 @@ xentoollog_logger xen_logger(void)
 
 /* --- a context for one operation ------------------------------------------------------------- */
 
+/* Our threads leave signals to the main thread, by blocking them. A device model that inherited that would never be told to
+ * end, and its guest would keep its memory for as long as it runs. */
+static pid_t fork_with_signals(void *user)
+{
+    pid_t pid = fork();
+    sigset_t none;
+
+    if (pid == 0) {
+        sigemptyset(&none);
+        sigprocmask(SIG_SETMASK, &none, NULL);
+    }
+    return pid;
+}
+
 /* Droverd has several contexts and children of its own, so each context reaps only those that it started. */
-static const libxl_childproc_hooks childproc = { .chldowner = libxl_sigchld_owner_libxl_always_selective_reap };
+static const libxl_childproc_hooks childproc = {
+    .chldowner = libxl_sigchld_owner_libxl_always_selective_reap, .fork_replacement = fork_with_signals,
+};
 
 /* What libxl puts before the words that a hotplug program has left in xenstore (`hotplug-error`). */
 #define SCRIPT_SAID "script: "

@@ -8,8 +8,7 @@
 
 #include "base/i18n.h"
 #include "conf/elements.h"
-
-enum { MACHINE_VCPUS_MAX = 128, VCPUS_MAX = 4096 };
+#include "drivers/xen/offer.h"
 
 int config_refuse(char **why, const char *format, ...)
 {
@@ -62,19 +61,19 @@ static int check_resources(const DomainConfig *config, char **why)
 
 static int check_cpus(const DomainConfig *config, char **why)
 {
-    unsigned n = domain_config_max_vcpus(config), most = VCPUS_MAX;
+    const XenOffer *offer = xen_offer_of(config);
+    unsigned n = domain_config_max_vcpus(config);
     const Cpu *cpu = config->cpu;
 
-    if (config->os.type.name == OS_TYPE_NAME_HVM || config->os.type.name == OS_TYPE_NAME_XENPVH)
-        most = MACHINE_VCPUS_MAX;
-    if (n > most)
-        return config_refuse(why, _("%u virtual CPUs are more than the %u that such a guest of Xen can have"), n, most);
+    if (n > offer->vcpus)
+        return config_refuse(why, _("%u virtual CPUs are more than the %u that such a guest of Xen can have"), n,
+                             offer->vcpus);
     if (!cpu)
         return 0;
     if (cpu->topology || cpu->cache || cpu->maxphysaddr || cpu->numa || cpu->vendor)
         return config_refuse(why, _("Xen guests can't have %s"),
                              "<cpu> <topology>, <cache>, <maxphysaddr>, <numa>, <vendor>");
-    if (cpu->mode && cpu->mode != CPU_MODE_HOST_PASSTHROUGH && (cpu->mode != CPU_MODE_CUSTOM || cpu->model))
+    if (cpu->mode && !offer_has(offer->cpu_modes, cpu->mode) && (cpu->mode != CPU_MODE_CUSTOM || cpu->model))
         return config_refuse(why, _("Xen guests see the CPU of their host, not one with <cpu mode='%s'>"),
                              element_word(&cpu_mode_words, cpu->mode));
     if (cpu->model)
@@ -91,6 +90,7 @@ static int check_cpus(const DomainConfig *config, char **why)
 static int check_os(const DomainConfig *config, char **why)
 {
     const Os *os = &config->os;
+    const XenOffer *offer = xen_offer_of(config);
     bool machine = os->type.name == OS_TYPE_NAME_HVM, pvh = os->type.name == OS_TYPE_NAME_XENPVH;
     const Wish wishes[] = {
         { os->has_nvram, "<nvram>" },
@@ -99,8 +99,8 @@ static int check_os(const DomainConfig *config, char **why)
         { os->has_bootmenu && os->bootmenu.enable == TRISTATE_YES, "<bootmenu enable='yes'>" },
         { os->has_bios && (os->bios.useserial == TRISTATE_YES || os->bios.has_reboot_timeout), "<bios>" },
         { os->has_smbios && os->smbios.mode && os->smbios.mode != SMBIOS_MODE_EMULATE, "<smbios>" },
-        { !machine && os->firmware, "<os firmware=…> but in a whole machine" },
-        { !machine && os->has_loader && os->loader.path, "<loader> but in a whole machine" },
+        { os->firmware && !offer_has(offer->firmwares, os->firmware), "<os firmware=…> but in a whole machine" },
+        { !offer->loaders && os->has_loader && os->loader.path, "<loader> but in a whole machine" },
         { os->has_loader && os->loader.secure == TRISTATE_YES, "<loader secure='yes'>" },
         { machine && config->bootloader, "<bootloader> in a whole machine" },
         { config->n_sysinfos, "<sysinfo>" },
@@ -108,7 +108,7 @@ static int check_os(const DomainConfig *config, char **why)
 
     if (os->type.arch && os->type.arch != ARCH_X86_64 && os->type.arch != ARCH_I686)
         return config_refuse(why, _("guests with arch='%s' can't run here"), element_word(&arch_words, os->type.arch));
-    if (os->type.machine && strcmp(os->type.machine, machine ? "xenfv" : pvh ? "xenpvh" : "xenpv") != 0)
+    if (os->type.machine && strcmp(os->type.machine, offer->machine) != 0)
         return config_refuse(why, _("Xen has no machine='%s' for guests of this <type>"), os->type.machine);
     if (pvh && !os->kernel && !config->bootloader)
         return config_refuse(why, _("a guest of the type xenpvh needs a <kernel> or a <bootloader>"));
@@ -149,7 +149,7 @@ static int check_rest(const DomainConfig *config, char **why)
         { config->idmap, "<idmap>" },
         { config->perf, "<perf>" },
         { config->pm && !machine, "<pm> but in a whole machine" },
-        { config->has_genid && !machine, "<genid> but in a whole machine" },
+        { config->has_genid && !xen_offer_of(config)->genid, "<genid> but in a whole machine" },
         { config->keywrap, "<keywrap>" },
         { config->launch_security, "<launchSecurity>" },
         { config->on_lockfailure, "<on_lockfailure>" },

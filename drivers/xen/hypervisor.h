@@ -86,6 +86,7 @@ typedef struct XenShare {
 #define XEN_WORD "drover"
 #define XEN_WORD_BUILDING "building"
 #define XEN_WORD_BUILT "built"
+#define XEN_WORD_BOUND "bound"    /* built, and to end with a connection to droverd */
 
 /* What a guest is built from. */
 typedef struct XenBuild {

@@ -9,8 +9,9 @@
 #include "base/i18n.h"
 #include "conf/capabilities.h"
 #include "drivers/common/op.h"
+#include "drivers/xen/offer.h"
 
-enum { CELLS_MAX = 1024, MAX_HVM_VCPUS = 128, MAX_PV_VCPUS = 512 };
+enum { CELLS_MAX = 1024 };
 
 int xen_connect_get_version(Op *op, RemoteConnectGetVersionResult *result)
 {
@@ -23,7 +24,9 @@ int xen_connect_get_version(Op *op, RemoteConnectGetVersionResult *result)
 int xen_connect_get_max_vcpus(Op *op, const RemoteConnectGetMaxVcpusArgs *args,
                               RemoteConnectGetMaxVcpusResult *result)
 {
-    result->max_vcpus = args->type && g_ascii_strcasecmp(args->type, "hvm") == 0 ? MAX_HVM_VCPUS : MAX_PV_VCPUS;
+    bool machine = args->type && g_ascii_strcasecmp(args->type, "hvm") == 0;
+
+    result->max_vcpus = (int32_t)xen_offers[machine ? XEN_HVM : XEN_PV].vcpus;
     return 0;
 }
 

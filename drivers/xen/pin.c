@@ -53,6 +53,36 @@ static void put_pin(DomainConfig *config, unsigned vcpu, const CpuSet *set)
     tune->n_vcpupins++;
 }
 
+/* Whether the CPUs of the map are some of the host's, and not all of them. */
+static bool is_pinned(const CpuSet *set, unsigned host_cpus)
+{
+    unsigned n = 0;
+
+    for (int cpu = cpuset_next(set, 0); cpu >= 0 && (unsigned)cpu < host_cpus; cpu = cpuset_next(set, (unsigned)cpu + 1))
+        n++;
+    return n > 0 && n < host_cpus;
+}
+
+void xen_describe_pins(XenHost *xen, int id, DomainConfig *config)
+{
+    unsigned n = domain_config_max_vcpus(config);
+    XenNode node;
+
+    if (xen->hv->ops->node(xen->hv, &node) < 0 || node.max_cpus > CPUSET_SIZE)
+        return;
+    for (unsigned vcpu = 0; vcpu < n; vcpu++) {
+        uint8_t bits[CPUSET_SIZE / 8] = { 0 };
+        const XdrBytes map = { .data = bits, .size = (node.max_cpus + 7) / 8 };
+        CpuSet set;
+
+        if (xen->hv->ops->get_affinity(xen->hv, id, vcpu, bits, map.size) < 0)
+            return;    /* it ends at this moment */
+        set_of_map(&map, &set);
+        if (is_pinned(&set, node.max_cpus))
+            put_pin(config, vcpu, &set);
+    }
+}
+
 static int check_vcpu(Op *op, unsigned vcpu, unsigned most)
 {
     if (vcpu < most)

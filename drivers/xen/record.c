@@ -119,12 +119,12 @@ static void word_path(int id, char path[PATH_SIZE])
     g_snprintf(path, PATH_SIZE, "/local/domain/%d/" XEN_WORD, id);
 }
 
-int xen_record_mark(XenHost *xen, int id)
+int xen_record_mark(XenHost *xen, int id, bool bound)
 {
     char path[PATH_SIZE];
 
     word_path(id, path);
-    return xen->hv->ops->write(xen->hv, path, XEN_WORD_BUILT);
+    return xen->hv->ops->write(xen->hv, path, bound ? XEN_WORD_BOUND : XEN_WORD_BUILT);
 }
 
 const DomainConfig *xen_record_take(XenHost *xen, const XenInfo *info)
@@ -143,7 +143,9 @@ const DomainConfig *xen_record_take(XenHost *xen, const XenInfo *info)
 
 /* --- what an earlier droverd has left -------------------------------------------------------- */
 
-typedef enum Remains { REMAINS_NOTHING, REMAINS_UNKNOWN, REMAINS_OURS, REMAINS_HALF, REMAINS_FOREIGN } Remains;
+typedef enum Remains {
+    REMAINS_NOTHING, REMAINS_UNKNOWN, REMAINS_OURS, REMAINS_BOUND, REMAINS_HALF, REMAINS_FOREIGN,
+} Remains;
 
 static Remains judge(XenHost *xen, const XenKept *kept, const XenInfo *info)
 {
@@ -156,7 +158,7 @@ static Remains judge(XenHost *xen, const XenKept *kept, const XenInfo *info)
     word_path(info->id, path);
     r = xen->hv->ops->read(xen->hv, path, &word);
     if (r == 0)
-        return strcmp(word, XEN_WORD_BUILT) == 0 ? REMAINS_OURS : kept->unfinished ? REMAINS_HALF : REMAINS_FOREIGN;
+        return strcmp(word, XEN_WORD_BUILT) == 0 ? REMAINS_OURS : strcmp(word, XEN_WORD_BOUND) == 0 ? REMAINS_BOUND : kept->unfinished ? REMAINS_HALF : REMAINS_FOREIGN;
     if (r != -ENOENT)
         return REMAINS_UNKNOWN;    /* nobody can tell; nothing must be destroyed or forgotten for that */
     g_snprintf(path, sizeof path, "/local/domain/%d/name", info->id);
@@ -181,11 +183,23 @@ static void finish(XenHost *xen, const XenKept *kept)
     error_clear(&error);
 }
 
+/* Destroys what is left; `what`: why, for the log. False: it can't be, and the next start tries again. */
+static bool end_remains(XenHost *xen, const DomainConfig *config, const XenInfo *info, const char *what)
+{
+    int r = xen->hv->ops->destroy(xen->hv, info->id);
+
+    if (r < 0)
+        log_error("domain '%s' (%d) %s when droverd ended, and can't be destroyed: %s", config->name, info->id, what,
+                  g_strerror(-r));
+    else
+        log_warning("domain '%s' (%d) %s when droverd ended; it has been destroyed", config->name, info->id, what);
+    return r == 0;
+}
+
 /* True: it is still to be listed. */
 static bool recover(XenHost *xen, const XenKept *kept, const XenInfo *info)
 {
     const DomainConfig *config = kept->config;
-    int r;
 
     switch (judge(xen, kept, info)) {
     case REMAINS_OURS:
@@ -194,14 +208,12 @@ static bool recover(XenHost *xen, const XenKept *kept, const XenInfo *info)
     case REMAINS_UNKNOWN:
         return !kept->unfinished;
     case REMAINS_HALF:
-        r = xen->hv->ops->destroy(xen->hv, info->id);
-        if (r < 0)
-            log_error("domain '%s' (%d) is half built since droverd ended, and can't be destroyed: %s", config->name,
-                      info->id, g_strerror(-r));
-        else
-            log_warning("domain '%s' (%d) was half built when droverd ended; it has been destroyed", config->name, info->id);
-        if (r < 0)
-            return false;    /* what is kept of it stays for the next start to try again */
+        if (!end_remains(xen, config, info, "was half built"))
+            return false;
+        break;
+    case REMAINS_BOUND:
+        if (!end_remains(xen, config, info, "was bound to a connection"))
+            return true;
         break;
     case REMAINS_FOREIGN:
         log_warning("domain '%s' (%d) runs, but it isn't the guest that drover made with its UUID", config->name, info->id);

@@ -2,70 +2,25 @@
 /* Guests that go on from what was saved of them: from a file, or by their next start; and what such files say.
  * A file is read as a whole and held against its checksums before anything is built from it. Nothing of the guest's own
  * state can be trusted to be more than what the guest was: it is libxl's to read.
- * Runs on workers; a restore waits for the job of the domain that it makes. LOCK_XEN_WAIT is held for a moment only. */
+ * Runs on workers; a restore reads its image before it has the job of the domain that it makes, and builds inside it. Takes
+ * no lock. */
 #include "drivers/xen/xen.h"
 
 #include <string.h>
 
 #include <libvirt/libvirt.h>
 
-#include "base/clock.h"
 #include "base/i18n.h"
 #include "drivers/common/change.h"
 #include "drivers/common/op.h"
 #include "drivers/xen/stream.h"
 
-enum { WAIT_SECONDS = 30 };
-
-/* --- a job for a call that came without a domain --------------------------------------------- */
-
-typedef struct Wait {
-    JobTicket ticket;
-    Lock lock;                /* LOCK_XEN_WAIT */
-    Cond over;
-    bool done;                /* under the lock: the ticket's time has come, or gone */
-    JobOutcome outcome;
-} Wait;
-
-static void wait_ready(JobTicket *ticket, JobOutcome outcome)
-{
-    Wait *wait = (Wait *)(void *)((char *)ticket - offsetof(Wait, ticket));
-
-    LOCK_SCOPE(&wait->lock);
-    wait->outcome = outcome;
-    wait->done = true;
-    cond_broadcast(&wait->over);
-}
-
-/* 0: the job of op->domain is held; -1 and an error. */
-static int wait_begin(Wait *wait, Op *op)
-{
-    *wait = (Wait){
-        .ticket = { .kind = JOB_MODIFY, .procedure = op->proc->name, .owner = op->client, .ready = wait_ready,
-                    .deadline = clock_now() + WAIT_SECONDS * CLOCK_S, .error = ERROR_INIT },
-    };
-    lock_init(&wait->lock, LOCK_XEN_WAIT);
-    cond_init(&wait->over);
-    wait->outcome = job_begin(&op->domain->jobs, &wait->ticket, op->host->timers);
-    if (wait->outcome == JOB_PARKED) {
-        LOCK_SCOPE(&wait->lock);
-        while (!wait->done)
-            cond_wait(&wait->over, &wait->lock);
-    }
-    if (wait->outcome == JOB_GRANTED)
-        return 0;
-    error_move(op->error, &wait->ticket.error);
-    return -1;
-}
-
-static void wait_end(Wait *wait)
-{
-    if (wait->outcome == JOB_GRANTED)
-        job_end(&wait->ticket);
-    error_clear(&wait->ticket.error);
-    cond_deinit(&wait->over);
-    lock_deinit(&wait->lock);
-}
+/* What a call that restores knows of the image before it has its domain's job. */
+typedef struct Restore {
+    SaveImage image;
+    DomainConfig *config;     /* the guest's that is made; owned */
+    bool runs;                /* it goes on at once */
+} Restore;
 
 /* --- restore --------------------------------------------------------------------------------- */
 
@@ -88,36 +43,6 @@ static DomainConfig *choose_document(Op *op, const SaveImage *image, const char 
     return g_steal_pointer(&other);
 }
 
-static int restore_in_job(Op *op, const XenStart *start)
-{
-    op->view = domain_view(op->domain);
-    if (op->domain->gone)
-        return op_fail(op, VIR_ERR_OPERATION_FAILED, _("domain '%s' has just ended, try again"), start->config->name);
-    if (change_check_claim(op, start->config) < 0 || xen_need_off(op, start->config) < 0)
-        return -1;
-    return xen_start(xen_host(op->host), op->domain, start, op->error);
-}
-
-static int restore(Op *op, const XenStart *start)
-{
-    Wait wait;
-    bool fresh;
-    int r;
-
-    op->domain = domain_list_claim(op->host->domains, &start->config->uuid, start->config->name, &fresh, op->error);
-    if (!op->domain)
-        return -1;
-    r = wait_begin(&wait, op);
-    if (r == 0)
-        r = restore_in_job(op, start);
-    if (r < 0)
-        domain_list_release(op->domain);
-    wait_end(&wait);
-    g_clear_pointer(&op->view, domain_view_unref);
-    g_clear_pointer(&op->domain, domain_unref);
-    return r;
-}
-
 static XenStart restored_start(const SaveImage *image, const DomainConfig *config, bool runs)
 {
     return (XenStart){
@@ -126,27 +51,50 @@ static XenStart restored_start(const SaveImage *image, const DomainConfig *confi
     };
 }
 
-int xen_domain_restore_flags(Op *op, const RemoteDomainRestoreFlagsArgs *args)
+static void restore_free(void *data)
 {
-    g_auto(SaveImage) image = SAVE_IMAGE_INIT;
-    g_autoptr(DomainConfig) config = NULL;
-    XenStart start;
-    bool runs;
+    Restore *restore = data;
 
-    if (xen_save_runs(op, args->flags, false, &runs) < 0 || xen_reader_open(&image, args->from, op->error) < 0)
+    save_image_clear(&restore->image);
+    domain_config_unref(restore->config);
+    g_free(restore);
+}
+
+int xen_domain_restore_prepare(Op *op, const RemoteDomainRestoreFlagsArgs *args, DomainConfig **config)
+{
+    Restore *restore = g_new(Restore, 1);
+
+    *restore = (Restore){ .image = SAVE_IMAGE_INIT };
+    op_keep(op, restore, restore_free);
+    if (xen_save_runs(op, args->flags, false, &restore->runs) < 0
+        || xen_reader_open(&restore->image, args->from, op->error) < 0)
         return -1;
     if (!args->flags)
-        runs = image.running;
-    config = choose_document(op, &image, args->dxml);
-    if (!config)
+        restore->runs = restore->image.running;
+    restore->config = choose_document(op, &restore->image, args->dxml);
+    if (!restore->config)
         return -1;
-    start = restored_start(&image, config, runs);
-    return restore(op, &start);
+    *config = domain_config_ref(restore->config);
+    op->prepared = restore;
+    return 0;
+}
+
+int xen_domain_restore(Op *op, const RemoteDomainRestoreFlagsArgs *args)
+{
+    const Restore *restore = op->prepared;
+    const XenStart start = restored_start(&restore->image, restore->config, restore->runs);
+
+    if (change_check_claim(op, restore->config) < 0 || xen_need_off(op, restore->config) < 0)
+        return -1;
+    /* A transient one has left the list with its former guest. */
+    if (op->domain->gone)
+        return op_fail(op, VIR_ERR_OPERATION_FAILED, _("domain '%s' has just ended, try again"), restore->config->name);
+    return xen_start(xen_host(op->host), op->domain, &start, op->error);
 }
 
 /* --- what the next start finds ----------------------------------------------------------------- */
 
-int xen_managed_start(XenHost *xen, Domain *domain, bool paused, Error *error)
+int xen_managed_start(XenHost *xen, Domain *domain, bool paused, uint64_t bound_to, Error *error)
 {
     g_autofree char *path = xen_managed_path(xen, &domain->uuid, error);
     g_auto(SaveImage) image = SAVE_IMAGE_INIT;
@@ -157,6 +105,7 @@ int xen_managed_start(XenHost *xen, Domain *domain, bool paused, Error *error)
     start = restored_start(&image, image.config, image.running && !paused);
     /* Once it runs, its disks are no more as they were when it was saved: never again. */
     start.before_run = xen_managed_discard;
+    start.bound_to = bound_to;
     return xen_start(xen, domain, &start, error);
 }
 

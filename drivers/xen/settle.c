@@ -457,6 +457,7 @@ static DomainConfig *describe(XenHost *xen, int id, const Uuid *uuid, const char
     }
     config->uuid = *uuid;
     domain_config_set_text(config, &config->name, name);
+    xen_describe_pins(xen, id, config);
     return config;
 }
 

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Statistics of many domains in one pass: one sweep, as many hypercalls as a list has, tells state, CPU time, memory and
- * CPUs of all of them. Disks and interfaces are counted by this kernel (counters.h). Single virtual CPUs cost a hypercall
- * each, so they are told of only when a call names that group. Runs on workers, since the sweep may meet a new domain.
- * Takes no lock while encoding. */
+ * CPUs of all of them. Disks and interfaces are in the newest sample (sampler.h), and how old that is goes with them. Single
+ * virtual CPUs cost a hypercall each, so they are told of only when a call names that group. Runs on workers, since the
+ * sweep may meet a new domain. Takes no lock while encoding. */
 #include "drivers/xen/xen.h"
 
 #include <libvirt/libvirt.h>
 
+#include "base/clock.h"
 #include "drivers/common/common.h"
-#include "drivers/xen/counters.h"
+#include "drivers/xen/sampler.h"
 
 #define DEVICE_GROUPS (VIR_DOMAIN_STATS_BLOCK | VIR_DOMAIN_STATS_INTERFACE)
 
@@ -19,8 +20,9 @@ typedef struct Stats {
     XenHost *xen;
     XenSweep sweep;
     uint32_t groups;          /* that are wanted beside the usual ones */
-    XenDevices *devices;      /* NULL: not wanted */
-    GHashTable *extras;       /* id → CommonStatsExtra, owned */
+    XenSample *sample;        /* a reference; NULL: devices are not wanted */
+    CommonStatsExtra age;     /* of the sample: the same for all domains */
+    GHashTable *vcpus;        /* id → CommonStatsExtra, owned; NULL: not wanted */
 } Stats;
 
 static const XenInfo *find(const Stats *stats, const DomainView *view)
@@ -43,83 +45,35 @@ static uint64_t look(void *data, DomainEntry *entry)
 
 /* --- single virtual CPUs, disks, interfaces --------------------------------------------------- */
 
-static void put(CommonStatsExtra *extra, const char *group, unsigned i, const char *what, uint64_t value)
-{
-    char name[64];
-
-    g_snprintf(name, sizeof name, "%s.%u.%s", group, i, what);
-    common_extra_long(extra, name, value);
-}
-
-static void put_name(CommonStatsExtra *extra, const char *group, unsigned i, const char *value)
-{
-    char name[64];
-
-    g_snprintf(name, sizeof name, "%s.%u.name", group, i);
-    common_extra_text(extra, name, value);
-}
-
-static void add_vcpus(const Stats *stats, const XenInfo *info, CommonStatsExtra *extra)
+static CommonStatsExtra *ask_vcpus(const Stats *stats, const XenInfo *info)
 {
     Hypervisor *hv = stats->xen->hv;
+    CommonStatsExtra *extra = g_new0(CommonStatsExtra, 1);
     char name[64];
     XenVcpu vcpu;
 
     for (unsigned i = 0; i < info->max_vcpus && i < VCPUS_MOST; i++) {
         if (hv->ops->vcpu(hv, info->id, i, &vcpu) < 0)
-            return;    /* it ends at this moment */
+            break;    /* it ends at this moment */
         g_snprintf(name, sizeof name, "vcpu.%u.state", i);
         common_extra_word(extra, name, VIR_TYPED_PARAM_INT,
                           !vcpu.online ? VIR_VCPU_OFFLINE : vcpu.running ? VIR_VCPU_RUNNING : VIR_VCPU_BLOCKED);
-        put(extra, "vcpu", i, "time", vcpu.cpu_time);
+        g_snprintf(name, sizeof name, "vcpu.%u.time", i);
+        common_extra_long(extra, name, vcpu.cpu_time);
     }
+    return extra;
 }
 
-static void add_disks(const Stats *stats, const XenInfo *info, CommonStatsExtra *extra)
+/* Asked once, remembered for the second time. */
+static const CommonStatsExtra *vcpus_of(Stats *stats, const XenInfo *info)
 {
-    unsigned n, told = 0;
-    const unsigned *numbers = xen_devices_disks(stats->devices, info->id, &n);
-    CommonStatsExtra disks = { .n = 0 };
-    XenDiskCounters one;
+    CommonStatsExtra *extra = g_hash_table_lookup(stats->vcpus, GINT_TO_POINTER(info->id));
 
-    for (unsigned i = 0; i < n; i++) {
-        if (!xen_disk_counters("/sys", info->id, numbers[i], &one))
-            continue;
-        put_name(&disks, "block", told, one.name);
-        put(&disks, "block", told, "rd.reqs", one.reads);
-        put(&disks, "block", told, "rd.bytes", one.read_bytes);
-        put(&disks, "block", told, "wr.reqs", one.writes);
-        put(&disks, "block", told, "wr.bytes", one.written_bytes);
-        put(&disks, "block", told, "fl.reqs", one.flushes);
-        told++;
+    if (!extra) {
+        extra = ask_vcpus(stats, info);
+        g_hash_table_insert(stats->vcpus, GINT_TO_POINTER(info->id), extra);
     }
-    common_extra_word(extra, "block.count", VIR_TYPED_PARAM_UINT, told);
-    common_extra_join(extra, &disks);
-}
-
-static void add_interfaces(const Stats *stats, const XenInfo *info, CommonStatsExtra *extra)
-{
-    unsigned n, told = 0;
-    const unsigned *numbers = xen_devices_interfaces(stats->devices, info->id, &n);
-    CommonStatsExtra interfaces = { .n = 0 };
-    XenInterfaceCounters one;
-
-    for (unsigned i = 0; i < n; i++) {
-        if (!xen_interface_counters("/sys", info->id, numbers[i], &one))
-            continue;
-        put_name(&interfaces, "net", told, one.name);
-        put(&interfaces, "net", told, "rx.bytes", one.rx_bytes);
-        put(&interfaces, "net", told, "rx.pkts", one.rx_packets);
-        put(&interfaces, "net", told, "rx.errs", one.rx_errors);
-        put(&interfaces, "net", told, "rx.drop", one.rx_drops);
-        put(&interfaces, "net", told, "tx.bytes", one.tx_bytes);
-        put(&interfaces, "net", told, "tx.pkts", one.tx_packets);
-        put(&interfaces, "net", told, "tx.errs", one.tx_errors);
-        put(&interfaces, "net", told, "tx.drop", one.tx_drops);
-        told++;
-    }
-    common_extra_word(extra, "net.count", VIR_TYPED_PARAM_UINT, told);
-    common_extra_join(extra, &interfaces);
+    return extra;
 }
 
 static void extra_free(gpointer data)
@@ -131,47 +85,47 @@ static void extra_free(gpointer data)
     g_free(extra);
 }
 
-/* Asked once, remembered for the second time. */
-static const CommonStatsExtra *more(void *data, const DomainView *view)
+/* Of a domain that started after the sample nothing is known: its id may have been another one's. */
+static unsigned more(void *data, const DomainView *view, const CommonStatsExtra **parts)
 {
     Stats *stats = data;
     const XenInfo *info = find(stats, view);
-    CommonStatsExtra *extra;
+    unsigned n = 0;
 
-    if (!info)
-        return NULL;
-    extra = g_hash_table_lookup(stats->extras, GINT_TO_POINTER(info->id));
-    if (extra)
-        return extra;
-    extra = g_new0(CommonStatsExtra, 1);
-    if (stats->groups & VIR_DOMAIN_STATS_VCPU)
-        add_vcpus(stats, info, extra);
+    if (info && stats->vcpus)
+        parts[n++] = vcpus_of(stats, info);
+    if (!info || !stats->sample || view->started > xen_sample_taken_real(stats->sample))
+        return n;
+    parts[n++] = &stats->age;
     if (stats->groups & VIR_DOMAIN_STATS_INTERFACE)
-        add_interfaces(stats, info, extra);
+        parts[n++] = xen_sample_interfaces(stats->sample, info->id);
     if (stats->groups & VIR_DOMAIN_STATS_BLOCK)
-        add_disks(stats, info, extra);
-    g_hash_table_insert(stats->extras, GINT_TO_POINTER(info->id), extra);
-    return extra;
+        parts[n++] = xen_sample_disks(stats->sample, info->id);
+    return n;
 }
 
 int xen_connect_get_all_domain_stats(Op *op, const RemoteConnectGetAllDomainStatsArgs *args,
                                      RemoteConnectGetAllDomainStatsResult *result)
 {
     Stats stats = { .xen = xen_host(op->host), .groups = args->stats ? args->stats : DEVICE_GROUPS };
-    const CommonStatsSource source = {
-        .data = &stats, .look = look, .more = DEVICE_GROUPS,
-        .extra = stats.groups & (DEVICE_GROUPS | VIR_DOMAIN_STATS_VCPU) ? more : NULL,
-    };
+    const CommonStatsSource source = { .data = &stats, .look = look, .more = DEVICE_GROUPS, .extra = more };
     int r;
 
-    if (xen_look(stats.xen, &stats.sweep, op->error) < 0)
-        return -1;
-    if (stats.groups & DEVICE_GROUPS)
-        stats.devices = xen_devices_look("/sys");
-    stats.extras = g_hash_table_new_full(NULL, NULL, NULL, extra_free);
-    r = common_domain_stats(op, args, &source, result);
-    g_hash_table_unref(stats.extras);
-    xen_devices_free(stats.devices);
-    xen_sweep_clear(&stats.sweep);
+    if (stats.groups & DEVICE_GROUPS) {
+        stats.sample = xen_sampler_ask(stats.xen->sampler);
+        common_extra_long(&stats.age, "sample.age", (uint64_t)(clock_now() - xen_sample_taken(stats.sample)));
+    }
+    if (stats.groups & VIR_DOMAIN_STATS_VCPU)
+        stats.vcpus = g_hash_table_new_full(NULL, NULL, NULL, extra_free);
+    r = xen_look(stats.xen, &stats.sweep, op->error);
+    if (r == 0) {
+        r = common_domain_stats(op, args, &source, result);
+        xen_sweep_clear(&stats.sweep);
+    }
+    if (stats.vcpus)
+        g_hash_table_unref(stats.vcpus);
+    if (stats.age.bytes)
+        g_byte_array_unref(stats.age.bytes);
+    xen_sample_unref(stats.sample);
     return r;
 }

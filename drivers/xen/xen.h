@@ -12,6 +12,7 @@ typedef struct XenHost XenHost;
 typedef struct XenDomain XenDomain;
 typedef struct XenSweep XenSweep;
 typedef struct XenConsoles XenConsoles;
+typedef struct XenSampler XenSampler;
 
 /* One per Xen host; host->data. Made by xen_open, freed by xen_close. */
 struct XenHost {
@@ -23,6 +24,7 @@ struct XenHost {
     Store *running;           /* owned: the documents of guests that drover made, by UUID; NULL: nothing is kept */
     int wake_fd;              /* an eventfd: the observer has something to do */
     XenConsoles *consoles;    /* the sessions with consoles of guests; owned */
+    XenSampler *sampler;      /* counters of disks and interfaces; owned */
     int64_t patience;         /* ns that a domain may be paused before its first instruction until that is news */
     /* relaxed atomic */
     int64_t introduced;       /* clock_real() when xenstored was last told of a domain */
@@ -216,6 +218,9 @@ int xen_domain_get_control_info(Op *op, const RemoteDomainGetControlInfoArgs *ar
                                 RemoteDomainGetControlInfoResult *result);
 int xen_domain_get_vcpus(Op *op, const RemoteDomainGetVcpusArgs *args, RemoteDomainGetVcpusResult *result);
 
+/* --- figures.c: what the driver counts of itself, for monitoring ---------------------------------- */
+void xen_figures(const Host *host, DriverCounterVisit visit, void *opaque);
+
 /* --- stats.c --------------------------------------------------------------------------------- */
 int xen_connect_get_all_domain_stats(Op *op, const RemoteConnectGetAllDomainStatsArgs *args,
                                      RemoteConnectGetAllDomainStatsResult *result);
@@ -232,6 +237,10 @@ int xen_node_get_cells_free_memory(Op *op, const RemoteNodeGetCellsFreeMemoryArg
 int xen_node_get_cpu_map(Op *op, const RemoteNodeGetCpuMapArgs *args, RemoteNodeGetCpuMapResult *result);
 int xen_domain_get_scheduler_type(Op *op, const RemoteDomainGetSchedulerTypeArgs *args,
                                   RemoteDomainGetSchedulerTypeResult *result);
+
+/* --- domcaps.c ------------------------------------------------------------------------------- */
+int xen_connect_get_domain_capabilities(Op *op, const RemoteConnectGetDomainCapabilitiesArgs *args,
+                                        RemoteConnectGetDomainCapabilitiesResult *result);
 
 /* --- life.c: inside a job of the domain ------------------------------------------------------ */
 
@@ -259,8 +268,8 @@ int xen_record_end(XenHost *xen, const DomainConfig *config, Error *error);
 int xen_record_change(XenHost *xen, const DomainConfig *config, Error *error);
 /* The guest is gone, or wasn't built. What can't be removed is named in the log. */
 void xen_record_remove(XenHost *xen, const Uuid *uuid);
-/* The guest is whole: from now on a later droverd takes it for its own. 0 or -errno. */
-int xen_record_mark(XenHost *xen, int id);
+/* The guest is whole: from now on a later droverd takes it for its own; or ends it, if it is bound to a connection of ours. 0 or -errno. */
+int xen_record_mark(XenHost *xen, int id, bool bound);
 /* What an earlier droverd has kept of the running guest, owned by the caller; NULL: nothing. Only once for each guest. */
 const DomainConfig *xen_record_take(XenHost *xen, const XenInfo *info);
 
@@ -283,6 +292,7 @@ typedef struct XenStart {
     bool paused;              /* it stays so */
     int state_reason;         /* VIR_DOMAIN_RUNNING_* */
     int detail;               /* VIR_DOMAIN_EVENT_STARTED_* */
+    uint64_t bound_to;        /* the client with whose connection the guest ends; 0: nobody's */
     /* What has to be done once the guest is there and before it runs, or NULL; 0, or -1 and an error, and the guest goes. */
     int (*before_run)(XenHost *xen, Domain *domain, Error *error);
 } XenStart;
@@ -294,6 +304,8 @@ int xen_start(XenHost *xen, Domain *domain, const XenStart *start, Error *error)
 int xen_need_off(Op *op, const DomainConfig *config);
 /* Whether this host can run the guest of a document: 0, or -1 and VIR_ERR_CONFIG_UNSUPPORTED. */
 int xen_check_document(XenHost *xen, const DomainConfig *config, Error *error);
+/* What of a document changes nothing on Xen goes to the log, unless it was so in `before` (may be NULL). */
+void xen_tell_passed_over(const DomainConfig *before, const DomainConfig *config);
 int xen_domain_define(Op *op, const DomainConfig *config);
 int xen_domain_start(Op *op, const DomainConfig *config, uint32_t flags);
 int xen_domain_undefine_flags(Op *op, const RemoteDomainUndefineFlagsArgs *args);
@@ -336,10 +348,11 @@ bool xen_managed_exists(const XenHost *xen, const Uuid *uuid);
 int xen_managed_remove(XenHost *xen, const Uuid *uuid, Error *error);
 /* In place of xen_start, for a domain of which xen_managed_exists says that it goes on: from its image, which is removed
  * before the guest runs. In a job of the domain, which is off. 0, or -1 and an error, the image being there still. */
-int xen_managed_start(XenHost *xen, Domain *domain, bool paused, Error *error);
+int xen_managed_start(XenHost *xen, Domain *domain, bool paused, uint64_t bound_to, Error *error);
 /* For XenStart.before_run: xen_managed_remove. */
 int xen_managed_discard(XenHost *xen, Domain *domain, Error *error);
-int xen_domain_restore_flags(Op *op, const RemoteDomainRestoreFlagsArgs *args);
+int xen_domain_restore_prepare(Op *op, const RemoteDomainRestoreFlagsArgs *args, DomainConfig **config);
+int xen_domain_restore(Op *op, const RemoteDomainRestoreFlagsArgs *args);
 int xen_domain_managed_save_remove(Op *op, const RemoteDomainManagedSaveRemoveArgs *args);
 int xen_domain_save_image_get_xml_desc(Op *op, const RemoteDomainSaveImageGetXmlDescArgs *args,
                                        RemoteDomainSaveImageGetXmlDescResult *result);
@@ -370,6 +383,8 @@ int xen_tuning_end(Op *op, XenTuning *tuning, int r);
 int xen_domain_set_vcpus_flags(Op *op, const RemoteDomainSetVcpusFlagsArgs *args);
 int xen_domain_set_memory_flags(Op *op, const RemoteDomainSetMemoryFlagsArgs *args);
 int xen_domain_memory_stats(Op *op, const RemoteDomainMemoryStatsArgs *args, RemoteDomainMemoryStatsResult *result);
+/* Puts into the document which CPUs the guest's virtual ones may run on now: a hypercall for each. */
+void xen_describe_pins(XenHost *xen, int id, DomainConfig *config);
 int xen_domain_pin_vcpu_flags(Op *op, const RemoteDomainPinVcpuFlagsArgs *args);
 int xen_domain_get_vcpu_pin_info(Op *op, const RemoteDomainGetVcpuPinInfoArgs *args,
                                  RemoteDomainGetVcpuPinInfoResult *result);

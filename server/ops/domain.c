@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Domain procedures that begin with a document instead of a domain: define and create; and start.
- * The document is parsed and its name and UUID claimed before the domain's job; the driver does the
- * rest inside it. Runs on workers. Takes the list's locks through conf/list.h. */
+/* Domain procedures that begin with a document instead of a domain: define, create and restore; and start.
+ * The document is parsed (that of a saved guest by the driver) and its name and UUID claimed before the domain's job; the
+ * driver does the rest inside it. Runs on workers. Takes the list's locks through conf/list.h. */
 #include "server/ops/ops.h"
 
 #include <libvirt/libvirt.h>
@@ -19,22 +19,28 @@ static int check_claimed(Serve *serve)
     return -1;
 }
 
-/* Parses the document once, asks whether the client may do that to such a domain, and claims its name and UUID; called again when a claimed domain has gone. */
-static int claim(Serve *serve, const char *document, bool validate)
+/* Asks whether the client may do that to such a domain, and claims the name and UUID of serve->document; again when a
+ * claimed domain has gone. */
+static int claim_document(Serve *serve)
 {
     Op *op = &serve->op;
     bool fresh;
 
-    if (!serve->document) {
-        serve->document = domain_config_parse(document, strlen(document), op->host->driver->domain_rules,
-                                              validate ? DOMAIN_PARSE_VALIDATE : 0, op->error);
-        if (!serve->document)
-            return -1;
-    }
     if (access_check_document(serve, serve->document, op->error) < 0)
         return -1;
     op->domain = domain_list_claim(op->host->domains, &serve->document->uuid, serve->document->name, &fresh, op->error);
     return op->domain ? check_claimed(serve) : -1;
+}
+
+/* Parses the document once, and claims it. */
+static int claim(Serve *serve, const char *document, bool validate)
+{
+    Op *op = &serve->op;
+
+    if (!serve->document)
+        serve->document = domain_config_parse(document, strlen(document), op->host->driver->domain_rules,
+                                              validate ? DOMAIN_PARSE_VALIDATE : 0, op->error);
+    return serve->document ? claim_document(serve) : -1;
 }
 
 /* A claim that came to nothing is given back; a domain that is published or gone isn't touched by that. */
@@ -117,6 +123,8 @@ int create_run(Op *op, const void *data, void *out)
 
     if (r < 0)
         claim_cancel(serve_of(op));
+    else if (args->flags & VIR_DOMAIN_START_AUTODESTROY)
+        autodestroy_add(serve_of(op)->session, op);
     return r < 0 ? -1 : put_handle(op, &result->dom);
 }
 
@@ -129,5 +137,26 @@ int start_run(Op *op, const void *data, void *out)
         return -1;
     if (op->host->driver->domain_start(op, NULL, args->flags) < 0)
         return -1;
+    if (args->flags & VIR_DOMAIN_START_AUTODESTROY)
+        autodestroy_add(serve_of(op)->session, op);
     return put_handle(op, &result->dom);
+}
+
+bool restore_offered(const Driver *driver)
+{
+    return driver->domain_restore != NULL;
+}
+
+int restore_prepare(Serve *serve)
+{
+    Op *op = &serve->op;
+
+    if (!serve->document && op->host->driver->domain_restore_prepare(op, serve->args, &serve->document) < 0)
+        return -1;
+    return claim_document(serve);
+}
+
+int restore_run(Op *op, const void *args, void *result)
+{
+    return op->host->driver->domain_restore(op, args);
 }

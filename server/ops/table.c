@@ -31,6 +31,9 @@ const Hand remote_hands[] = {
     [REMOTE_PROC_DOMAIN_CREATE_XML] = {
         .prepare = create_prepare, .run = create_run, .offered = start_offered, .cancel = claim_cancel,
     },
+    [REMOTE_PROC_DOMAIN_RESTORE_FLAGS] = {
+        .prepare = restore_prepare, .run = restore_run, .offered = restore_offered, .cancel = claim_cancel,
+    },
     [REMOTE_PROC_DOMAIN_CREATE_WITH_FLAGS] = { .run = start_run, .offered = start_offered },
 };
 

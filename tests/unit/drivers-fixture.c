@@ -108,6 +108,7 @@ static void begin(Fixture *fixture, FixtureCall *call, const char *procedure)
     arena_init(&call->arena, NULL, 0);
     call->op.host = &fixture->host;
     call->op.proc = find_proc(procedure);
+    call->op.client = 7;
     call->op.arena = &call->arena;
     call->op.error = &call->error;
 }
@@ -155,21 +156,26 @@ int fixture_end(FixtureCall *call, int r)
 
 /* --- documents ------------------------------------------------------------------------------- */
 
+/* Claims what the document names and begins the job. */
+static bool claim(FixtureCall *call, const DomainConfig *config)
+{
+    bool fresh;
+
+    call->op.domain = domain_list_claim(call->op.host->domains, &config->uuid, config->name, &fresh, &call->error);
+    if (!call->op.domain)
+        return false;
+    begin_job(call);
+    return true;
+}
+
 /* Parses, claims and begins the job; NULL and the call's error when it can't. */
 static DomainConfig *begin_document(Fixture *fixture, FixtureCall *call, const char *procedure, const char *document)
 {
     g_autoptr(DomainConfig) config = NULL;
-    bool fresh;
 
     begin(fixture, call, procedure);
     config = domain_config_parse(document, strlen(document), fixture->host.driver->domain_rules, 0, &call->error);
-    if (!config)
-        return NULL;
-    call->op.domain = domain_list_claim(fixture->host.domains, &config->uuid, config->name, &fresh, &call->error);
-    if (!call->op.domain)
-        return NULL;
-    begin_job(call);
-    return g_steal_pointer(&config);
+    return config && claim(call, config) ? g_steal_pointer(&config) : NULL;
 }
 
 static int end_document(FixtureCall *call, int r)
@@ -193,6 +199,20 @@ int fixture_create(Fixture *fixture, const char *document, uint32_t flags)
     g_autoptr(DomainConfig) config = begin_document(fixture, &call, "domain.create_xml", document);
 
     return end_document(&call, config ? fixture->host.driver->domain_start(&call.op, config, flags) : -1);
+}
+
+int fixture_restore(Fixture *fixture, const RemoteDomainRestoreFlagsArgs *args)
+{
+    const Driver *driver = fixture->host.driver;
+    g_autoptr(DomainConfig) config = NULL;
+    FixtureCall call;
+    int r;
+
+    begin(fixture, &call, "domain.restore_flags");
+    r = driver->domain_restore_prepare(&call.op, args, &config);
+    if (r == 0)
+        r = claim(&call, config) ? driver->domain_restore(&call.op, args) : -1;
+    return end_document(&call, r);
 }
 
 int fixture_start(Fixture *fixture, const char *name, uint32_t flags)

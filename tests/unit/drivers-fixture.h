@@ -50,6 +50,7 @@ int fixture_end(FixtureCall *call, int r);
 /* As server/ops/domain.c does it; the code of the error, VIR_ERR_OK when it worked. */
 int fixture_define(Fixture *fixture, const char *document);
 int fixture_create(Fixture *fixture, const char *document, uint32_t flags);
+int fixture_restore(Fixture *fixture, const RemoteDomainRestoreFlagsArgs *args);
 int fixture_start(Fixture *fixture, const char *name, uint32_t flags);
 int fixture_destroy(Fixture *fixture, const char *name);
 int fixture_undefine(Fixture *fixture, const char *name);

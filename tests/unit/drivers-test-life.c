@@ -80,12 +80,25 @@ static void start_of_a_running_domain_is_refused(void)
     fixture_free(fixture);
 }
 
-static void autodestroy_is_refused_because_nobody_would_do_it(void)
+static uint64_t bound_to(Fixture *fixture, const char *name)
+{
+    g_autoptr(DomainView) view = domain_list_view_by_name(fixture->host.domains, name);
+
+    return view->bound_to;
+}
+
+static void domain_of_a_connection_is_known_for_it_while_it_runs(void)
 {
     Fixture *fixture = with_domain();
 
-    g_assert_cmpint(fixture_start(fixture, "vm", VIR_DOMAIN_START_AUTODESTROY), ==, VIR_ERR_INVALID_ARG);
-    g_assert_cmpstr(fixture_state(fixture, "vm"), ==, "shutoff/0");
+    g_assert_cmpint(fixture_start(fixture, "vm", VIR_DOMAIN_START_AUTODESTROY), ==, VIR_ERR_OK);
+    g_assert_cmpuint(bound_to(fixture, "vm"), !=, 0);
+    g_assert_cmpint(fixture_suspend(fixture, "vm"), ==, VIR_ERR_OK);
+    g_assert_cmpuint(bound_to(fixture, "vm"), !=, 0);
+    g_assert_cmpint(fixture_destroy(fixture, "vm"), ==, VIR_ERR_OK);
+    g_assert_cmpuint(bound_to(fixture, "vm"), ==, 0);
+    g_assert_cmpint(fixture_start(fixture, "vm", 0), ==, VIR_ERR_OK);
+    g_assert_cmpuint(bound_to(fixture, "vm"), ==, 0);
     fixture_free(fixture);
 }
 
@@ -235,7 +248,7 @@ int main(int argc, char **argv)
     ADD(start_gives_the_next_id_and_announces_it);
     ADD(start_paused_announces_both);
     ADD(start_of_a_running_domain_is_refused);
-    ADD(autodestroy_is_refused_because_nobody_would_do_it);
+    ADD(domain_of_a_connection_is_known_for_it_while_it_runs);
     ADD(suspend_and_resume_change_the_state);
     ADD(suspend_twice_is_fine_and_announced_once);
     ADD(resume_of_a_running_domain_is_refused);

@@ -260,6 +260,33 @@ static void guest_that_was_just_built_is_kept(void)
     forget(fixture);
 }
 
+static void guest_of_a_connection_ends_with_droverd(void)
+{
+    Fixture *fixture = open_kept();
+
+    g_assert_cmpint(fixture_create(fixture, GUEST("mine", ""), VIR_DOMAIN_START_AUTODESTROY), ==, VIR_ERR_OK);
+    double_outlive(double_of(fixture));
+    fixture_free(fixture);
+    fixture = double_open(0);
+    g_assert_null(double_find(double_of(fixture), 3));
+    g_assert_cmpint(by_name(fixture, "mine"), ==, -2);
+    forget(fixture);
+}
+
+static void guest_of_a_connection_stays_so_when_it_starts_anew(void)
+{
+    Fixture *fixture = open_kept();
+    g_autoptr(DomainView) view = NULL;
+
+    g_assert_cmpint(fixture_create(fixture, GUEST("mine", ""), VIR_DOMAIN_START_AUTODESTROY), ==, VIR_ERR_OK);
+    ends(fixture, 3, XEN_SHUTDOWN_REBOOT);
+    g_assert_cmpint(by_name(fixture, "mine"), ==, 4);
+    view = domain_list_view_by_name(fixture->host.domains, "mine");
+    g_assert_cmpuint(view->bound_to, ==, 7);
+    g_assert_cmpint(fixture_destroy(fixture, "mine"), ==, VIR_ERR_OK);
+    forget(fixture);
+}
+
 static void guest_of_xl_with_the_uuid_is_left_alone(void)
 {
     Fixture *fixture = killed_while_building(NULL, true);
@@ -307,6 +334,8 @@ int main(int argc, char **argv)
     ADD(guest_that_has_ended_without_droverd_is_seen_to);
     ADD(half_built_guest_is_destroyed);
     ADD(guest_that_was_just_built_is_kept);
+    ADD(guest_of_a_connection_ends_with_droverd);
+    ADD(guest_of_a_connection_stays_so_when_it_starts_anew);
     ADD(guest_of_xl_with_the_uuid_is_left_alone);
     ADD(marked_guest_starts_once_with_its_host);
     return g_test_run();

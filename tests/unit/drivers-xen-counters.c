@@ -4,7 +4,9 @@
 
 #include <glib/gstdio.h>
 
+#include "base/clock.h"
 #include "drivers/xen/counters.h"
+#include "drivers/xen/sampler.h"
 
 static char *root;
 
@@ -91,6 +93,96 @@ static void what_the_host_sends_the_guest_receives(void)
     g_assert_false(xen_interface_parse("eth0", &id, &number));
 }
 
+/* --- samples ---------------------------------------------------------------------------------- */
+
+static bool tells(const CommonStatsExtra *extra, const char *text)
+{
+    return memmem(extra->bytes->data, extra->bytes->len, text, strlen(text)) != NULL;
+}
+
+static void a_sample_has_what_each_guest_has(void)
+{
+    XenSampler *sampler = xen_sampler_new(root, 3600 * CLOCK_S, false);
+    XenSample *sample;
+
+    put_disk("vbd-5-51712", "2\n");
+    sample = xen_sampler_ask(sampler);
+    g_assert_cmpuint(xen_sample_disks(sample, 5)->n, ==, 1 + 6);
+    g_assert_true(tells(xen_sample_disks(sample, 5), "block.0.rd.bytes"));
+    g_assert_true(tells(xen_sample_disks(sample, 5), "xvda"));
+    g_assert_cmpuint(xen_sample_interfaces(sample, 5)->n, ==, 1);
+    g_assert_cmpuint(xen_sample_disks(sample, 6)->n, ==, 1);
+    g_assert_true(tells(xen_sample_disks(sample, 6), "block.count"));
+    xen_sample_unref(sample);
+    xen_sampler_free(sampler);
+}
+
+static void questions_within_a_period_read_nothing(void)
+{
+    XenSampler *sampler = xen_sampler_new(root, 3600 * CLOCK_S, true);
+    XenSample *one = xen_sampler_ask(sampler), *other;
+    uint64_t n;
+    int64_t taken;
+
+    put_disk("vbd-7-51712", "2\n");
+    other = xen_sampler_ask(sampler);
+    g_assert_true(one == other);
+    g_assert_cmpuint(xen_sample_disks(other, 7)->n, ==, 1);
+    xen_sampler_figures(sampler, &n, &taken);
+    g_assert_cmpuint(n, ==, 1);
+    g_assert_cmpint(taken, ==, xen_sample_taken(one));
+    xen_sample_unref(one);
+    xen_sample_unref(other);
+    xen_sampler_free(sampler);
+}
+
+static void a_sample_that_is_too_old_is_replaced(void)
+{
+    XenSampler *sampler = xen_sampler_new(root, 0, true);
+    int64_t deadline = clock_now() + 60 * CLOCK_S;
+    bool found = false;
+
+    xen_sample_unref(xen_sampler_ask(sampler));
+    put_disk("vbd-8-51712", "2\n");
+    while (!found && clock_now() < deadline) {
+        XenSample *sample = xen_sampler_ask(sampler);
+
+        found = xen_sample_disks(sample, 8)->n == 1 + 6;
+        xen_sample_unref(sample);
+    }
+    g_assert_true(found);
+    xen_sampler_free(sampler);
+}
+
+static void add_figure(const DriverCounter *counter, void *opaque)
+{
+    g_hash_table_insert(opaque, g_strdup(counter->name), g_memdup2(&counter->value, sizeof counter->value));
+}
+
+static double figure_of(Fixture *fixture, const char *name)
+{
+    g_autoptr(GHashTable) figures = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+    double value;
+
+    fixture->host.driver->counters(&fixture->host, add_figure, figures);
+    g_assert_true(g_hash_table_contains(figures, name));
+    value = *(double *)g_hash_table_lookup(figures, name);
+    return value;
+}
+
+static void what_is_asked_of_xen_can_be_seen(void)
+{
+    Fixture *fixture = double_open(10);
+    double hypercalls = figure_of(fixture, "xen_hypercalls"), requests = figure_of(fixture, "xen_store_requests");
+
+    g_assert_cmpstr(by_id(fixture, 5), ==, "guest-00005");
+    g_assert_cmpfloat(figure_of(fixture, "xen_hypercalls"), ==, hypercalls + 1);
+    g_assert_cmpfloat(figure_of(fixture, "xen_store_requests"), ==, requests);
+    g_assert_cmpfloat(figure_of(fixture, "xen_watched_names"), ==, 11);
+    g_assert_cmpfloat(figure_of(fixture, "xen_device_samples"), ==, 0);
+    fixture_free(fixture);
+}
+
 static uint64_t hypercalls_of(Fixture *fixture, uint32_t groups)
 {
     const RemoteConnectGetAllDomainStatsArgs args = { .stats = groups };
@@ -125,6 +217,10 @@ int main(int argc, char **argv)
     ADD(disks_are_named_as_guests_name_them);
     ADD(devices_are_found_by_their_guest);
     ADD(what_the_host_sends_the_guest_receives);
+    ADD(a_sample_has_what_each_guest_has);
+    ADD(questions_within_a_period_read_nothing);
+    ADD(a_sample_that_is_too_old_is_replaced);
+    ADD(what_is_asked_of_xen_can_be_seen);
     ADD(statistics_of_a_thousand_cost_one_sweep_unless_single_vcpus_are_wanted);
     r = g_test_run();
     g_free(root);

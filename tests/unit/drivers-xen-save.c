@@ -283,7 +283,7 @@ static int restore(Fixture *fixture, const char *path, const char *document, uin
 {
     const RemoteDomainRestoreFlagsArgs args = { .from = path, .dxml = document, .flags = flags };
 
-    return FIXTURE_CALL(fixture, "domain.restore_flags", NULL, domain_restore_flags, &args);
+    return fixture_restore(fixture, &args);
 }
 
 static void restored_guest_goes_on(void)
@@ -548,7 +548,7 @@ static void document_of_a_guest_is_asked_for_once(void)
     listed(fixture);
     double_asked(fixture);
     first = fixture_xml(fixture, "guest-00005", 0);
-    expect_asked(fixture, 1, 1);
+    expect_asked(fixture, 1 + 1 + 2, 1);    /* how it is; for its pins, the host's CPUs and each of its own */
     g_assert_nonnull(strstr(first, "<kernel>/k5</kernel>"));
     g_assert_nonnull(strstr(first, "<name>guest-00005</name>"));
     g_assert_nonnull(strstr(first, "<uuid>00000000-0000-4000-8000-000000000005</uuid>"));
@@ -556,6 +556,22 @@ static void document_of_a_guest_is_asked_for_once(void)
     expect_asked(fixture, 1, 0);
     g_assert_cmpstr(first, ==, second);
     g_assert_cmpstr(fixture_events(fixture), ==, "");
+    fixture_free(fixture);
+}
+
+static void document_of_a_guest_has_its_pins(void)
+{
+    Fixture *fixture = double_open(10);
+    Hypervisor *hv = xen_host(&fixture->host)->hv;
+    const uint8_t all = 0xf, some = 0x5;
+    g_autofree char *free = NULL, *pinned = NULL;
+
+    g_assert_cmpint(hv->ops->set_affinity(hv, 5, 0, &all, 1), ==, 0);
+    free = fixture_xml(fixture, "guest-00005", 0);
+    g_assert_null(strstr(free, "<vcpupin"));
+    g_assert_cmpint(hv->ops->set_affinity(hv, 6, 0, &some, 1), ==, 0);
+    pinned = fixture_xml(fixture, "guest-00006", 0);
+    g_assert_nonnull(strstr(pinned, "<vcpupin vcpu='0' cpuset='0,2'/>"));
     fixture_free(fixture);
 }
 
@@ -639,6 +655,7 @@ int main(int argc, char **argv)
     CLAIM(dump_of_a_crash_ends_the_guest);
     CLAIM(dump_that_fails_leaves_no_file_and_a_running_guest);
     CLAIM(document_of_a_guest_is_asked_for_once);
+    CLAIM(document_of_a_guest_has_its_pins);
     CLAIM(document_is_answered_while_the_domain_is_busy);
     CLAIM(first_domain_of_which_nothing_is_kept_is_sketched);
     CLAIM(documents_and_files_of_xl_become_each_other);

@@ -101,6 +101,7 @@ void fixture_set_up(Fixture *f, gconstpointer data)
     f->server.drivers = drivers;
     f->server.job_timeout = CLOCK_S;
     f->server.hosts = hosts_new(&f->server);
+    f->server.autodestroy = autodestroy_new();
     f->server.timers = timers_new();
     f->server.rpc = rpc_new(&settings, f->server.timers);
     f->server.service = service_new(f->server.rpc, "droverd", &remote_service_ops, &limits, &f->server);
@@ -110,6 +111,7 @@ void fixture_tear_down(Fixture *f, gconstpointer data)
 {
     fixture_open_gate(f);
     rpc_free(f->server.rpc);
+    autodestroy_free(f->server.autodestroy);
     hosts_free(f->server.hosts);
     timers_free(f->server.timers);
     wrap_free(f->server.wrap);

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Devices of guests that drover makes, on a real Xen: they work inside, come and go, and leave nothing behind."""
 
+import re
+
 import pytest
 from lab import Droverd, Guest
 
@@ -123,3 +125,60 @@ def test_console_is_a_terminal_that_one_session_has(lab, drover, make):
     )
     lab.write("/run/console.py", session)
     lab.run("timeout", "60", "/usr/bin/python3", "/run/console.py", timeout=90)
+
+
+def test_a_qcow2_image_is_served_by_qemu(lab, drover, make):
+    path = "/root/device.qcow2"
+    # a header, a table and a block of reference counts, and an empty table of tables: an empty image of 8 MiB
+    lab.write(
+        "/run/qcow2.py",
+        "import struct, sys\n"
+        "cluster = 65536\n"
+        "head = struct.pack('>IIQIIQIIQQIIQ', 0x514649fb, 2, 0, 0, 16, 8 << 20, 0, 1, 3 * cluster, cluster, 1, 0, 0)\n"
+        "table = struct.pack('>Q', 2 * cluster)\n"
+        "block = struct.pack('>4H', 1, 1, 1, 1)\n"
+        "with open(sys.argv[1], 'wb') as file:\n"
+        "    for part in head, table, block, b'':\n"
+        "        file.write(part.ljust(cluster, b'\\0'))\n",
+    )
+    lab.run("/usr/bin/python3", "/run/qcow2.py", path)
+    try:
+        disk = DISK.format(path, "xvda").replace("<source", "<driver name='qemu' type='qcow2'/><source")
+        guest = make("pv", "layered", disk)
+        guest.ready()
+        assert "8192 xvda" in guest.sh("cat /proc/partitions").out
+        guest.sh("echo written | dd of=/dev/xvda conv=fsync")
+        assert guest.sh("head -c 7 /dev/xvda").out.strip() == "written"
+        drover.virsh("destroy", "layered")
+        # it is still an image, with a cluster more, and not what the guest wrote
+        assert lab.sh(f"head -c 3 {path}").out == "QFI"
+        assert int(lab.sh(f"stat -c %s {path}").out) > 4 * 65536
+        assert remains(lab) == []
+    finally:
+        lab.sh(f"rm -f {path}")
+
+
+HOST_DEVICE = (
+    "<hostdev mode='subsystem' type='pci' managed='{}'><source><address domain='0' bus='0' slot='0x1e' function='0'/>"
+    "</source></hostdev>"
+)
+
+
+@pytest.mark.limit(300)
+def test_a_host_device_that_is_not_there_is_refused_and_nothing_is_left(lab, drover, make):
+    guest = make("pv", "plain")
+    guest.ready()
+    lab.write("/run/pci.xml", HOST_DEVICE.format("no"))
+    refused = drover.virsh("attach-device", "plain", "/run/pci.xml", ok=False, timeout=120)
+    assert "can't be changed" in refused.err
+    assert "hostdev" not in drover.virsh("dumpxml", "plain").out
+    assert drover.virsh("domstate", "plain").out.strip() == "running"
+    text = re.sub("<uuid>.*</uuid>", "", lab.read("/root/guest/pv.xml")).replace("<name>pv</name>", "<name>passed</name>")
+    lab.write("/run/passed.xml", text.replace("</devices>", HOST_DEVICE.format("yes") + "</devices>"))
+    drover.virsh("define", "/run/passed.xml")
+    try:
+        drover.virsh("start", "passed", ok=False, timeout=120)
+        assert "passed" not in lab.names()
+        assert drover.virsh("domstate", "passed").out.strip() == "shut off"
+    finally:
+        drover.virsh("undefine", "passed")

@@ -4,6 +4,7 @@
 import re
 
 import pytest
+from lab import Guest
 
 
 def xl_names(lab):
@@ -51,12 +52,16 @@ def test_every_step_of_a_guests_life(lab, drover, defined, kind):
     assert state(drover, name) == "shut off (destroyed)"
     assert name not in xl_names(lab)
 
+    guest = Guest(lab, name)
+    lab.sh(f"rm -f {guest.console_path}")
     drover.virsh("start", "--paused", name)
     assert re.search(rf"^{name}\s.*--p---", lab.xl("list").out, re.M)
     drover.virsh("resume", name)
+    guest.ready()    # one that has no init yet loses the word
     drover.virsh("shutdown", name)
     lab.wait(lambda: name not in xl_names(lab), "the guest has shut down", 60)
-    assert state(drover, name) == "shut off (shutdown)"
+    # the hypervisor knows it a moment before drover has written down what it was
+    lab.wait(lambda: state(drover, name) == "shut off (shutdown)", "drover has seen to its end")
 
     drover.virsh("undefine", name)
     assert name not in drover.virsh("list", "--all", "--name").lines()
@@ -66,9 +71,14 @@ def test_machine_starts_and_is_destroyed(lab, drover, defined):
     name = defined("hvm")
     drover.virsh("start", name)
     assert name in xl_names(lab)
+    number = drover.virsh("domid", name).out.strip()
+    assert lab.sh(f"pgrep -f 'xen-domid {number} '", ok=None).out != ""
     drover.virsh("destroy", name)
     assert name not in xl_names(lab)
     assert state(drover, name) == "shut off (destroyed)"
+    # neither the device model nor a domain that it keeps from dying
+    lab.wait(lambda: lab.sh(f"pgrep -f 'xen-domid {number} '", ok=None).out == "", "the device model has ended")
+    lab.wait(lambda: number not in [line.split()[1] for line in lab.xl("list").lines()[1:]], "the domain is gone")
 
 
 def test_transient_guest_is_known_to_the_next_droverd(lab, make_drover):
@@ -100,3 +110,32 @@ def test_guest_that_was_half_built_is_destroyed(lab, make_drover):
     assert "was half built" in drover.log()
     assert lab.sh(f"ls {running}").lines() == ["autostart"]
     drover.virsh("undefine", "pvh")
+
+
+@pytest.mark.one_store
+def test_a_guest_ends_with_the_connection_that_has_started_it(lab, drover, defined):
+    name = defined("pvh")
+    assert drover.virsh(f"start --autodestroy {name}; domstate {name}").lines()[-1] == "running"
+    lab.wait(lambda: state(drover, name) == "shut off (destroyed)", "the guest has ended")
+    assert name not in xl_names(lab)
+
+
+@pytest.mark.one_store
+def test_a_guest_of_a_connection_ends_when_droverd_was_killed(lab, make_drover):
+    drover = make_drover()
+    lab.write(
+        "/run/hold.py",
+        "import libvirt, time\n"
+        f"connection = libvirt.open({drover.uri()!r})\n"
+        "connection.createXML(open('/root/guest/pvh.xml').read(), libvirt.VIR_DOMAIN_START_AUTODESTROY)\n"
+        "print('started', flush=True)\n"
+        "time.sleep(600)\n",
+    )
+    lab.sh("/usr/bin/python3 /run/hold.py >/run/hold.out 2>&1 </dev/null & echo $! >/run/hold.pid")
+    lab.wait(lambda: "started" in lab.read("/run/hold.out"), "the guest is started")
+    drover.kill()
+    assert "pvh" in xl_names(lab)
+    drover.start()
+    lab.wait(lambda: "pvh" not in xl_names(lab), "the guest has ended")
+    assert "was bound to a connection" in drover.log()
+    lab.sh("kill $(cat /run/hold.pid)", ok=None)
