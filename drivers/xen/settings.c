@@ -52,7 +52,6 @@ const char *setting_refused_disk(const Disk *disk)
     const DiskDriver *driver = disk->driver ? disk->driver : &no_driver;
     const DiskSource *source = disk->source;
     const Setting settings[] = {
-        { disk->serial != NULL, "<serial>" },
         { disk->wwn != NULL, "<wwn>" },
         { disk->vendor != NULL, "<vendor>" },
         { disk->product != NULL, "<product>" },
@@ -160,6 +159,7 @@ static void disk_passed_over(const Disk *disk, GString *text)
 {
     const DiskDriver *driver = disk->driver;
     const Setting settings[] = {
+        { disk->serial != NULL, "<serial>" },    /* Nova gives one to each volume */
         { driver && driver->cache != DISK_CACHE_ABSENT, "cache" },
         { driver && driver->io != DISK_IO_ABSENT, "io" },
         { driver && driver->detect_zeroes != DISK_DETECT_ZEROES_ABSENT, "detect_zeroes" },

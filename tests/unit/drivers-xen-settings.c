@@ -35,7 +35,7 @@ static void expect_disk(const char *devices, const char *refused)
 static void what_a_guest_sees_of_a_disk_is_refused(void)
 {
     expect_disk(DISK("", ""), NULL);
-    expect_disk(DISK("", "<serial>S1</serial>"), "<serial>");
+    expect_disk(DISK("", "<serial>S1</serial>"), NULL);
     expect_disk(DISK("", "<wwn>5000c50015ea71ac</wwn>"), "<wwn>");
     expect_disk(DISK("", "<blockio logical_block_size='4096'/>"), "<blockio>");
     expect_disk(DISK("error_policy='stop'", ""), "error_policy");
@@ -100,6 +100,7 @@ static void expect_passed_over(const char *devices, const char *expected)
 static void tuning_is_passed_over_and_named(void)
 {
     expect_passed_over(DISK("", ""), NULL);
+    expect_passed_over(DISK("", "<serial>S1</serial>"), "disk xvda: <serial>");
     expect_passed_over(DISK("cache='none' io='native'", "") INTERFACE("<tune><sndbuf>1</sndbuf></tune>"),
                        "disk xvda: cache, io; interface 00:16:3e:00:00:01: <tune>");
     expect_passed_over("<graphics type='spice' port='5901'><zlib compression='always'/></graphics>",

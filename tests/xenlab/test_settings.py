@@ -29,12 +29,12 @@ def define(lab, drover):
 @pytest.mark.parametrize(
     "devices, word",
     [
-        (DISK.format("", "xvda", "<serial>S1</serial>"), "<serial>"),
+        (DISK.format("", "xvda", "<wwn>5000c50015ea71ac</wwn>"), "<wwn>"),
         (DISK.format("", "xvda", "<shareable/>"), "<shareable/>"),
         ("<interface type='bridge'><source bridge='xenbr0'/><downscript path='/bin/true'/></interface>", "<downscript>"),
         ("<graphics type='vnc' port='5999' sharePolicy='force-shared'/>", "sharePolicy"),
     ],
-    ids=["serial", "shareable", "downscript", "sharePolicy"],
+    ids=["wwn", "shareable", "downscript", "sharePolicy"],
 )
 def test_what_a_guest_would_miss_is_refused(drover, define, devices, word):
     error = define(devices, ok=False).err
