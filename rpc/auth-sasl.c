@@ -6,7 +6,7 @@
  *                             └──────────────── sasl_offer ─────────────────────────┘  (three times, then closed)
  *
  * Runs on workers, one call of a client at a time (client.h: `auth_busy`); takes LOCK_OUTBOX when the security layer
- * comes between client and socket; libsasl takes LOCK_SASL. What failed stands in the log; the client learns only that it failed. */
+ * comes between client and socket. What failed stands in the log; the client learns only that it failed. */
 #include "rpc/client-private.h"
 
 #include <inttypes.h>
@@ -28,33 +28,33 @@ struct SaslExchange {
 
 /* --- the library ---------------------------------------------------------------------------------- */
 
-/* The library's own locks are of a class as all others. */
+/* The library's own locks. They have no class: it nests them in ways that are its own. */
 static void *mutex_new(void)
 {
-    Lock *lock = g_new(Lock, 1);
+    GMutex *mutex = g_new(GMutex, 1);
 
-    lock_init(lock, LOCK_SASL);
-    return lock;
+    g_mutex_init(mutex);
+    return mutex;
 }
 
-static int mutex_lock(void *lock)
+static int mutex_lock(void *mutex)
 {
-    lock_acquire((Lock *)lock);
+    g_mutex_lock(mutex);
     return SASL_OK;
 }
 
-static int mutex_unlock(void *lock)
+static int mutex_unlock(void *mutex)
 {
-    lock_release(lock);
+    g_mutex_unlock(mutex);
     return SASL_OK;
 }
 
-static void mutex_free(void *lock)
+static void mutex_free(void *mutex)
 {
-    if (!lock)
+    if (!mutex)
         return;
-    lock_deinit(lock);
-    g_free(lock);
+    g_mutex_clear(mutex);
+    g_free(mutex);
 }
 
 static int log_message(void *context, int level, const char *message)

@@ -124,7 +124,7 @@ static void print_table(const GArray *entries, uint64_t elapsed, unsigned thread
 {
     int width = sites ? 42 : 12;
 
-    printf(_("%.1f s, %u threads\n"), (double)elapsed / 1e9, threads);
+    g_print(_("%.1f s, %u threads\n"), (double)elapsed / 1e9, threads);
     printf(" %-*s %12s %10s %8s %11s %7s %9s %11s %11s %10s\n", width, sites ? "Place" : "Class", "Acquired", "Contended",
            "Cont. %", "Wait (ms)", "Wall %", "p99 (us)", "Max (us)", "Hold (us)", "Sleeps");
     for (int i = 0; i < width + 100; i++)

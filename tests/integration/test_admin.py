@@ -178,8 +178,12 @@ def test_droverctl_shows_what_runs_and_what_is_queued(make_server):
         last = max((r for r in rows if r["server"] == "droverd"), key=lambda r: r["id"])
         return (last["running"], last["queued"], last["weight"]) == (2, 3, 3)
 
+    def is_changed(d):
+        return json.loads(droverctl(server, "explain", d.name, "--json").out)["running"] is not None
+
     harness.wait_until(state, "two run and three are queued")
     for d, serial in zip(domains, serials):
+        harness.wait_until(lambda: is_changed(d), "its suspend has begun")
         c.on_domain(wire.DOMAIN_DESTROY, d)
         assert busy.reply(serial).status != wire.OK
 

@@ -28,6 +28,7 @@ ELSEWHERE = {
     "max_anonymous_per_address": "test_one_address_makes_room_for_itself_alone",
     "max_workers": "test_more_workers_serve_what_is_queued_and_fewer_finish_what_they_do",
     "max_client_events": "test_a_subscriber_that_never_reads_is_closed_and_named_in_the_log",
+    "max_identity_workers": "an_identity_leaves_a_worker_to_others",  # in tests/unit/rpc-pool.c
     "admin_max_workers": "test_the_administration_is_a_server_too",
 }
 
@@ -38,12 +39,12 @@ def test_every_limit_has_a_test():
     keys = set(re.findall(r"^SETTING\(((?:admin_)?max_\w+), INT, [^,]+, [^,]+, [^,]+, NOW,", table, re.M))
     assert len(keys) >= 14
     tests = ""
-    for path in glob.glob(os.path.join(HERE, "test_*.py")):
+    for path in glob.glob(os.path.join(HERE, "test_*.py")) + [os.path.join(HERE, "..", "unit", "rpc-pool.c")]:
         with open(path) as f:
             tests += f.read()
     for key in sorted(keys):
         name = ELSEWHERE.get(key, f"test_{key}")
-        assert f"def {name}" in tests, key
+        assert re.search(rf"^(?:def|static void) {name}\(", tests, re.M), key
 
 
 def clients(server):

@@ -171,12 +171,6 @@ def test_what_no_rule_could_allow_is_refused_before_its_document_is_read(mixed):
     assert error.code == DENIED and "domain:save" in error.message
 
 
-def test_a_guest_that_a_file_names_needs_rules_without_objects(mixed, tmp_path):
-    mixed.rule(READ + f"allow {ME} domain:* name:web-*\n")
-    result = mixed.virsh("restore", str(tmp_path / "image"), ok=False)
-    assert "domain:start" in result.err or "domain:write" in result.err
-
-
 def test_rights_by_group(mixed):
     mixed.rule(f"allow gid:{os.getegid()} *\n")
     assert len(names(mixed)) == 4

@@ -219,6 +219,7 @@ def test_three_failures_end_the_connection(sasl_server):
                 c.call(wire.AUTH_SASL_START, wire.string("SCRAM-SHA-256") + wire.u32(0) + chars(b"nonsense"))
             assert (e.value.code, e.value.domain) == (45, 7)
         with pytest.raises((wire.Closed, ConnectionError)):
+            c.call(wire.AUTH_LIST)  # may be in time
             c.call(wire.AUTH_LIST)
 
 
