@@ -4,6 +4,8 @@
  * Any thread. Takes LOCK_IDENTITIES and no other lock inside it. */
 #include "rpc/identity.h"
 
+#include <stddef.h>
+
 /* Identities without a client that are remembered. */
 enum { REMEMBERED = 64 };
 
@@ -217,41 +219,27 @@ void client_forget_identity(Client *client)
 
 /* --- what they use ----------------------------------------------------------------------------------- */
 
-static void grow(uint64_t *to, const uint64_t *by)
-{
-    *to += __atomic_load_n(by, __ATOMIC_RELAXED);
-}
+/* A ClientUse as so many numbers, each of which only grows. */
+enum { USE_FIGURES = sizeof(ClientUse) / sizeof(uint64_t) };
+
+G_STATIC_ASSERT(offsetof(ClientUse, ran) == (USE_FIGURES - 1) * sizeof(uint64_t));
 
 void client_use_add(ClientUse *to, const ClientUse *use)
 {
-    grow(&to->served, &use->served);
-    grow(&to->failed, &use->failed);
-    grow(&to->slow, &use->slow);
-    grow(&to->bytes_in, &use->bytes_in);
-    grow(&to->bytes_out, &use->bytes_out);
-    grow(&to->taken, &use->taken);
-    grow(&to->waited, &use->waited);
-    grow(&to->job_waited, &use->job_waited);
-    grow(&to->ran, &use->ran);
-}
+    uint64_t *figures = (uint64_t *)to;
+    const uint64_t *more = (const uint64_t *)use;
 
-static void not_less(uint64_t *figure, uint64_t *told)
-{
-    *figure = *told = MAX(*figure, *told);
+    for (unsigned i = 0; i < USE_FIGURES; i++)
+        figures[i] += __atomic_load_n(&more[i], __ATOMIC_RELAXED);
 }
 
 /* A client may just be between those that are connected and those that have gone. */
 static void never_back(ClientUse *use, ClientUse *told)
 {
-    not_less(&use->served, &told->served);
-    not_less(&use->failed, &told->failed);
-    not_less(&use->slow, &told->slow);
-    not_less(&use->bytes_in, &told->bytes_in);
-    not_less(&use->bytes_out, &told->bytes_out);
-    not_less(&use->taken, &told->taken);
-    not_less(&use->waited, &told->waited);
-    not_less(&use->job_waited, &told->job_waited);
-    not_less(&use->ran, &told->ran);
+    uint64_t *figures = (uint64_t *)use, *before = (uint64_t *)told;
+
+    for (unsigned i = 0; i < USE_FIGURES; i++)
+        figures[i] = before[i] = MAX(figures[i], before[i]);
 }
 
 /* The figures of clients that are connected, by the name of their identity. */

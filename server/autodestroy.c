@@ -161,6 +161,14 @@ static bool begin(Batch *batch, Bound *bound)
     return false;
 }
 
+/* Whoever waits for the last one frees what is behind it, once this has let go of the lock. */
+static void thread_ends(Autodestroy *autodestroy)
+{
+    LOCK_SCOPE(&autodestroy->lock);
+    autodestroy->threads--;
+    cond_broadcast(&autodestroy->idle);
+}
+
 static void *run(void *data)
 {
     Batch *batch = data;
@@ -171,10 +179,7 @@ static void *run(void *data)
     for (; parked > 0; parked--)
         finish(wait_ready(batch));
     g_ptr_array_unref(batch->list);
-    lock_acquire(&batch->autodestroy->lock);
-    batch->autodestroy->threads--;
-    cond_broadcast(&batch->autodestroy->idle);
-    lock_release(&batch->autodestroy->lock);
+    thread_ends(batch->autodestroy);
     g_free(batch);
     return NULL;
 }
@@ -197,8 +202,7 @@ static void end_all(Autodestroy *autodestroy, GPtrArray *list)
     log_error("%u domains ought to end with the connection that had started them: no thread can be made", list->len);
     g_ptr_array_unref(list);
     g_free(batch);
-    LOCK_SCOPE(&autodestroy->lock);
-    autodestroy->threads--;
+    thread_ends(autodestroy);
 }
 
 /* --- the lists -------------------------------------------------------------------------------- */

@@ -12,6 +12,7 @@ import pytest
 
 sys.dont_write_bytecode = True
 import harness  # noqa: E402
+import pki  # noqa: E402
 
 
 def pytest_addoption(parser):
@@ -132,3 +133,19 @@ def make_server(request, kind, program, scratch):
 @pytest.fixture
 def server(make_server):
     return make_server()
+
+
+@pytest.fixture(scope="module")
+def ca(tmp_path_factory):
+    """An authority for certificates; `server_pair` and `client` are of its making."""
+    return pki.Authority(str(tmp_path_factory.mktemp("pki")))
+
+
+@pytest.fixture(scope="module")
+def server_pair(ca):
+    return ca.server()
+
+
+@pytest.fixture(scope="module")
+def client(ca):
+    return ca.client()

@@ -15,21 +15,6 @@ from harness import wait_until
 pytestmark = pytest.mark.drover("the peer's units have other files")
 
 
-@pytest.fixture(scope="module")
-def ca(tmp_path_factory):
-    return pki.Authority(str(tmp_path_factory.mktemp("pki")))
-
-
-@pytest.fixture(scope="module")
-def server_pair(ca):
-    return ca.server()
-
-
-@pytest.fixture(scope="module")
-def client(ca):
-    return ca.client()
-
-
 def settings(ca, pair, **more):
     files = {"key_file": pair[0], "cert_file": pair[1], "ca_file": ca.cert}
     return {**files, "log_outputs": "2:stderr", "log_level": 2, **more}

@@ -14,7 +14,6 @@ import threading
 import pytest
 
 import harness
-import pki
 import wire
 from harness import wait_until
 
@@ -47,11 +46,6 @@ def sasl(tmp_path_factory):
             f"[auth-libvirt-localhost]\ncredentials=one\n"
         )
     return d
-
-
-@pytest.fixture(scope="module")
-def ca(tmp_path_factory):
-    return pki.Authority(str(tmp_path_factory.mktemp("pki")))
 
 
 @pytest.fixture(scope="module")

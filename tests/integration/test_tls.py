@@ -25,21 +25,6 @@ def free_port(family=socket.AF_INET, host="127.0.0.1"):
         return s.getsockname()[1]
 
 
-@pytest.fixture(scope="module")
-def ca(tmp_path_factory):
-    return pki.Authority(str(tmp_path_factory.mktemp("pki")))
-
-
-@pytest.fixture(scope="module")
-def server_pair(ca):
-    return ca.server()
-
-
-@pytest.fixture(scope="module")
-def client(ca):
-    return ca.client()
-
-
 @pytest.fixture
 def tls_server(make_server, ca, server_pair):
     def make(pair=None, start=True, **settings):
