@@ -17,7 +17,7 @@ from harness import wait_until
 from test_sasl import sasl, sasl_server, tls_settings, tls_uri  # noqa: F401
 from test_sasl import virsh as sasl_virsh
 from test_tls import AUTH_LIST, asks, context, is_closed, place, python_tls, silent  # noqa: F401
-from test_tls import ca, client, server_pair, shown_certificate, tls_server, virsh  # noqa: F401
+from test_tls import shown_certificate, tls_server, virsh  # noqa: F401
 
 pytestmark = pytest.mark.drover("libvirtd's keys for TLS need an option to listen at all")
 
