@@ -32,6 +32,8 @@ struct Server {
     struct Modules *modules;   /* where the drivers come from (server/modules.h); NULL in tests of other things */
     const Driver *const *drivers;    /* NULL-terminated */
     Tls *tls;                  /* the certificates in use; NULL: nothing listens for TLS */
+    struct Metrics *metrics;   /* answers monitoring (server/metrics.h); NULL: nothing does */
+    int64_t started;           /* clock_real() */
     struct TlsWatch *tls_watch;    /* looks after their files (server/tls-watch.h) */
     struct Polkit *polkit;     /* asks it about clients (server/polkit.h); NULL: no socket wants that */
     Wrap *wrap;                /* around every driver; NULL: none */

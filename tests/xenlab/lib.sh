@@ -44,7 +44,7 @@ lab_packages=(
 # In the workshop beside them: what ./check asks for to build droverd, and Xen's headers.
 lab_tools=(
     gcc libc6-dev meson ninja-build pkg-config gettext
-    libglib2.0-dev libxml2-dev zlib1g-dev libvirt-dev libsystemd-dev libgnutls28-dev libsasl2-dev libxen-dev
+    libglib2.0-dev libxml2-dev zlib1g-dev libvirt-dev libsystemd-dev libmicrohttpd-dev libgnutls28-dev libsasl2-dev libxen-dev
 )
 
 need_root() { [[ $(id -u) == 0 ]] || cannot "it needs root"; }
