@@ -8,9 +8,14 @@
 
 /* --- metrics-server.c -------------------------------------------------------------------------------- */
 
-enum { SERVER_SECTIONS = 7 };
+enum { SERVER_SECTIONS = 8 };
 /* Writes the families of one section, all at once: none grows with the number of domains. */
 void metrics_server_section(Server *server, unsigned section, MetricText *text);
+
+/* --- metrics-locks.c --------------------------------------------------------------------------------- */
+
+/* Writes nothing when the profile of locks was compiled out. */
+void metrics_locks_section(MetricText *text);
 
 /* --- metrics-sample.c -------------------------------------------------------------------------------- */
 

@@ -411,8 +411,14 @@ static void write_drivers(Server *server, MetricText *text)
     text->family = NULL;
 }
 
+static void write_locks(Server *server, MetricText *text)
+{
+    metrics_locks_section(text);
+}
+
 static void (*const sections[SERVER_SECTIONS])(Server *server, MetricText *text) = {
-    write_process, write_calls, write_clients, write_identities, write_certificates, write_stores, write_drivers,
+    write_process, write_calls, write_clients, write_identities, write_certificates, write_stores, write_locks,
+    write_drivers,
 };
 
 void metrics_server_section(Server *server, unsigned section, MetricText *text)

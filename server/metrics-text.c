@@ -20,12 +20,13 @@ static const char *suffix_of(const MetricFamily *family)
 
 /* --- labels ------------------------------------------------------------------------------------------ */
 
-static void append_escaped(GString *out, const char *text)
+/* The help of the older format leaves quotes as they are. */
+static void append_escaped(GString *out, const char *text, bool quotes)
 {
     for (; *text; text++) {
         if (*text == '\n')
             g_string_append(out, "\\n");
-        else if (*text == '"' || *text == '\\')
+        else if ((*text == '"' && quotes) || *text == '\\')
             g_string_append_printf(out, "\\%c", *text);
         else
             g_string_append_c(out, *text);
@@ -40,7 +41,7 @@ void metric_label(GString *labels, const char *label, const char *value)
         g_string_append_c(labels, ',');
     g_string_append(labels, label);
     g_string_append(labels, "=\"");
-    append_escaped(labels, valid ? valid : value);
+    append_escaped(labels, valid ? valid : value, true);
     g_string_append_c(labels, '"');
 }
 
@@ -67,7 +68,7 @@ void metric_begin(MetricText *text, const MetricFamily *family)
 
     text->family = family;
     g_string_append_printf(text->out, "# HELP %s%s ", family->name, suffix);
-    append_escaped(text->out, family->help);
+    append_escaped(text->out, family->help, text->open_metrics);
     g_string_append_printf(text->out, "\n# TYPE %s%s %s\n", family->name, suffix, type_of(text, family));
     if (text->open_metrics && family->unit)
         g_string_append_printf(text->out, "# UNIT %s %s\n", family->name, family->unit);
@@ -146,9 +147,6 @@ void metric_real(MetricText *text, const char *labels, double value)
 
 /* --- histograms -------------------------------------------------------------------------------------- */
 
-/* Exponents of two, of nanoseconds: 1 µs, 4 µs, … 69 s. */
-enum { FIRST_POWER = 10, LAST_POWER = 36, POWER_STEP = 2 };
-
 static void bucket(MetricText *text, const char *labels, const char *end, uint64_t count)
 {
     g_string_append_printf(text->out, "%s_bucket{%s%sle=\"%s\"} ", text->family->name, labels, *labels ? "," : "", end);
@@ -156,19 +154,29 @@ static void bucket(MetricText *text, const char *labels, const char *end, uint64
     g_string_append_c(text->out, '\n');
 }
 
-void metric_histogram(MetricText *text, const char *labels, const Histogram *histogram)
+void metric_buckets(MetricText *text, const char *labels, const uint64_t *below, unsigned n, uint64_t count, uint64_t sum)
 {
-    uint64_t count = histogram_count(histogram);
     char end[G_ASCII_DTOSTR_BUF_SIZE];
 
-    for (unsigned power = FIRST_POWER; power <= LAST_POWER; power += POWER_STEP)
-        bucket(text, labels, g_ascii_formatd(end, sizeof end, "%.12g", (double)(UINT64_C(1) << power) / 1e9),
-               histogram_below(histogram, power));
+    for (unsigned i = 0; i < n; i++) {
+        double seconds = (double)(UINT64_C(1) << (METRIC_FIRST_POWER + i * METRIC_POWER_STEP)) / 1e9;
+
+        bucket(text, labels, g_ascii_formatd(end, sizeof end, "%.12g", seconds), below[i]);
+    }
     bucket(text, labels, "+Inf", count);
     begin_line(text, "_count", labels);
     append_number(text->out, count);
     g_string_append_c(text->out, '\n');
     begin_line(text, "_sum", labels);
-    append_seconds(text->out, histogram->sum);
+    append_seconds(text->out, sum);
     g_string_append_c(text->out, '\n');
+}
+
+void metric_histogram(MetricText *text, const char *labels, const Histogram *histogram)
+{
+    uint64_t below[(METRIC_LAST_POWER - METRIC_FIRST_POWER) / METRIC_POWER_STEP + 1];
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(below); i++)
+        below[i] = histogram_below(histogram, METRIC_FIRST_POWER + i * METRIC_POWER_STEP);
+    metric_buckets(text, labels, below, G_N_ELEMENTS(below), histogram_count(histogram), histogram->sum);
 }

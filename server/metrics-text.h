@@ -48,5 +48,11 @@ void metric_real(MetricText *text, const char *labels, double value);
 void metric_time(MetricText *text, const char *labels, uint64_t ns);
 /* All lines of one histogram; its buckets end at powers of two of nanoseconds, from a microsecond to a minute. */
 void metric_histogram(MetricText *text, const char *labels, const Histogram *histogram);
+
+/* Exponents of two where buckets end, of nanoseconds: 1 µs, 4 µs, … 69 s. */
+enum { METRIC_FIRST_POWER = 10, METRIC_LAST_POWER = 36, METRIC_POWER_STEP = 2 };
+/* The same of something that isn't kept as a Histogram: below[k] lasted less than 2^(METRIC_FIRST_POWER + k * METRIC_POWER_STEP)
+ * nanoseconds, n of them; `count` and `sum` are of all. */
+void metric_buckets(MetricText *text, const char *labels, const uint64_t *below, unsigned n, uint64_t count, uint64_t sum);
 /* Nothing may follow. */
 void metric_end(MetricText *text);

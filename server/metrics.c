@@ -2,7 +2,8 @@
 /* Metrics over HTTP, with libmicrohttpd: each endpoint is a listening socket and a thread of its own, which is never one
  * that serves calls. A scrape is a text that is made in parts while it is being sent, so that it takes the same memory
  * however many domains there are, but for their figures; those are shared by scrapes of the same moment.
- * How many may ask at once, and for how long, is limited; whoever reads too slowly is disconnected. */
+ * How many may ask at once, and for how long, is limited; whoever reads too slowly is disconnected, and who only holds a
+ * connection makes room when another one comes. */
 #include "server/metrics.h"
 
 #include <arpa/inet.h>
@@ -23,14 +24,22 @@
 LOG_SOURCE("server.metrics");
 
 enum {
-    CONNECTIONS_MAX = 8,
+    CONNECTIONS_MAX = 16,     /* of one endpoint; beyond, an old one is closed for each that comes */
+    CONNECTIONS_BEYOND = 16,  /* on their way out then; when these are used up too, none is accepted */
     IDLE_SECONDS = 10,        /* without any progress */
     SCRAPE_SECONDS = 60,      /* for the whole of it */
     REQUEST_BYTES = 16384,    /* of a request and what belongs to its connection */
     PART_BYTES = 65536,       /* made at once */
     SHARED_MS = 1000,         /* so old may figures be that another scrape has taken */
-    BACKLOG = 16,
+    BACKLOG = 64,
 };
+
+/* One connection; all of it is its endpoint's thread's. */
+typedef struct Peer {
+    int fd;
+    bool asking;              /* its request is there and not yet answered */
+    bool shut;                /* told to go */
+} Peer;
 
 typedef struct Endpoint {
     /* fixed */
@@ -40,6 +49,8 @@ typedef struct Endpoint {
     int fd;
     /* its thread's */
     Samples *latest;          /* NULL: none yet */
+    GQueue peers;             /* of Peer, the oldest first */
+    unsigned shut;            /* how many of them are told to go */
 } Endpoint;
 
 struct Metrics {
@@ -111,6 +122,67 @@ static void free_scrape(void *data)
     g_free(scrape);
 }
 
+/* --- connections ------------------------------------------------------------------------------------------ */
+
+/* The oldest that has asked for nothing, or else the oldest; not the one that has just come. */
+static Peer *least_useful(Endpoint *endpoint)
+{
+    Peer *oldest = NULL;
+
+    for (GList *at = endpoint->peers.head; at != endpoint->peers.tail; at = at->next) {
+        Peer *peer = at->data;
+
+        if (peer->shut)
+            continue;
+        if (!peer->asking)
+            return peer;
+        if (!oldest)
+            oldest = peer;
+    }
+    return oldest;
+}
+
+/* libmicrohttpd finds the socket at its end and closes the connection itself. */
+static void shut_down(Endpoint *endpoint, Peer *peer)
+{
+    shutdown(peer->fd, SHUT_RDWR);
+    peer->shut = true;
+    endpoint->shut++;
+}
+
+static void on_connection(void *data, struct MHD_Connection *connection, void **context,
+                          enum MHD_ConnectionNotificationCode code)
+{
+    Endpoint *endpoint = data;
+    Peer *peer = *context;
+
+    if (code == MHD_CONNECTION_NOTIFY_STARTED) {
+        peer = g_new0(Peer, 1);
+        peer->fd = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+        *context = peer;
+        g_queue_push_tail(&endpoint->peers, peer);
+        if (endpoint->peers.length - endpoint->shut > CONNECTIONS_MAX)
+            shut_down(endpoint, least_useful(endpoint));    /* there is one: MAX + 1 are not shut */
+    } else {
+        g_queue_remove(&endpoint->peers, peer);
+        endpoint->shut -= peer->shut;
+        g_free(peer);
+    }
+}
+
+static void set_asking(struct MHD_Connection *connection, bool asking)
+{
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+
+    ((Peer *)info->socket_context)->asking = asking;
+}
+
+static void on_answered(void *data, struct MHD_Connection *connection, void **state,
+                        enum MHD_RequestTerminationCode why)
+{
+    set_asking(connection, false);
+}
+
 /* --- requests --------------------------------------------------------------------------------------------- */
 
 static enum MHD_Result answer(struct MHD_Connection *connection, unsigned status, struct MHD_Response *response,
@@ -169,6 +241,7 @@ static enum MHD_Result serve(void *data, struct MHD_Connection *connection, cons
     }
     if (strcmp(url, "/metrics") != 0)
         return answer_words(connection, MHD_HTTP_NOT_FOUND, "the metrics are at /metrics\n");
+    set_asking(connection, true);
     return answer_scrape(data, connection);
 }
 
@@ -195,8 +268,10 @@ static int endpoint_start(Metrics *metrics, Server *server, int fd, SocketFile *
         MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_EPOLL | MHD_USE_ERROR_LOG, 0, NULL, NULL, serve, endpoint,
         MHD_OPTION_EXTERNAL_LOGGER, log_http, NULL,
         MHD_OPTION_LISTEN_SOCKET, fd,
-        MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MAX,
+        MHD_OPTION_CONNECTION_LIMIT, (unsigned)(CONNECTIONS_MAX + CONNECTIONS_BEYOND),
         MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_SECONDS,
+        MHD_OPTION_NOTIFY_CONNECTION, on_connection, endpoint,
+        MHD_OPTION_NOTIFY_COMPLETED, on_answered, NULL,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)REQUEST_BYTES,
         MHD_OPTION_END);
     if (!endpoint->daemon)
