@@ -213,8 +213,8 @@ ssize_t admit_frames(Client *client, uint8_t *data, size_t size)
             break;
         if (out->size >= 262144)
             outbox_send(client, out, 0, OUT_REPLY);
-        if (G_UNLIKELY(outbox_size(client) > 0 && outbox_size(client) + out->size >= out_limit / 4)) {
-            client->held_back = true;    /* outbox_flush will ask for another look */
+        if (G_UNLIKELY(outbox_size(client) > 0 && outbox_size(client) + out->size >= out_limit / 4) && outbox_await(client)) {
+            client->held_back = true;    /* when it has left there will be another look */
             break;
         }
         admission = admit_frame(client, data + used, frame_size, n_fds);

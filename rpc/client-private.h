@@ -46,9 +46,10 @@ typedef enum ClientWish {
     WISH_CLOSE = 1 << 1,
     WISH_LOOK = 1 << 2,       /* room again: take frames that were held back */
     WISH_STREAM = 1 << 3,     /* a stream was opened or has something to say */
-    WISH_END = 1 << 4,        /* close it unless something waits to be written; then that is the last */
+    WISH_END = 1 << 4,        /* close it unless something has not left yet; then that is the last */
     WISH_LOGIN = 1 << 5,      /* a worker has done a step of its login */
     WISH_READ = 1 << 6,       /* the transport has more than the socket tells */
+    WISH_SENT = 1 << 7,       /* what was waited for (outbox_await) has left */
 } ClientWish;
 
 struct Client {
@@ -123,7 +124,12 @@ struct Client {
     bool deaf;                /* writing has failed: nothing more is queued */
     bool close_when_empty;
     bool reading, writing;    /* what epoll watches; read without the lock as hints */
+    bool out_sending;         /* one thread sends, without the lock; see outbox.c */
+    bool out_awaited;         /* the I/O thread wants to know when that has ended with nothing left */
+    bool out_close_owed;      /* the socket is to be closed by who is sending */
+    bool out_ends_login;      /* login_call_end is to be called when nothing waits */
     OutItem *out_first, *out_last;
+    OutItem *out_claimed;     /* the last of the first ones that are being sent now */
     size_t out_bytes, out_event_bytes;    /* read without the lock as hints */
     unsigned out_bulk;        /* bulk answers among what waits */
     int64_t out_stalled;      /* clock_now() since when nothing has left, while something waits */
@@ -221,9 +227,11 @@ typedef enum OutKind { OUT_REPLY, OUT_BULK, OUT_EVENT } OutKind;
 /* Sends out->data[from .. size) or queues what the socket doesn't take; out->size goes back to `from`. Any thread. */
 void outbox_send(Client *client, XdrOut *out, size_t from, OutKind kind);
 /* As above, followed by one carrier byte with each descriptor; they are taken over. */
-void outbox_send_fds(Client *client, XdrOut *out, size_t from, const int *fds, unsigned n_fds);
+void outbox_send_fds(Client *client, XdrOut *out, size_t from, int *fds, unsigned n_fds);
 /* The socket takes bytes again. I/O thread. False: the connection is broken. */
 bool outbox_flush(Client *client);
+/* Whether something has not left yet. Then the I/O thread, which asks, is told when it has: by epoll or WISH_SENT. */
+bool outbox_await(Client *client);
 /* The client has not read what it got: no further bulk answer should be made for it now. Without a lock: a hint. */
 bool outbox_congested(Client *client);
 /* Bytes that wait, without a lock: a hint. */

@@ -129,13 +129,18 @@ void login_call_begin(Call *call)
 void login_call_end(Client *client)
 {
     if (client->next_transport) {
+        bool waits;
+
         lock_acquire(&client->out_lock);
-        if (client->out_first)
-            client->close_when_empty = true;    /* the answer is stuck: nothing may follow it in another form */
-        else
+        /* the answer has not left: nothing may follow it in another form, so outbox.c comes here again when it has */
+        client->out_ends_login = waits = client->out_sending || client->out_first;
+        if (!waits) {
             client->transport = g_steal_pointer(&client->next_transport);
-        client->layered = true;
+            client->layered = true;
+        }
         lock_release(&client->out_lock);
+        if (waits)
+            return;
     }
     if (client->hopeless)
         client_close_after_replies(client);
