@@ -151,10 +151,10 @@ static bool admit_call(Client *client, const FrameHeader *header, uint8_t *paylo
     return true;
 }
 
-/* A call of the client's login is under way. */
+/* A call of the client's login is under way, or its end has not been seen by this thread. */
 static bool is_logging_in(const Client *client)
 {
-    return G_UNLIKELY(client->auth) && __atomic_load_n(&client->auth_busy, __ATOMIC_ACQUIRE);
+    return G_UNLIKELY(client->auth) && __atomic_load_n(&client->auth_busy, __ATOMIC_ACQUIRE) != AUTH_NO_CALL;
 }
 
 typedef enum Admission { ADMITTED, HELD_BACK, REFUSED } Admission;

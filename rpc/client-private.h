@@ -31,6 +31,9 @@ typedef enum TurnClass {
 /* How far a client is; login.c has the way from one to the next. */
 typedef enum LoginStage { LOGIN_DONE, LOGIN_HANDSHAKE, LOGIN_AUTH } LoginStage;
 
+/* A call of a client's login: the I/O thread begins it, a worker ends it, the I/O thread has seen that it has ended. */
+typedef enum AuthCall { AUTH_NO_CALL, AUTH_CALL_BUSY, AUTH_CALL_ENDED } AuthCall;
+
 /* One client's calls of one class, and its place in the round. */
 typedef struct Turn {
     Call *first, *last;
@@ -70,7 +73,7 @@ struct Client {
     ClientAuth auth;
     int authenticated;        /* atomic: set once */
     const char *user;         /* atomic: set once before that, owned */
-    int auth_busy;            /* atomic: a call of its login is under way; set by the I/O thread */
+    int auth_busy;            /* atomic: AuthCall; while there is one no frame is taken */
     SaslExchange *sasl;       /* the worker's while `auth_busy` */
     Transport *transport;     /* NULL: the socket itself. Set by a worker while `login_busy`, or `auth_busy` and then
                                * under LOCK_OUTBOX */
