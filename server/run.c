@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/i18n.h"
 #include "base/log.h"
+#include "server/audit-kernel.h"
 #include "server/metrics.h"
 #include "server/modules.h"
 #include "server/network.h"
@@ -154,6 +155,7 @@ static void take_apart(Server *server)
     if (server->timers)
         timers_free(server->timers);
     polkit_free(server->polkit);
+    audit_kernel_free(server->kernel_audit);
     rules_deinit(server);
     tls_watch_free(server->tls_watch);
     tls_free(server->tls);
@@ -221,6 +223,12 @@ static int take_policy(Server *server, const Config *config, Error *error)
     return 0;
 }
 
+static int start_audit(Server *server, Error *error)
+{
+    server->kernel_audit = audit_kernel_new(audit_gate(), server->config->audit_level, error);
+    return server->kernel_audit || !error->code ? 0 : -1;
+}
+
 Server *server_start(Config *config, Error *error)
 {
     Server *server;
@@ -252,7 +260,7 @@ Server *server_start(Config *config, Error *error)
     server->rpc = rpc_new(&settings, server->timers);
     server->service = service_new(server->rpc, "droverd", &remote_service_ops, &limits, server);
     server->admin = service_new(server->rpc, "admin", &admin_service_ops, &admin, server);
-    if (check_weights(config, error) < 0 || take_policy(server, config, error) < 0
+    if (check_weights(config, error) < 0 || take_policy(server, config, error) < 0 || start_audit(server, error) < 0
         || make_wrap(server, error) < 0 || open_default(server, error) < 0 || open_sockets(server, error) < 0
         || !open_metrics(server, error)) {
         take_apart(server);
