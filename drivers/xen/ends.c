@@ -39,7 +39,7 @@ static LifecycleAction wanted(const DomainConfig *config, const XenInfo *info)
 /* Whether the guest is no more. */
 static bool destroy(XenHost *xen, Domain *domain, XenInfo *info)
 {
-    int r = xen->hv->ops->destroy(xen->hv, info->id);
+    int r = xen_destroy(xen, domain, info->id);
 
     if (xen_ask(xen, info->id, &domain->uuid, info) == 0)
         return true;

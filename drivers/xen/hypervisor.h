@@ -86,7 +86,8 @@ typedef struct XenShare {
 #define XEN_WORD "drover"
 #define XEN_WORD_BUILDING "building"
 #define XEN_WORD_BUILT "built"
-#define XEN_WORD_BOUND "bound"    /* built, and to end with a connection to droverd */
+#define XEN_WORD_BOUND "bound"      /* built, and to end with a connection to droverd */
+#define XEN_WORD_ENDING "ending"    /* about to be destroyed, or half of the way */
 
 /* What a guest is built from. */
 typedef struct XenBuild {

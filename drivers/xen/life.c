@@ -184,7 +184,7 @@ int xen_domain_destroy_flags(Op *op, const RemoteDomainDestroyFlagsArgs *args)
     if (xen_need(op, &info) < 0 || refuse_first(op) < 0)
         return -1;
     xen_announce_started(xen, op->domain);
-    r = xen->hv->ops->destroy(xen->hv, info.id);
+    r = xen_destroy(xen, op->domain, info.id);
     /* What became of it is asked, not believed: it may have come to its end by itself, or half of the way. */
     if (xen_ask(xen, info.id, &info.uuid, &info) == 0) {
         /* Whatever else was telling of this domain: its story ends here, and it finds the domain off. */

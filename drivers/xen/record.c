@@ -4,7 +4,8 @@
  *   domains/NAME.xml, domains/autostart/    the definitions; host->store
  *   running/UUID.building.xml               the document of a guest that drover is building; xen->running
  *   running/UUID.xml                        the same when it is built
- *   /local/domain/ID/drover, in xenstore    "building", written by libxl in one transaction with the guest's name; then "built"
+ *   /local/domain/ID/drover, in xenstore    "building", written by libxl in one transaction with the guest's name; then "built";
+ *                                           "ending" before drover destroys it
  *
  * The first is on the disk before a build begins. The word is in xenstore since it has to live exactly as long as the
  * guest: a guest that xl makes with the same UUID has none, and none is left when the host starts anew. The guest can read
@@ -12,7 +13,9 @@
  *
  *   a document ──┬── no guest with the UUID          it has gone, or was never made: forgotten
  *                ├── guest, "built"                  ours, and listed with the document
- *                └── guest, another word or none     somebody else's: forgotten
+ *                ├── guest, "ending"                 half destroyed: that is finished
+ *                ├── guest, no name, no word         the same: libxl forgets what is in xenstore first
+ *                └── guest, another word, or a name  somebody else's: forgotten
  *   UUID.building ─┬── guest, "building"             half built: destroyed
  *                  └── guest, no name, no word       killed in the first moments of a build: destroyed
  *
@@ -127,6 +130,25 @@ int xen_record_mark(XenHost *xen, int id, bool bound)
     return xen->hv->ops->write(xen->hv, path, bound ? XEN_WORD_BOUND : XEN_WORD_BUILT);
 }
 
+int xen_destroy(XenHost *xen, Domain *domain, int id)
+{
+    g_autoptr(DomainView) view = domain_view(domain);
+    char path[PATH_SIZE];
+    XenInfo info;
+    int r;
+
+    if (!xen->running || !xen_domain(domain)->ours)
+        return xen->hv->ops->destroy(xen->hv, id);
+    word_path(id, path);
+    r = xen->hv->ops->write(xen->hv, path, XEN_WORD_ENDING);
+    if (r < 0)
+        return r;
+    r = xen->hv->ops->destroy(xen->hv, id);
+    if (r < 0 && xen_ask(xen, id, &domain->uuid, &info) == 1)
+        xen_record_mark(xen, id, view && view->bound_to);
+    return r;
+}
+
 const DomainConfig *xen_record_take(XenHost *xen, const XenInfo *info)
 {
     const DomainConfig *config;
@@ -144,7 +166,7 @@ const DomainConfig *xen_record_take(XenHost *xen, const XenInfo *info)
 /* --- what an earlier droverd has left -------------------------------------------------------- */
 
 typedef enum Remains {
-    REMAINS_NOTHING, REMAINS_UNKNOWN, REMAINS_OURS, REMAINS_BOUND, REMAINS_HALF, REMAINS_FOREIGN,
+    REMAINS_NOTHING, REMAINS_UNKNOWN, REMAINS_OURS, REMAINS_BOUND, REMAINS_HALF, REMAINS_ENDING, REMAINS_FOREIGN,
 } Remains;
 
 static Remains judge(XenHost *xen, const XenKept *kept, const XenInfo *info)
@@ -157,12 +179,19 @@ static Remains judge(XenHost *xen, const XenKept *kept, const XenInfo *info)
         return REMAINS_NOTHING;
     word_path(info->id, path);
     r = xen->hv->ops->read(xen->hv, path, &word);
+    if (r == 0 && strcmp(word, XEN_WORD_ENDING) == 0)
+        return REMAINS_ENDING;
+    if (r == 0 && strcmp(word, XEN_WORD_BOUND) == 0)
+        return REMAINS_BOUND;
     if (r == 0)
-        return strcmp(word, XEN_WORD_BUILT) == 0 ? REMAINS_OURS : strcmp(word, XEN_WORD_BOUND) == 0 ? REMAINS_BOUND : kept->unfinished ? REMAINS_HALF : REMAINS_FOREIGN;
+        return strcmp(word, XEN_WORD_BUILT) == 0 ? REMAINS_OURS : kept->unfinished ? REMAINS_HALF : REMAINS_FOREIGN;
     if (r != -ENOENT)
         return REMAINS_UNKNOWN;    /* nobody can tell; nothing must be destroyed or forgotten for that */
     g_snprintf(path, sizeof path, "/local/domain/%d/name", info->id);
-    return kept->unfinished && xen->hv->ops->read(xen->hv, path, &name) == -ENOENT ? REMAINS_HALF : REMAINS_FOREIGN;
+    r = xen->hv->ops->read(xen->hv, path, &name);
+    if (r != -ENOENT)
+        return r == 0 ? REMAINS_FOREIGN : REMAINS_UNKNOWN;
+    return kept->unfinished ? REMAINS_HALF : REMAINS_ENDING;
 }
 
 static const XenInfo *find_guest(const XenSweep *sweep, const Uuid *uuid)
@@ -209,6 +238,10 @@ static bool recover(XenHost *xen, const XenKept *kept, const XenInfo *info)
         return !kept->unfinished;
     case REMAINS_HALF:
         if (!end_remains(xen, config, info, "was half built"))
+            return false;
+        break;
+    case REMAINS_ENDING:
+        if (!end_remains(xen, config, info, "was half destroyed"))
             return false;
         break;
     case REMAINS_BOUND:

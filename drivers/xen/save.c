@@ -165,7 +165,7 @@ static int end_guest(Saving *saving)
     Domain *domain = saving->op->domain;
     g_autoptr(DomainView) view = domain_view(domain);
     XenInfo info;
-    int r = xen->hv->ops->destroy(xen->hv, saving->info.id);
+    int r = xen_destroy(xen, domain, saving->info.id);
 
     if (xen_ask(xen, saving->info.id, &saving->info.uuid, &info) != 0) {
         unlink(saving->path);

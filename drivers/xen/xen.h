@@ -270,6 +270,9 @@ int xen_record_change(XenHost *xen, const DomainConfig *config, Error *error);
 void xen_record_remove(XenHost *xen, const Uuid *uuid);
 /* The guest is whole: from now on a later droverd takes it for its own; or ends it, if it is bound to a connection of ours. 0 or -errno. */
 int xen_record_mark(XenHost *xen, int id, bool bound);
+/* Destroys a running domain; if it is a guest of ours, a later droverd finishes what is broken off. As the hypervisor's
+ * `destroy`: whether the domain has gone is to be asked. */
+int xen_destroy(XenHost *xen, Domain *domain, int id);
 /* What an earlier droverd has kept of the running guest, owned by the caller; NULL: nothing. Only once for each guest. */
 const DomainConfig *xen_record_take(XenHost *xen, const XenInfo *info);
 

@@ -28,6 +28,7 @@ struct XenDouble {
     GString *devices;         /* what was asked of devices, a line each */
     int devices_fail;
     int save_fails;
+    int destroys_fail;
     void (*during)(Fixture *fixture);
     Fixture *during_fixture;
 };
@@ -386,6 +387,8 @@ static int double_end(Hypervisor *hv, int id)
 {
     if (!double_find(of(hv), id))
         return -ENOENT;
+    if (of(hv)->destroys_fail)
+        return -of(hv)->destroys_fail;
     double_destroy(of(hv), id, true);
     return 0;
 }
@@ -671,6 +674,11 @@ void double_during_save(Fixture *fixture, void (*during)(Fixture *fixture))
 {
     double_of(fixture)->during = during;
     double_of(fixture)->during_fixture = fixture;
+}
+
+void double_fail_destroys(XenDouble *xen, int errnum)
+{
+    xen->destroys_fail = errnum;
 }
 
 void double_fail_builds(XenDouble *xen, int errnum, bool leaves_guest)
