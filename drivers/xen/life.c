@@ -82,7 +82,7 @@ int xen_domain_resume(Op *op, const RemoteDomainResumeArgs *args)
                          op->view->name);
     }
     xen_announce_started(xen, op->domain);
-    r = info.kind == XEN_HVM ? xen->hv->ops->unpause_machine(xen->hv, info.id) : xen->hv->ops->unpause(xen->hv, info.id);
+    r = xen_let_run(xen, &info);
     if (r < 0)
         return xen_fail(op->error, r, _("let the domain go on"));
     if (set_state(op, VIR_DOMAIN_RUNNING, VIR_DOMAIN_RUNNING_UNPAUSED) < 0)

@@ -4,8 +4,10 @@
  *   domains/NAME.xml, domains/autostart/    the definitions; host->store
  *   running/UUID.building.xml               the document of a guest that drover is building; xen->running
  *   running/UUID.xml                        the same when it is built
- *   /local/domain/ID/drover, in xenstore    "building", written by libxl in one transaction with the guest's name; then "built";
- *                                           "ending" before drover destroys it
+ *   /local/domain/ID/drover, in xenstore    "building", written by libxl in one transaction with the guest's name; then by
+ *                                           drover "starting" (or "waiting", if it is to stay paused), and "built" when
+ *                                           it runs; "bound" in the place of these three if it is to end with a
+ *                                           connection to droverd; "ending" before it is destroyed
  *
  * The first is on the disk before a build begins. The word is in xenstore since it has to live exactly as long as the
  * guest: a guest that xl makes with the same UUID has none, and none is left when the host starts anew. The guest can read
@@ -13,10 +15,14 @@
  *
  *   a document ──┬── no guest with the UUID          it has gone, or was never made: forgotten
  *                ├── guest, "built"                  ours, and listed with the document
+ *                ├── guest, "starting", "waiting"    the same, once the rest of its start is done: it goes on from a saved
+ *                │                                   state once only, so that is removed; it runs, or stays paused
+ *                ├── guest, "bound"                  destroyed, since the connection is gone
  *                ├── guest, "ending"                 half destroyed: that is finished
  *                ├── guest, no name, no word         the same: libxl forgets what is in xenstore first
  *                └── guest, another word, or a name  somebody else's: forgotten
  *   UUID.building ─┬── guest, "building"             half built: destroyed
+ *                  ├── guest, "starting" and so on   as with the document of one that is built
  *                  └── guest, no name, no word       killed in the first moments of a build: destroyed
  *
  * "building" without a UUID.building is what xl makes of a guest of ours that it has saved and restored: libxl keeps the
@@ -122,30 +128,28 @@ static void word_path(int id, char path[PATH_SIZE])
     g_snprintf(path, PATH_SIZE, "/local/domain/%d/" XEN_WORD, id);
 }
 
-int xen_record_mark(XenHost *xen, int id, bool bound)
+int xen_record_mark(XenHost *xen, int id, const char *word)
 {
     char path[PATH_SIZE];
 
     word_path(id, path);
-    return xen->hv->ops->write(xen->hv, path, bound ? XEN_WORD_BOUND : XEN_WORD_BUILT);
+    return xen->hv->ops->write(xen->hv, path, word);
 }
 
 int xen_destroy(XenHost *xen, Domain *domain, int id)
 {
     g_autoptr(DomainView) view = domain_view(domain);
-    char path[PATH_SIZE];
     XenInfo info;
     int r;
 
     if (!xen->running || !xen_domain(domain)->ours)
         return xen->hv->ops->destroy(xen->hv, id);
-    word_path(id, path);
-    r = xen->hv->ops->write(xen->hv, path, XEN_WORD_ENDING);
+    r = xen_record_mark(xen, id, XEN_WORD_ENDING);
     if (r < 0)
         return r;
     r = xen->hv->ops->destroy(xen->hv, id);
     if (r < 0 && xen_ask(xen, id, &domain->uuid, &info) == 1)
-        xen_record_mark(xen, id, view && view->bound_to);
+        xen_record_mark(xen, id, view && view->bound_to ? XEN_WORD_BOUND : XEN_WORD_BUILT);
     return r;
 }
 
@@ -166,8 +170,25 @@ const DomainConfig *xen_record_take(XenHost *xen, const XenInfo *info)
 /* --- what an earlier droverd has left -------------------------------------------------------- */
 
 typedef enum Remains {
-    REMAINS_NOTHING, REMAINS_UNKNOWN, REMAINS_OURS, REMAINS_BOUND, REMAINS_HALF, REMAINS_ENDING, REMAINS_FOREIGN,
+    REMAINS_NOTHING, REMAINS_UNKNOWN, REMAINS_OURS, REMAINS_STARTING, REMAINS_WAITING, REMAINS_BOUND, REMAINS_HALF,
+    REMAINS_ENDING, REMAINS_FOREIGN,
 } Remains;
+
+static Remains judge_word(const XenKept *kept, const char *word)
+{
+    static const struct {
+        const char *word;
+        Remains remains;
+    } words[] = {
+        { XEN_WORD_STARTING, REMAINS_STARTING }, { XEN_WORD_WAITING, REMAINS_WAITING }, { XEN_WORD_BUILT, REMAINS_OURS },
+        { XEN_WORD_BOUND, REMAINS_BOUND }, { XEN_WORD_ENDING, REMAINS_ENDING },
+    };
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(words); i++)
+        if (strcmp(word, words[i].word) == 0)
+            return words[i].remains;
+    return kept->unfinished ? REMAINS_HALF : REMAINS_FOREIGN;
+}
 
 static Remains judge(XenHost *xen, const XenKept *kept, const XenInfo *info)
 {
@@ -179,12 +200,8 @@ static Remains judge(XenHost *xen, const XenKept *kept, const XenInfo *info)
         return REMAINS_NOTHING;
     word_path(info->id, path);
     r = xen->hv->ops->read(xen->hv, path, &word);
-    if (r == 0 && strcmp(word, XEN_WORD_ENDING) == 0)
-        return REMAINS_ENDING;
-    if (r == 0 && strcmp(word, XEN_WORD_BOUND) == 0)
-        return REMAINS_BOUND;
     if (r == 0)
-        return strcmp(word, XEN_WORD_BUILT) == 0 ? REMAINS_OURS : kept->unfinished ? REMAINS_HALF : REMAINS_FOREIGN;
+        return judge_word(kept, word);
     if (r != -ENOENT)
         return REMAINS_UNKNOWN;    /* nobody can tell; nothing must be destroyed or forgotten for that */
     g_snprintf(path, sizeof path, "/local/domain/%d/name", info->id);
@@ -202,7 +219,7 @@ static const XenInfo *find_guest(const XenSweep *sweep, const Uuid *uuid)
     return NULL;
 }
 
-/* Killed between the last two steps of a build. */
+/* Killed between two of the last steps of a build. */
 static void finish(XenHost *xen, const XenKept *kept)
 {
     Error error = ERROR_INIT;
@@ -210,6 +227,30 @@ static void finish(XenHost *xen, const XenKept *kept)
     if (kept->unfinished && xen_record_end(xen, kept->config, &error) < 0)
         log_warning("what is kept of domain '%s' can't be changed: %s", kept->config->name, error.message);
     error_clear(&error);
+}
+
+/* The last steps of a start, as build.c takes them. What can't be done is left as it is for the next droverd. */
+static void start_remains(XenHost *xen, const XenKept *kept, const XenInfo *info, bool run)
+{
+    const char *name = kept->config->name;
+    Error error = ERROR_INIT;
+    int r = 0;
+
+    finish(xen, kept);
+    if (xen_managed_remove(xen, &kept->config->uuid, &error) < 0) {
+        log_error("domain '%s' (%d) was being started when droverd ended, and stays paused: %s", name, info->id, error.message);
+        error_clear(&error);
+        return;
+    }
+    if (run && info->paused)
+        r = xen_let_run(xen, info);
+    if (r == 0)
+        r = xen_record_mark(xen, info->id, XEN_WORD_BUILT);
+    if (r < 0)
+        log_error("domain '%s' (%d) was being started when droverd ended, and that can't be finished: %s", name, info->id,
+                  g_strerror(-r));
+    else
+        log_warning("domain '%s' (%d) was being started when droverd ended; that has been finished", name, info->id);
 }
 
 /* Destroys what is left; `what`: why, for the log. False: it can't be, and the next start tries again. */
@@ -229,10 +270,15 @@ static bool end_remains(XenHost *xen, const DomainConfig *config, const XenInfo 
 static bool recover(XenHost *xen, const XenKept *kept, const XenInfo *info)
 {
     const DomainConfig *config = kept->config;
+    Remains remains = judge(xen, kept, info);
 
-    switch (judge(xen, kept, info)) {
+    switch (remains) {
     case REMAINS_OURS:
         finish(xen, kept);
+        return true;
+    case REMAINS_STARTING:
+    case REMAINS_WAITING:
+        start_remains(xen, kept, info, remains == REMAINS_STARTING);
         return true;
     case REMAINS_UNKNOWN:
         return !kept->unfinished;
