@@ -71,18 +71,26 @@ int xen_domain_suspend(Op *op, const RemoteDomainSuspendArgs *args)
 int xen_domain_resume(Op *op, const RemoteDomainResumeArgs *args)
 {
     XenHost *xen = xen_host(op->host);
+    g_autofree char *why = NULL;
     XenInfo info;
-    int r;
+    bool stands;
+    int r = 0;
 
     if (xen_need(op, &info) < 0)
         return -1;
-    if (!info.paused) {
+    stands = info.shutdown && info.why == XEN_SHUTDOWN_SUSPEND;    /* a save was broken off */
+    if (!info.paused && !stands) {
         xen_settle_held(xen, op->domain, &info);
         return error_set(op->error, VIR_FROM_DOMAIN, VIR_ERR_OPERATION_INVALID, _("domain '%s' is not paused"),
                          op->view->name);
     }
     xen_announce_started(xen, op->domain);
-    r = xen_let_run(xen, &info);
+    if (stands)
+        r = xen->hv->ops->go_on(xen->hv, info.id, &why);
+    if (r == 0 && info.paused)
+        r = xen_let_run(xen, &info);
+    if (r == 0 && stands && xen_record_marks(xen, op->domain))
+        r = xen_record_mark(xen, info.id, XEN_WORD_BUILT);
     if (r < 0)
         return xen_fail(op->error, r, _("let the domain go on"));
     if (set_state(op, VIR_DOMAIN_RUNNING, VIR_DOMAIN_RUNNING_UNPAUSED) < 0)

@@ -6,7 +6,7 @@
  *   running/UUID.xml                        the same when it is built
  *   /local/domain/ID/drover, in xenstore    "building", written by libxl in one transaction with the guest's name; then by
  *                                           drover "starting" (or "waiting", if it is to stay paused), and "built" when
- *                                           it runs; "bound" in the place of these three if it is to end with a
+ *                                           it runs; "saving" and "saved" while it is saved; "bound" in the place of all these if it is to end with a
  *                                           connection to droverd; "ending" before it is destroyed
  *
  * The first is on the disk before a build begins. The word is in xenstore since it has to live exactly as long as the
@@ -18,6 +18,8 @@
  *                ├── guest, "starting", "waiting"    the same, once the rest of its start is done: it goes on from a saved
  *                │                                   state once only, so that is removed; it runs, or stays paused
  *                ├── guest, "bound"                  destroyed, since the connection is gone
+ *                ├── guest, "saving"                 it goes on; but a managed save that is there is complete: destroyed
+ *                ├── guest, "saved"                  its image is complete or as it was before: people have to look
  *                ├── guest, "ending"                 half destroyed: that is finished
  *                ├── guest, no name, no word         the same: libxl forgets what is in xenstore first
  *                └── guest, another word, or a name  somebody else's: forgotten
@@ -50,6 +52,7 @@ enum { LOAD_THREADS_MAX = 8, PATH_SIZE = 64 };
 typedef struct XenKept {
     const DomainConfig *config;    /* owned; its UUID is the key in xen->kept */
     bool unfinished;          /* it was being built */
+    bool unsaved;             /* it was being saved, and has no image */
 } XenKept;
 
 /* --- one guest ------------------------------------------------------------------------------- */
@@ -136,6 +139,13 @@ int xen_record_mark(XenHost *xen, int id, const char *word)
     return xen->hv->ops->write(xen->hv, path, word);
 }
 
+bool xen_record_marks(XenHost *xen, Domain *domain)
+{
+    g_autoptr(DomainView) view = domain_view(domain);
+
+    return xen->running && xen_domain(domain)->ours && view && !view->bound_to;
+}
+
 int xen_destroy(XenHost *xen, Domain *domain, int id)
 {
     g_autoptr(DomainView) view = domain_view(domain);
@@ -153,16 +163,18 @@ int xen_destroy(XenHost *xen, Domain *domain, int id)
     return r;
 }
 
-const DomainConfig *xen_record_take(XenHost *xen, const XenInfo *info)
+const DomainConfig *xen_record_take(XenHost *xen, const XenInfo *info, bool *unsaved)
 {
     const DomainConfig *config;
     XenKept *kept;
 
     LOCK_SCOPE(&xen->lock);
+    *unsaved = false;
     kept = g_hash_table_lookup(xen->kept, &info->uuid);
     if (!kept)
         return NULL;
     config = domain_config_ref(kept->config);
+    *unsaved = kept->unsaved;
     g_hash_table_remove(xen->kept, &info->uuid);
     return config;
 }
@@ -170,8 +182,8 @@ const DomainConfig *xen_record_take(XenHost *xen, const XenInfo *info)
 /* --- what an earlier droverd has left -------------------------------------------------------- */
 
 typedef enum Remains {
-    REMAINS_NOTHING, REMAINS_UNKNOWN, REMAINS_OURS, REMAINS_STARTING, REMAINS_WAITING, REMAINS_BOUND, REMAINS_HALF,
-    REMAINS_ENDING, REMAINS_FOREIGN,
+    REMAINS_NOTHING, REMAINS_UNKNOWN, REMAINS_OURS, REMAINS_STARTING, REMAINS_WAITING, REMAINS_SAVING, REMAINS_SAVED,
+    REMAINS_BOUND, REMAINS_HALF, REMAINS_ENDING, REMAINS_FOREIGN,
 } Remains;
 
 static Remains judge_word(const XenKept *kept, const char *word)
@@ -181,13 +193,19 @@ static Remains judge_word(const XenKept *kept, const char *word)
         Remains remains;
     } words[] = {
         { XEN_WORD_STARTING, REMAINS_STARTING }, { XEN_WORD_WAITING, REMAINS_WAITING }, { XEN_WORD_BUILT, REMAINS_OURS },
-        { XEN_WORD_BOUND, REMAINS_BOUND }, { XEN_WORD_ENDING, REMAINS_ENDING },
+        { XEN_WORD_SAVING, REMAINS_SAVING }, { XEN_WORD_SAVED, REMAINS_SAVED }, { XEN_WORD_BOUND, REMAINS_BOUND }, { XEN_WORD_ENDING, REMAINS_ENDING },
     };
 
     for (unsigned i = 0; i < G_N_ELEMENTS(words); i++)
         if (strcmp(word, words[i].word) == 0)
             return words[i].remains;
     return kept->unfinished ? REMAINS_HALF : REMAINS_FOREIGN;
+}
+
+/* One that stands still beside its managed save is only still to be ended. */
+static bool saved_for_next_start(XenHost *xen, const XenInfo *info)
+{
+    return info->shutdown && info->why == XEN_SHUTDOWN_SUSPEND && xen_managed_exists(xen, &info->uuid);
 }
 
 static Remains judge(XenHost *xen, const XenKept *kept, const XenInfo *info)
@@ -267,7 +285,7 @@ static bool end_remains(XenHost *xen, const DomainConfig *config, const XenInfo 
 }
 
 /* True: it is still to be listed. */
-static bool recover(XenHost *xen, const XenKept *kept, const XenInfo *info)
+static bool recover(XenHost *xen, XenKept *kept, const XenInfo *info)
 {
     const DomainConfig *config = kept->config;
     Remains remains = judge(xen, kept, info);
@@ -279,6 +297,17 @@ static bool recover(XenHost *xen, const XenKept *kept, const XenInfo *info)
     case REMAINS_STARTING:
     case REMAINS_WAITING:
         start_remains(xen, kept, info, remains == REMAINS_STARTING);
+        return true;
+    case REMAINS_SAVING:
+        kept->unsaved = !saved_for_next_start(xen, info);
+        if (kept->unsaved)
+            return true;
+        if (!end_remains(xen, config, info, "had just been saved"))
+            return true;
+        break;
+    case REMAINS_SAVED:
+        log_warning("domain '%s' (%d) was being saved when droverd ended; its image may be complete, and then the domain has "
+                    "to be destroyed, else resumed", config->name, info->id);
         return true;
     case REMAINS_UNKNOWN:
         return !kept->unfinished;
@@ -319,7 +348,7 @@ static int recover_all(XenHost *xen, Error *error)
         return xen_fail(error, r, _("list its domains"));
     g_hash_table_iter_init(&iter, xen->kept);
     while (g_hash_table_iter_next(&iter, NULL, &kept)) {
-        if (!recover(xen, kept, find_guest(&sweep, &((const XenKept *)kept)->config->uuid)))
+        if (!recover(xen, kept, find_guest(&sweep, &((XenKept *)kept)->config->uuid)))
             g_hash_table_iter_remove(&iter);
     }
     xen_sweep_clear(&sweep);

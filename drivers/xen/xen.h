@@ -59,6 +59,7 @@ struct XenDomain {
     bool sketched;            /* the active document is what the hypervisor tells; libxl may know more */
     bool ours;                /* drover has made the running guest, and sees to its end */
     bool ending;              /* a task that sees to its end is on its way */
+    int64_t unsaved_until;    /* clock_now() until which it is let go on if it stands still: droverd was killed while it saved it */
 };
 
 /* All domains of the hypervisor as of one moment, in the order of their ids. */
@@ -270,11 +271,14 @@ int xen_record_change(XenHost *xen, const DomainConfig *config, Error *error);
 void xen_record_remove(XenHost *xen, const Uuid *uuid);
 /* How far a guest of ours is, one of XEN_WORD_…: what a later droverd does with it, record.c has a table. 0 or -errno. */
 int xen_record_mark(XenHost *xen, int id, const char *word);
+/* Whether the guest has such words: it is ours, and not bound to a connection, for that is all that is said of those. */
+bool xen_record_marks(XenHost *xen, Domain *domain);
 /* Destroys a running domain; if it is a guest of ours, a later droverd finishes what is broken off. As the hypervisor's
  * `destroy`: whether the domain has gone is to be asked. */
 int xen_destroy(XenHost *xen, Domain *domain, int id);
-/* What an earlier droverd has kept of the running guest, owned by the caller; NULL: nothing. Only once for each guest. */
-const DomainConfig *xen_record_take(XenHost *xen, const XenInfo *info);
+/* What an earlier droverd has kept of the running guest, owned by the caller; NULL: nothing. Only once for each guest.
+ * `unsaved`: it was being saved. */
+const DomainConfig *xen_record_take(XenHost *xen, const XenInfo *info, bool *unsaved);
 
 /* --- task.c: a job of a domain that nobody has called for ---------------------------------------------- */
 

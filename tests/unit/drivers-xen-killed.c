@@ -14,14 +14,15 @@
 enum { ID = 3, STEPS_MAX = 200 };
 
 /* What a droverd that was killed at some step has left to the next one. */
-typedef enum Found { FOUND_OFF, FOUND_RUNNING, FOUND_PAUSED } Found;
+typedef enum Found { FOUND_OFF, FOUND_RUNNING, FOUND_PAUSED, FOUND_STANDING } Found;
 
 /* One operation, and what it may lead to. */
 typedef struct Killed {
     void (*before)(Fixture *fixture);
     int (*operation)(Fixture *fixture);
     Found undone, done;
-    bool defined, saved;      /* there is a definition; a managed save when it begins */
+    Found between;            /* what else it may be; like `undone`: nothing */
+    bool defined, saved;      /* there is a definition; a managed save when the guest is off */
 } Killed;
 
 /* --- the folder ------------------------------------------------------------------------------ */
@@ -85,7 +86,7 @@ static Found find(Fixture *fixture)
 
         if (!info)
             continue;
-        found = info->paused ? FOUND_PAUSED : FOUND_RUNNING;
+        found = info->shutdown ? FOUND_STANDING : info->paused ? FOUND_PAUSED : FOUND_RUNNING;
         g_assert_cmpint(by_name(fixture, "mine"), ==, id);
         n++;
     }
@@ -96,14 +97,21 @@ static Found find(Fixture *fixture)
 /* The guest is what it was or what it was to become, drover says so, and it can be started and ended. */
 static Found look(Fixture *fixture, const Killed *killed)
 {
-    Found found = find(fixture);
+    Found found;
 
-    g_assert_true(found == killed->undone || found == killed->done);
+    xen_tasks_run(xen_host(&fixture->host));
+    found = find(fixture);
+    g_assert_true(found == killed->undone || found == killed->done || found == killed->between);
     g_assert_cmpint(listed(fixture), ==, found == FOUND_OFF && !killed->defined ? 3 : 4);
     if (found == FOUND_OFF && killed->defined)
         g_assert_cmpint(by_name(fixture, "mine"), ==, -1);
     if (killed->saved)
         g_assert_cmpint(is_saved(fixture), ==, found == FOUND_OFF);
+    if (found == FOUND_STANDING) {
+        g_assert_cmpint(FIXTURE_CALL(fixture, "domain.resume", "mine", domain_resume, &(const RemoteDomainResumeArgs){ 0 }), ==,
+                        VIR_ERR_OK);
+        g_assert_cmpint(find(fixture), ==, FOUND_RUNNING);
+    }
     if (found == FOUND_OFF && killed->defined)
         g_assert_cmpint(fixture_start(fixture, "mine", 0), ==, VIR_ERR_OK);
     else if (found == FOUND_OFF)
@@ -142,15 +150,17 @@ static bool kill_at(const Killed *killed, unsigned step, unsigned *seen)
 
 static void kill_everywhere(const Killed *killed)
 {
-    unsigned seen[3] = { 0 }, steps = 0;
+    unsigned seen[4] = { 0 }, steps = 0;
 
     while (steps < STEPS_MAX && kill_at(killed, steps + 1, seen))
         steps++;
-    g_test_message("%u steps: %u off, %u running, %u paused", steps, seen[FOUND_OFF], seen[FOUND_RUNNING], seen[FOUND_PAUSED]);
+    g_test_message("%u steps: %u off, %u running, %u paused, %u standing", steps, seen[FOUND_OFF], seen[FOUND_RUNNING],
+                   seen[FOUND_PAUSED], seen[FOUND_STANDING]);
     g_assert_cmpuint(steps, >, 4);
     g_assert_cmpuint(steps, <, STEPS_MAX);
     g_assert_cmpuint(seen[killed->undone], >, 0);
     g_assert_cmpuint(seen[killed->done], >, 0);
+    g_assert_cmpuint(seen[killed->between], >, 0);
 }
 
 /* --- operations ------------------------------------------------------------------------------ */
@@ -180,6 +190,21 @@ static int destroy(Fixture *fixture)
     return fixture_destroy(fixture, "mine");
 }
 
+static int managed_save(Fixture *fixture)
+{
+    const RemoteDomainManagedSaveArgs args = { .flags = 0 };
+
+    return FIXTURE_CALL(fixture, "domain.managed_save", "mine", domain_managed_save, &args);
+}
+
+static int save_to_file(Fixture *fixture)
+{
+    g_autofree char *path = g_build_filename(fixture_state_dir, "image", NULL);
+    const RemoteDomainSaveFlagsArgs args = { .to = path };
+
+    return FIXTURE_CALL(fixture, "domain.save_flags", "mine", domain_save_flags, &args);
+}
+
 static void define(Fixture *fixture)
 {
     g_assert_cmpint(fixture_define(fixture, GUEST), ==, VIR_ERR_OK);
@@ -190,13 +215,16 @@ static void run(Fixture *fixture)
     g_assert_cmpint(create(fixture), ==, VIR_ERR_OK);
 }
 
-static void save(Fixture *fixture)
+static void run_defined(Fixture *fixture)
 {
-    const RemoteDomainManagedSaveArgs args = { .flags = 0 };
-
     define(fixture);
     g_assert_cmpint(start(fixture), ==, VIR_ERR_OK);
-    g_assert_cmpint(FIXTURE_CALL(fixture, "domain.managed_save", "mine", domain_managed_save, &args), ==, VIR_ERR_OK);
+}
+
+static void save(Fixture *fixture)
+{
+    run_defined(fixture);
+    g_assert_cmpint(managed_save(fixture), ==, VIR_ERR_OK);
     g_assert_true(is_saved(fixture));
 }
 
@@ -226,7 +254,21 @@ static void state_that_was_saved_is_there_or_runs(void)
 
 static void destroy_leads_to_a_guest_that_runs_or_to_none(void)
 {
-    kill_everywhere(&(const Killed){ .before = run, .operation = destroy, .undone = FOUND_RUNNING, .done = FOUND_OFF });
+    kill_everywhere(&(const Killed){ .before = run, .operation = destroy, .undone = FOUND_RUNNING, .between = FOUND_RUNNING,
+                                     .done = FOUND_OFF });
+}
+
+static void managed_save_leads_to_an_image_or_a_guest_that_runs(void)
+{
+    kill_everywhere(&(const Killed){ .before = run_defined, .operation = managed_save, .undone = FOUND_RUNNING,
+                                     .between = FOUND_RUNNING, .done = FOUND_OFF, .defined = true, .saved = true });
+}
+
+/* Which of the two counts can't be told in the moment in which the file gets its name. */
+static void save_leads_to_an_image_or_a_guest_that_can_go_on(void)
+{
+    kill_everywhere(&(const Killed){ .before = run, .operation = save_to_file, .undone = FOUND_RUNNING,
+                                     .between = FOUND_STANDING, .done = FOUND_OFF });
 }
 
 int main(int argc, char **argv)
@@ -238,5 +280,7 @@ int main(int argc, char **argv)
     ADD(start_of_a_definition_leads_to_a_guest_that_runs_or_to_none);
     ADD(state_that_was_saved_is_there_or_runs);
     ADD(destroy_leads_to_a_guest_that_runs_or_to_none);
+    ADD(managed_save_leads_to_an_image_or_a_guest_that_runs);
+    ADD(save_leads_to_an_image_or_a_guest_that_can_go_on);
     return g_test_run();
 }

@@ -348,14 +348,17 @@ static int double_save(Hypervisor *hv, int id, int stream, char **why)
     lock_assert_none();
     if (!found)
         return -ENOENT;
+    moment(xen);
     found->shutdown = true;
     found->why = XEN_SHUTDOWN_SUSPEND;
+    moment(xen);
     state = g_strnfill(DOUBLE_STATE_SIZE, 's');
     g_assert_cmpint(write(stream, state, DOUBLE_STATE_SIZE), ==, DOUBLE_STATE_SIZE);
     if (during)
         during(xen->during_fixture);
     if (!double_find(xen, id))
         return -ENOENT;
+    moment(xen);
     if (xen->save_fails)
         *why = g_strdup("the double was told so");
     return -xen->save_fails;
