@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Guests that drover makes: what its own documents say becomes a running guest.
  *
- *   document ──on the disk──▶ built, paused ──marked as whole──▶ runs, or stays paused ──▶ published ──▶ told of
+ *   document ──on the disk──▶ built, paused ──marked as whole──▶ runs, or stays paused ──marked──▶ published ──▶ told of
  *       └──refused              └──fails: destroyed, forgotten, and never told of
  *
  * All of it inside a job of the domain on a worker or a task's thread; may wait for minutes. Settling finds the job taken
@@ -51,7 +51,7 @@ int xen_check_document(XenHost *xen, const DomainConfig *config, Error *error)
 
 /* --- starting -------------------------------------------------------------------------------- */
 
-static int let_run(XenHost *xen, const XenInfo *info)
+int xen_let_run(XenHost *xen, const XenInfo *info)
 {
     return info->kind == XEN_HVM ? xen->hv->ops->unpause_machine(xen->hv, info->id)
                                  : xen->hv->ops->unpause(xen->hv, info->id);
@@ -62,8 +62,10 @@ static void unmake(XenHost *xen, Domain *domain, int id)
 {
     XenInfo info;
 
-    if (id >= 0 && xen_ask(xen, id, &domain->uuid, &info) == 1)
+    if (id >= 0 && xen_ask(xen, id, &domain->uuid, &info) == 1) {
+        xen_record_mark(xen, id, XEN_WORD_ENDING);    /* else one that is marked as whole would run after a kill */
         xen->hv->ops->destroy(xen->hv, id);
+    }
     if (id < 0 || xen_ask(xen, id, &domain->uuid, &info) == 0)
         xen_record_remove(xen, &domain->uuid);
     else
@@ -76,14 +78,15 @@ static int build(XenHost *xen, const XenStart *start, int *id, char **why)
     int r = xen->hv->ops->build(xen->hv, &build, id, why);
 
     if (r == 0)
-        r = xen_record_mark(xen, *id, start->bound_to != 0);
+        r = xen_record_mark(xen, *id, start->bound_to ? XEN_WORD_BOUND
+                            : start->paused ? XEN_WORD_WAITING : XEN_WORD_STARTING);
     return r;
 }
 
 static int let_go(XenHost *xen, Domain *domain, const XenStart *start, int id, Error *error)
 {
     XenInfo info;
-    int r = 0;
+    int mark, r = 0;
 
     if (xen_record_end(xen, start->config, error) < 0)
         return -1;
@@ -91,8 +94,11 @@ static int let_go(XenHost *xen, Domain *domain, const XenStart *start, int id, E
         return -1;
     if (!start->paused) {
         r = xen_ask(xen, id, &start->config->uuid, &info);
-        r = r == 1 ? let_run(xen, &info) : r == 0 ? -ENOENT : r;
+        r = r == 1 ? xen_let_run(xen, &info) : r == 0 ? -ENOENT : r;
     }
+    /* It runs, so it isn't ended for this: a later droverd only takes the last steps once more. */
+    if (r == 0 && !start->bound_to && (mark = xen_record_mark(xen, id, XEN_WORD_BUILT)) < 0)
+        log_warning("domain %d runs, but xenstored can't keep that it does: %s", id, g_strerror(-mark));
     return r < 0 ? xen_fail(error, r, _("let the domain run")) : 0;
 }
 

@@ -97,7 +97,7 @@ static int crash(Dumping *dumping)
 {
     XenHost *xen = host_of(dumping);
     g_autoptr(DomainView) view = domain_view(dumping->op->domain);
-    int r = xen->hv->ops->destroy(xen->hv, dumping->info.id);
+    int r = xen_destroy(xen, dumping->op->domain, dumping->info.id);
 
     if (xen_ask(xen, dumping->info.id, &dumping->info.uuid, &dumping->info) != 0)
         return xen_fail(dumping->op->error, r < 0 ? r : -EBUSY, _("destroy the domain"));

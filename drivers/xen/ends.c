@@ -4,7 +4,8 @@
  *
  *   seen in a job, by settling ──▶ a task ──▶ asked anew, in a job of its own ──▶ destroyed, started anew, or left as it is
  *
- * A guest that has ended while there was no droverd is seen when the host is opened. Runs on tasks' threads; no lock. */
+ * A guest that has ended while there was no droverd is seen when the host is opened. One that stands still, since an earlier
+ * droverd was killed while it saved it, goes on. Runs on tasks' threads; no lock. */
 #include "drivers/xen/xen.h"
 
 #include <errno.h>
@@ -12,6 +13,7 @@
 
 #include <libvirt/libvirt.h>
 
+#include "base/clock.h"
 #include "base/i18n.h"
 #include "base/log.h"
 
@@ -39,7 +41,7 @@ static LifecycleAction wanted(const DomainConfig *config, const XenInfo *info)
 /* Whether the guest is no more. */
 static bool destroy(XenHost *xen, Domain *domain, XenInfo *info)
 {
-    int r = xen->hv->ops->destroy(xen->hv, info->id);
+    int r = xen_destroy(xen, domain, info->id);
 
     if (xen_ask(xen, info->id, &domain->uuid, info) == 0)
         return true;
@@ -111,6 +113,30 @@ static void act(XenHost *xen, Domain *domain, XenInfo *info)
     }
 }
 
+static bool was_being_saved(XenDomain *data, const XenInfo *info)
+{
+    return info->why == XEN_SHUTDOWN_SUSPEND && clock_now() < data->unsaved_until;
+}
+
+static void go_on(XenHost *xen, Domain *domain, XenInfo *info)
+{
+    g_autofree char *why = NULL;
+    int r;
+
+    xen_domain(domain)->unsaved_until = 0;
+    xen_domain(domain)->ending = false;
+    r = xen->hv->ops->go_on(xen->hv, info->id, &why);
+    if (r < 0)
+        log_error("domain '%s' stands still since droverd ended while it saved it: %s", domain->name, why ? why : g_strerror(-r));
+    else
+        log_warning("domain '%s' was being saved when droverd ended; it goes on, and has no new image", domain->name);
+    if (r == 0)
+        r = xen_record_mark(xen, info->id, XEN_WORD_BUILT);
+    r = xen_ask(xen, info->id, &domain->uuid, info);
+    if (r >= 0)
+        xen_settle_held(xen, domain, r ? info : NULL);
+}
+
 static void run(XenHost *xen, Domain *domain)
 {
     g_autoptr(DomainView) view = domain_view(domain);
@@ -123,7 +149,9 @@ static void run(XenHost *xen, Domain *domain)
         return;
     }
     r = xen_ask(xen, view->id, &view->uuid, &info);
-    if (r == 1 && info.shutdown && info.why != XEN_SHUTDOWN_SUSPEND) {
+    if (r == 1 && info.shutdown && was_being_saved(data, &info)) {
+        go_on(xen, domain, &info);
+    } else if (r == 1 && info.shutdown && info.why != XEN_SHUTDOWN_SUSPEND) {
         act(xen, domain, &info);
     } else if (r >= 0) {
         data->ending = false;
@@ -135,7 +163,7 @@ void xen_ended(XenHost *xen, Domain *domain, const XenInfo *info)
 {
     XenDomain *data = xen_domain(domain);
 
-    if (!data->ours || data->ending || info->why == XEN_SHUTDOWN_SUSPEND)
+    if (!data->ours || data->ending || (info->why == XEN_SHUTDOWN_SUSPEND && !was_being_saved(data, info)))
         return;
     data->ending = true;
     xen_task_add(xen, domain, "xen.end", run);

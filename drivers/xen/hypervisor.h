@@ -85,8 +85,13 @@ typedef struct XenShare {
  * it. record.c says what becomes of that. */
 #define XEN_WORD "drover"
 #define XEN_WORD_BUILDING "building"
+#define XEN_WORD_STARTING "starting"    /* whole, and about to run */
+#define XEN_WORD_WAITING "waiting"      /* the same, but it is to stay paused */
 #define XEN_WORD_BUILT "built"
+#define XEN_WORD_SAVING "saving"    /* it may stand still, and its image is not there yet */
+#define XEN_WORD_SAVED "saved"      /* it stands still, and its image is there or about to be */
 #define XEN_WORD_BOUND "bound"    /* built, and to end with a connection to droverd */
+#define XEN_WORD_ENDING "ending"    /* about to be destroyed, or half of the way */
 
 /* What a guest is built from. */
 typedef struct XenBuild {

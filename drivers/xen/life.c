@@ -71,18 +71,26 @@ int xen_domain_suspend(Op *op, const RemoteDomainSuspendArgs *args)
 int xen_domain_resume(Op *op, const RemoteDomainResumeArgs *args)
 {
     XenHost *xen = xen_host(op->host);
+    g_autofree char *why = NULL;
     XenInfo info;
-    int r;
+    bool stands;
+    int r = 0;
 
     if (xen_need(op, &info) < 0)
         return -1;
-    if (!info.paused) {
+    stands = info.shutdown && info.why == XEN_SHUTDOWN_SUSPEND;    /* a save was broken off */
+    if (!info.paused && !stands) {
         xen_settle_held(xen, op->domain, &info);
         return error_set(op->error, VIR_FROM_DOMAIN, VIR_ERR_OPERATION_INVALID, _("domain '%s' is not paused"),
                          op->view->name);
     }
     xen_announce_started(xen, op->domain);
-    r = info.kind == XEN_HVM ? xen->hv->ops->unpause_machine(xen->hv, info.id) : xen->hv->ops->unpause(xen->hv, info.id);
+    if (stands)
+        r = xen->hv->ops->go_on(xen->hv, info.id, &why);
+    if (r == 0 && info.paused)
+        r = xen_let_run(xen, &info);
+    if (r == 0 && stands && xen_record_marks(xen, op->domain))
+        r = xen_record_mark(xen, info.id, XEN_WORD_BUILT);
     if (r < 0)
         return xen_fail(op->error, r, _("let the domain go on"));
     if (set_state(op, VIR_DOMAIN_RUNNING, VIR_DOMAIN_RUNNING_UNPAUSED) < 0)
@@ -184,7 +192,7 @@ int xen_domain_destroy_flags(Op *op, const RemoteDomainDestroyFlagsArgs *args)
     if (xen_need(op, &info) < 0 || refuse_first(op) < 0)
         return -1;
     xen_announce_started(xen, op->domain);
-    r = xen->hv->ops->destroy(xen->hv, info.id);
+    r = xen_destroy(xen, op->domain, info.id);
     /* What became of it is asked, not believed: it may have come to its end by itself, or half of the way. */
     if (xen_ask(xen, info.id, &info.uuid, &info) == 0) {
         /* Whatever else was telling of this domain: its story ends here, and it finds the domain off. */

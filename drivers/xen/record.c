@@ -4,7 +4,10 @@
  *   domains/NAME.xml, domains/autostart/    the definitions; host->store
  *   running/UUID.building.xml               the document of a guest that drover is building; xen->running
  *   running/UUID.xml                        the same when it is built
- *   /local/domain/ID/drover, in xenstore    "building", written by libxl in one transaction with the guest's name; then "built"
+ *   /local/domain/ID/drover, in xenstore    "building", written by libxl in one transaction with the guest's name; then by
+ *                                           drover "starting" (or "waiting", if it is to stay paused), and "built" when
+ *                                           it runs; "saving" and "saved" while it is saved; "bound" in the place of all these if it is to end with a
+ *                                           connection to droverd; "ending" before it is destroyed
  *
  * The first is on the disk before a build begins. The word is in xenstore since it has to live exactly as long as the
  * guest: a guest that xl makes with the same UUID has none, and none is left when the host starts anew. The guest can read
@@ -12,8 +15,16 @@
  *
  *   a document ──┬── no guest with the UUID          it has gone, or was never made: forgotten
  *                ├── guest, "built"                  ours, and listed with the document
- *                └── guest, another word or none     somebody else's: forgotten
+ *                ├── guest, "starting", "waiting"    the same, once the rest of its start is done: it goes on from a saved
+ *                │                                   state once only, so that is removed; it runs, or stays paused
+ *                ├── guest, "bound"                  destroyed, since the connection is gone
+ *                ├── guest, "saving"                 it goes on; but a managed save that is there is complete: destroyed
+ *                ├── guest, "saved"                  its image is complete or as it was before: people have to look
+ *                ├── guest, "ending"                 half destroyed: that is finished
+ *                ├── guest, no name, no word         the same: libxl forgets what is in xenstore first
+ *                └── guest, another word, or a name  somebody else's: forgotten
  *   UUID.building ─┬── guest, "building"             half built: destroyed
+ *                  ├── guest, "starting" and so on   as with the document of one that is built
  *                  └── guest, no name, no word       killed in the first moments of a build: destroyed
  *
  * "building" without a UUID.building is what xl makes of a guest of ours that it has saved and restored: libxl keeps the
@@ -41,6 +52,7 @@ enum { LOAD_THREADS_MAX = 8, PATH_SIZE = 64 };
 typedef struct XenKept {
     const DomainConfig *config;    /* owned; its UUID is the key in xen->kept */
     bool unfinished;          /* it was being built */
+    bool unsaved;             /* it was being saved, and has no image */
 } XenKept;
 
 /* --- one guest ------------------------------------------------------------------------------- */
@@ -119,24 +131,50 @@ static void word_path(int id, char path[PATH_SIZE])
     g_snprintf(path, PATH_SIZE, "/local/domain/%d/" XEN_WORD, id);
 }
 
-int xen_record_mark(XenHost *xen, int id, bool bound)
+int xen_record_mark(XenHost *xen, int id, const char *word)
 {
     char path[PATH_SIZE];
 
     word_path(id, path);
-    return xen->hv->ops->write(xen->hv, path, bound ? XEN_WORD_BOUND : XEN_WORD_BUILT);
+    return xen->hv->ops->write(xen->hv, path, word);
 }
 
-const DomainConfig *xen_record_take(XenHost *xen, const XenInfo *info)
+bool xen_record_marks(XenHost *xen, Domain *domain)
+{
+    g_autoptr(DomainView) view = domain_view(domain);
+
+    return xen->running && xen_domain(domain)->ours && view && !view->bound_to;
+}
+
+int xen_destroy(XenHost *xen, Domain *domain, int id)
+{
+    g_autoptr(DomainView) view = domain_view(domain);
+    XenInfo info;
+    int r;
+
+    if (!xen->running || !xen_domain(domain)->ours)
+        return xen->hv->ops->destroy(xen->hv, id);
+    r = xen_record_mark(xen, id, XEN_WORD_ENDING);
+    if (r < 0)
+        return r;
+    r = xen->hv->ops->destroy(xen->hv, id);
+    if (r < 0 && xen_ask(xen, id, &domain->uuid, &info) == 1)
+        xen_record_mark(xen, id, view && view->bound_to ? XEN_WORD_BOUND : XEN_WORD_BUILT);
+    return r;
+}
+
+const DomainConfig *xen_record_take(XenHost *xen, const XenInfo *info, bool *unsaved)
 {
     const DomainConfig *config;
     XenKept *kept;
 
     LOCK_SCOPE(&xen->lock);
+    *unsaved = false;
     kept = g_hash_table_lookup(xen->kept, &info->uuid);
     if (!kept)
         return NULL;
     config = domain_config_ref(kept->config);
+    *unsaved = kept->unsaved;
     g_hash_table_remove(xen->kept, &info->uuid);
     return config;
 }
@@ -144,8 +182,31 @@ const DomainConfig *xen_record_take(XenHost *xen, const XenInfo *info)
 /* --- what an earlier droverd has left -------------------------------------------------------- */
 
 typedef enum Remains {
-    REMAINS_NOTHING, REMAINS_UNKNOWN, REMAINS_OURS, REMAINS_BOUND, REMAINS_HALF, REMAINS_FOREIGN,
+    REMAINS_NOTHING, REMAINS_UNKNOWN, REMAINS_OURS, REMAINS_STARTING, REMAINS_WAITING, REMAINS_SAVING, REMAINS_SAVED,
+    REMAINS_BOUND, REMAINS_HALF, REMAINS_ENDING, REMAINS_FOREIGN,
 } Remains;
+
+static Remains judge_word(const XenKept *kept, const char *word)
+{
+    static const struct {
+        const char *word;
+        Remains remains;
+    } words[] = {
+        { XEN_WORD_STARTING, REMAINS_STARTING }, { XEN_WORD_WAITING, REMAINS_WAITING }, { XEN_WORD_BUILT, REMAINS_OURS },
+        { XEN_WORD_SAVING, REMAINS_SAVING }, { XEN_WORD_SAVED, REMAINS_SAVED }, { XEN_WORD_BOUND, REMAINS_BOUND }, { XEN_WORD_ENDING, REMAINS_ENDING },
+    };
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(words); i++)
+        if (strcmp(word, words[i].word) == 0)
+            return words[i].remains;
+    return kept->unfinished ? REMAINS_HALF : REMAINS_FOREIGN;
+}
+
+/* One that stands still beside its managed save is only still to be ended. */
+static bool saved_for_next_start(XenHost *xen, const XenInfo *info)
+{
+    return info->shutdown && info->why == XEN_SHUTDOWN_SUSPEND && xen_managed_exists(xen, &info->uuid);
+}
 
 static Remains judge(XenHost *xen, const XenKept *kept, const XenInfo *info)
 {
@@ -158,11 +219,14 @@ static Remains judge(XenHost *xen, const XenKept *kept, const XenInfo *info)
     word_path(info->id, path);
     r = xen->hv->ops->read(xen->hv, path, &word);
     if (r == 0)
-        return strcmp(word, XEN_WORD_BUILT) == 0 ? REMAINS_OURS : strcmp(word, XEN_WORD_BOUND) == 0 ? REMAINS_BOUND : kept->unfinished ? REMAINS_HALF : REMAINS_FOREIGN;
+        return judge_word(kept, word);
     if (r != -ENOENT)
         return REMAINS_UNKNOWN;    /* nobody can tell; nothing must be destroyed or forgotten for that */
     g_snprintf(path, sizeof path, "/local/domain/%d/name", info->id);
-    return kept->unfinished && xen->hv->ops->read(xen->hv, path, &name) == -ENOENT ? REMAINS_HALF : REMAINS_FOREIGN;
+    r = xen->hv->ops->read(xen->hv, path, &name);
+    if (r != -ENOENT)
+        return r == 0 ? REMAINS_FOREIGN : REMAINS_UNKNOWN;
+    return kept->unfinished ? REMAINS_HALF : REMAINS_ENDING;
 }
 
 static const XenInfo *find_guest(const XenSweep *sweep, const Uuid *uuid)
@@ -173,7 +237,7 @@ static const XenInfo *find_guest(const XenSweep *sweep, const Uuid *uuid)
     return NULL;
 }
 
-/* Killed between the last two steps of a build. */
+/* Killed between two of the last steps of a build. */
 static void finish(XenHost *xen, const XenKept *kept)
 {
     Error error = ERROR_INIT;
@@ -181,6 +245,30 @@ static void finish(XenHost *xen, const XenKept *kept)
     if (kept->unfinished && xen_record_end(xen, kept->config, &error) < 0)
         log_warning("what is kept of domain '%s' can't be changed: %s", kept->config->name, error.message);
     error_clear(&error);
+}
+
+/* The last steps of a start, as build.c takes them. What can't be done is left as it is for the next droverd. */
+static void start_remains(XenHost *xen, const XenKept *kept, const XenInfo *info, bool run)
+{
+    const char *name = kept->config->name;
+    Error error = ERROR_INIT;
+    int r = 0;
+
+    finish(xen, kept);
+    if (xen_managed_remove(xen, &kept->config->uuid, &error) < 0) {
+        log_error("domain '%s' (%d) was being started when droverd ended, and stays paused: %s", name, info->id, error.message);
+        error_clear(&error);
+        return;
+    }
+    if (run && info->paused)
+        r = xen_let_run(xen, info);
+    if (r == 0)
+        r = xen_record_mark(xen, info->id, XEN_WORD_BUILT);
+    if (r < 0)
+        log_error("domain '%s' (%d) was being started when droverd ended, and that can't be finished: %s", name, info->id,
+                  g_strerror(-r));
+    else
+        log_warning("domain '%s' (%d) was being started when droverd ended; that has been finished", name, info->id);
 }
 
 /* Destroys what is left; `what`: why, for the log. False: it can't be, and the next start tries again. */
@@ -197,18 +285,38 @@ static bool end_remains(XenHost *xen, const DomainConfig *config, const XenInfo 
 }
 
 /* True: it is still to be listed. */
-static bool recover(XenHost *xen, const XenKept *kept, const XenInfo *info)
+static bool recover(XenHost *xen, XenKept *kept, const XenInfo *info)
 {
     const DomainConfig *config = kept->config;
+    Remains remains = judge(xen, kept, info);
 
-    switch (judge(xen, kept, info)) {
+    switch (remains) {
     case REMAINS_OURS:
         finish(xen, kept);
+        return true;
+    case REMAINS_STARTING:
+    case REMAINS_WAITING:
+        start_remains(xen, kept, info, remains == REMAINS_STARTING);
+        return true;
+    case REMAINS_SAVING:
+        kept->unsaved = !saved_for_next_start(xen, info);
+        if (kept->unsaved)
+            return true;
+        if (!end_remains(xen, config, info, "had just been saved"))
+            return true;
+        break;
+    case REMAINS_SAVED:
+        log_warning("domain '%s' (%d) was being saved when droverd ended; its image may be complete, and then the domain has "
+                    "to be destroyed, else resumed", config->name, info->id);
         return true;
     case REMAINS_UNKNOWN:
         return !kept->unfinished;
     case REMAINS_HALF:
         if (!end_remains(xen, config, info, "was half built"))
+            return false;
+        break;
+    case REMAINS_ENDING:
+        if (!end_remains(xen, config, info, "was half destroyed"))
             return false;
         break;
     case REMAINS_BOUND:
@@ -240,7 +348,7 @@ static int recover_all(XenHost *xen, Error *error)
         return xen_fail(error, r, _("list its domains"));
     g_hash_table_iter_init(&iter, xen->kept);
     while (g_hash_table_iter_next(&iter, NULL, &kept)) {
-        if (!recover(xen, kept, find_guest(&sweep, &((const XenKept *)kept)->config->uuid)))
+        if (!recover(xen, kept, find_guest(&sweep, &((XenKept *)kept)->config->uuid)))
             g_hash_table_iter_remove(&iter);
     }
     xen_sweep_clear(&sweep);

@@ -7,8 +7,9 @@
  *
  * Runs in an async job of the domain on a worker: between the steps, for as long as the copy takes, questions and a
  * destroy go beside it and nothing of the domain's is touched; own_story keeps settling away. When droverd dies
- * while it copies, there is no file and the guest stands still; when it dies after the file got its name, there are both, and
- * which one goes on is for people to say: `resume` lets the guest. Takes no lock. */
+ * while it copies, there is no file and the next one lets the guest go on. When it dies while the file gets its name, a managed
+ * save counts if it is there; of other files nobody can tell, so which one goes on is for people to say: `resume` lets the
+ * guest. Takes no lock. */
 #include "drivers/xen/xen.h"
 
 #include <errno.h>
@@ -96,12 +97,23 @@ static int choose_document(Saving *saving)
     return 0;
 }
 
+/* What the next droverd is to know of the guest. */
+static int mark(Saving *saving, const char *word)
+{
+    XenHost *xen = host_of(saving);
+    int r = xen_record_marks(xen, saving->op->domain) ? xen_record_mark(xen, saving->info.id, word) : 0;
+
+    return r < 0 ? xen_fail(saving->op->error, r, _("keep in xenstore that the domain is being saved")) : 0;
+}
+
 static int begin_in_step(Saving *saving)
 {
     Op *op = saving->op;
 
     if (need_saveable(saving) < 0 || choose_document(saving) < 0 ||
         xen_writer_open(&saving->file, saving->path, saving->config, saving->running, op->error) < 0)
+        return -1;
+    if (mark(saving, XEN_WORD_SAVING) < 0)
         return -1;
     xen_announce_started(host_of(saving), op->domain);
     if (set_state(op, VIR_DOMAIN_PAUSED, VIR_DOMAIN_PAUSED_SAVE, op->error) < 0)
@@ -150,6 +162,8 @@ static void go_on(Saving *saving)
             log_error("domain '%s' stands still after it could not be saved: %s", domain->name, why ? why : "-");
         r = xen_ask(xen, saving->info.id, &saving->info.uuid, &info);
     }
+    if (r == 1 && !info.shutdown && xen_record_marks(xen, domain) && xen_record_mark(xen, info.id, XEN_WORD_BUILT) < 0)
+        log_warning("xenstored can't keep that domain '%s' goes on", domain->name);
     if (r == 1 && !info.shutdown && !info.paused &&
         set_state(saving->op, VIR_DOMAIN_RUNNING, VIR_DOMAIN_RUNNING_SAVE_CANCELED, &error) == 0)
         change_announce(xen->host, domain, VIR_DOMAIN_EVENT_RESUMED, VIR_DOMAIN_EVENT_RESUMED_UNPAUSED);
@@ -165,7 +179,7 @@ static int end_guest(Saving *saving)
     Domain *domain = saving->op->domain;
     g_autoptr(DomainView) view = domain_view(domain);
     XenInfo info;
-    int r = xen->hv->ops->destroy(xen->hv, saving->info.id);
+    int r = xen_destroy(xen, domain, saving->info.id);
 
     if (xen_ask(xen, saving->info.id, &saving->info.uuid, &info) != 0) {
         unlink(saving->path);
@@ -193,6 +207,8 @@ static int end_in_step(Saving *saving, int r)
         error_clear(saving->op->error);
         return fail_interrupted(saving->op);
     }
+    if (r == 0 && !saving->managed)
+        r = mark(saving, XEN_WORD_SAVED);
     if (r == 0)
         r = xen_file_keep(&saving->file, saving->op->error);
     if (r == 0)

@@ -24,6 +24,9 @@
 
 LOG_SOURCE("drivers.xen.settle");
 
+/* A guest that an earlier droverd was saving has this long to stand still: it may have been asked to, and not have got to it. */
+#define UNSAVED_TIME (60 * CLOCK_S)
+
 /* One domain that is to be settled. */
 typedef struct XenSettle {
     JobTicket ticket;
@@ -158,7 +161,8 @@ static DomainConfig *renamed(const DomainConfig *config, const char *name)
 static void started(XenHost *xen, Domain *domain, const XenInfo *info, const char *name)
 {
     DomainFacts facts = change_facts(domain);
-    const DomainConfig *kept = xen_record_take(xen, info);
+    bool unsaved;
+    const DomainConfig *kept = xen_record_take(xen, info, &unsaved);
     const DomainConfig *document = kept && strcmp(kept->name, name) == 0 ? domain_config_ref(kept) :
         kept ? renamed(kept, name) : xen_document(xen, info, name);
 
@@ -179,6 +183,7 @@ static void started(XenHost *xen, Domain *domain, const XenInfo *info, const cha
     domain_config_unref(kept);
     xen_domain(domain)->announced = xen->opening;    /* what ran before us is no news */
     xen_domain(domain)->ours = kept != NULL;
+    xen_domain(domain)->unsaved_until = unsaved ? clock_now() + UNSAVED_TIME : 0;
     if (facts.reason != VIR_DOMAIN_PAUSED_STARTING_UP || facts.state != VIR_DOMAIN_PAUSED)
         xen_announce_started(xen, domain);
     if (info->shutdown)

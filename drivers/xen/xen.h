@@ -59,6 +59,7 @@ struct XenDomain {
     bool sketched;            /* the active document is what the hypervisor tells; libxl may know more */
     bool ours;                /* drover has made the running guest, and sees to its end */
     bool ending;              /* a task that sees to its end is on its way */
+    int64_t unsaved_until;    /* clock_now() until which it is let go on if it stands still: droverd was killed while it saved it */
 };
 
 /* All domains of the hypervisor as of one moment, in the order of their ids. */
@@ -268,10 +269,16 @@ int xen_record_end(XenHost *xen, const DomainConfig *config, Error *error);
 int xen_record_change(XenHost *xen, const DomainConfig *config, Error *error);
 /* The guest is gone, or wasn't built. What can't be removed is named in the log. */
 void xen_record_remove(XenHost *xen, const Uuid *uuid);
-/* The guest is whole: from now on a later droverd takes it for its own; or ends it, if it is bound to a connection of ours. 0 or -errno. */
-int xen_record_mark(XenHost *xen, int id, bool bound);
-/* What an earlier droverd has kept of the running guest, owned by the caller; NULL: nothing. Only once for each guest. */
-const DomainConfig *xen_record_take(XenHost *xen, const XenInfo *info);
+/* How far a guest of ours is, one of XEN_WORD_…: what a later droverd does with it, record.c has a table. 0 or -errno. */
+int xen_record_mark(XenHost *xen, int id, const char *word);
+/* Whether the guest has such words: it is ours, and not bound to a connection, for that is all that is said of those. */
+bool xen_record_marks(XenHost *xen, Domain *domain);
+/* Destroys a running domain; if it is a guest of ours, a later droverd finishes what is broken off. As the hypervisor's
+ * `destroy`: whether the domain has gone is to be asked. */
+int xen_destroy(XenHost *xen, Domain *domain, int id);
+/* What an earlier droverd has kept of the running guest, owned by the caller; NULL: nothing. Only once for each guest.
+ * `unsaved`: it was being saved. */
+const DomainConfig *xen_record_take(XenHost *xen, const XenInfo *info, bool *unsaved);
 
 /* --- task.c: a job of a domain that nobody has called for ---------------------------------------------- */
 
@@ -300,6 +307,8 @@ typedef struct XenStart {
 /* Builds the guest, publishes it and tells of it. The domain must be off; a restart (data->own_story, the former guest has been
  * destroyed and is still published) tells first that it has stopped. 0; or -1 and an error, and no guest is left. */
 int xen_start(XenHost *xen, Domain *domain, const XenStart *start, Error *error);
+/* A paused guest goes on, and its device model with it. 0 or -errno. */
+int xen_let_run(XenHost *xen, const XenInfo *info);
 /* In a job of op->domain: 0 when it is off; -1 and an error when it runs, also when it was others who started it. */
 int xen_need_off(Op *op, const DomainConfig *config);
 /* Whether this host can run the guest of a document: 0, or -1 and VIR_ERR_CONFIG_UNSUPPORTED. */

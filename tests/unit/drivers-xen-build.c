@@ -251,6 +251,38 @@ static void half_built_guest_is_destroyed(void)
     forget(fixture);
 }
 
+/* As if droverd had been killed in the midst of a destroy, at a moment when the word of it still stood, or no more. */
+static void half_destroyed_guest_is_destroyed(void)
+{
+    for (int named = 0; named <= 1; named++) {
+        Fixture *fixture = open_kept();
+
+        g_assert_cmpint(fixture_create(fixture, GUEST("mine", ""), 0), ==, VIR_ERR_OK);
+        double_say(double_of(fixture), 3, named ? XEN_WORD_ENDING : NULL);
+        if (!named)
+            double_forget_name(double_of(fixture), 3);
+        fixture = open_again(fixture);
+        g_assert_null(double_find(double_of(fixture), 3));
+        g_assert_cmpint(listed(fixture), ==, 3);
+        forget(fixture);
+    }
+}
+
+/* What can't be destroyed goes on, and is still a guest of drover's afterwards. */
+static void guest_that_can_not_be_destroyed_is_kept(void)
+{
+    Fixture *fixture = open_kept();
+
+    g_assert_cmpint(fixture_create(fixture, GUEST("mine", ""), 0), ==, VIR_ERR_OK);
+    double_fail_destroys(double_of(fixture), EIO);
+    g_assert_cmpint(fixture_destroy(fixture, "mine"), !=, VIR_ERR_OK);
+    double_fail_destroys(double_of(fixture), 0);
+    fixture = open_again(fixture);
+    g_assert_cmpint(by_name(fixture, "mine"), ==, 3);
+    g_assert_cmpint(fixture_destroy(fixture, "mine"), ==, VIR_ERR_OK);
+    forget(fixture);
+}
+
 static void guest_that_was_just_built_is_kept(void)
 {
     Fixture *fixture = killed_while_building(XEN_WORD_BUILT, true);
@@ -333,6 +365,8 @@ int main(int argc, char **argv)
     ADD(definition_runs_again_as_what_it_is);
     ADD(guest_that_has_ended_without_droverd_is_seen_to);
     ADD(half_built_guest_is_destroyed);
+    ADD(half_destroyed_guest_is_destroyed);
+    ADD(guest_that_can_not_be_destroyed_is_kept);
     ADD(guest_that_was_just_built_is_kept);
     ADD(guest_of_a_connection_ends_with_droverd);
     ADD(guest_of_a_connection_stays_so_when_it_starts_anew);

@@ -28,6 +28,9 @@ struct XenDouble {
     GString *devices;         /* what was asked of devices, a line each */
     int devices_fail;
     int save_fails;
+    int destroys_fail;
+    unsigned moments_left;    /* until `copied` is called; 0: never */
+    void (*copied)(void);
     void (*during)(Fixture *fixture);
     Fixture *during_fixture;
 };
@@ -47,11 +50,51 @@ static int compare_ids(const void *a, const void *b, void *data)
     return (GPOINTER_TO_INT(a) > GPOINTER_TO_INT(b)) - (GPOINTER_TO_INT(a) < GPOINTER_TO_INT(b));
 }
 
+/* --- being killed ---------------------------------------------------------------------------- */
+
+static XenDouble *double_new(void);
+
+static int copy_domain(void *id, void *info, void *copy)
+{
+    g_tree_insert(((XenDouble *)copy)->domains, id, g_memdup2(info, sizeof(XenInfo)));
+    return false;
+}
+
+static XenDouble *copy_host(const XenDouble *xen)
+{
+    XenDouble *copy = double_new();
+    GHashTableIter iter;
+    void *path, *value;
+
+    g_tree_foreach(xen->domains, copy_domain, copy);
+    g_hash_table_iter_init(&iter, xen->store);
+    while (g_hash_table_iter_next(&iter, &path, &value))
+        g_hash_table_insert(copy->store, g_strdup(path), g_strdup(value));
+    copy->last_id = xen->last_id;
+    return copy;
+}
+
+static void moment(XenDouble *xen)
+{
+    if (xen->moments_left == 0 || --xen->moments_left > 0)
+        return;
+    g_assert_null(left);
+    left = copy_host(xen);
+    xen->copied();
+}
+
+void double_copy_at(XenDouble *xen, unsigned moments, void (*then)(void))
+{
+    xen->moments_left = moments;
+    xen->copied = then;
+}
+
 /* --- hypercalls ------------------------------------------------------------------------------ */
 
 static int hypercall(Hypervisor *hv)
 {
     lock_assert_none();
+    moment(of(hv));
     xen_count_hypercall(hv);
     return -of(hv)->hypercalls_fail;
 }
@@ -92,6 +135,7 @@ static int set_paused(Hypervisor *hv, int id, bool paused)
     if (r < 0 || !found)
         return r < 0 ? r : -ENOENT;
     found->paused = paused;
+    moment(of(hv));
     return 0;
 }
 
@@ -220,6 +264,7 @@ static int double_cpus(Hypervisor *hv, XenCpu *cpus, unsigned max)
 static int request(Hypervisor *hv)
 {
     lock_assert_none();
+    moment(of(hv));
     xen_count_request(hv);
     return of(hv)->lost ? -EPIPE : -of(hv)->requests_fail;
 }
@@ -241,6 +286,7 @@ static int double_write(Hypervisor *hv, const char *path, const char *value)
 
     if (r == 0)
         g_hash_table_insert(of(hv)->store, g_strdup(path), g_strdup(value));
+    moment(of(hv));
     return r;
 }
 
@@ -302,14 +348,17 @@ static int double_save(Hypervisor *hv, int id, int stream, char **why)
     lock_assert_none();
     if (!found)
         return -ENOENT;
+    moment(xen);
     found->shutdown = true;
     found->why = XEN_SHUTDOWN_SUSPEND;
+    moment(xen);
     state = g_strnfill(DOUBLE_STATE_SIZE, 's');
     g_assert_cmpint(write(stream, state, DOUBLE_STATE_SIZE), ==, DOUBLE_STATE_SIZE);
     if (during)
         during(xen->during_fixture);
     if (!double_find(xen, id))
         return -ENOENT;
+    moment(xen);
     if (xen->save_fails)
         *why = g_strdup("the double was told so");
     return -xen->save_fails;
@@ -367,6 +416,7 @@ static int double_build(Hypervisor *hv, const XenBuild *build, int *id, char **w
     XenInfo *info;
 
     lock_assert_none();
+    moment(xen);
     for (*id = 1; double_find(xen, *id) || *id <= xen->last_id;)
         ++*id;
     xen->last_id = *id;
@@ -379,6 +429,7 @@ static int double_build(Hypervisor *hv, const XenBuild *build, int *id, char **w
     info->paused = true;
     info->cpu_time = 0;
     g_hash_table_insert(xen->store, g_strdup_printf("/local/domain/%d/" XEN_WORD, *id), g_strdup(XEN_WORD_BUILDING));
+    moment(xen);
     return -xen->builds_fail;
 }
 
@@ -386,7 +437,14 @@ static int double_end(Hypervisor *hv, int id)
 {
     if (!double_find(of(hv), id))
         return -ENOENT;
+    if (of(hv)->destroys_fail)
+        return -of(hv)->destroys_fail;
+    moment(of(hv));
+    double_forget_name(of(hv), id);
+    double_say(of(hv), id, NULL);
+    moment(of(hv));
     double_destroy(of(hv), id, true);
+    moment(of(hv));
     return 0;
 }
 
@@ -506,14 +564,11 @@ static const HypervisorOps double_ops = {
     .unpause_machine = double_unpause,
 };
 
-Hypervisor *xen_connect(Error *error)
+/* With no domain. */
+static XenDouble *double_new(void)
 {
-    XenDouble *xen = g_steal_pointer(&left);
-    XenInfo *first;
+    XenDouble *xen = g_new0(XenDouble, 1);
 
-    if (xen)
-        return &xen->hv;
-    xen = g_new0(XenDouble, 1);
     xen->hv.ops = &double_ops;
     xen->hv.unobserved = true;
     xen->devices = g_string_new(NULL);
@@ -524,6 +579,17 @@ Hypervisor *xen_connect(Error *error)
     xen->store = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     xen->watches = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     g_queue_init(&xen->events);
+    return xen;
+}
+
+Hypervisor *xen_connect(Error *error)
+{
+    XenDouble *xen = g_steal_pointer(&left);
+    XenInfo *first;
+
+    if (xen)
+        return &xen->hv;
+    xen = double_new();
     first = double_create_silently(xen, 0, 0, "Domain-0");
     memset(&first->uuid, 0, sizeof first->uuid);
     for (unsigned i = 1; i <= next_domains; i++) {
@@ -671,6 +737,11 @@ void double_during_save(Fixture *fixture, void (*during)(Fixture *fixture))
 {
     double_of(fixture)->during = during;
     double_of(fixture)->during_fixture = fixture;
+}
+
+void double_fail_destroys(XenDouble *xen, int errnum)
+{
+    xen->destroys_fail = errnum;
 }
 
 void double_fail_builds(XenDouble *xen, int errnum, bool leaves_guest)

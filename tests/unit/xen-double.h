@@ -50,6 +50,12 @@ void double_fail_saves(XenDouble *xen, int errnum);
 void double_during_save(Fixture *fixture, void (*during)(Fixture *fixture));
 /* From now on builds fail with this errno, before there is a guest or with one that is left; 0: no more. */
 void double_fail_builds(XenDouble *xen, int errnum, bool leaves_guest);
+/* From now on domains can't be destroyed; 0: they can. */
+void double_fail_destroys(XenDouble *xen, int errnum);
+/* Each call of the seam that counts or changes something has a moment before it, and one after it if it changes something.
+ * At the `moment`th from now, counted from 1, a copy of the host is made, which the next double_open opens, and `then` is
+ * called to copy what else there is: as if droverd were killed there. */
+void double_copy_at(XenDouble *xen, unsigned moment, void (*then)(void));
 /* The Xen host goes on when the fixture is freed, and the next double_open opens it again. */
 void double_outlive(XenDouble *xen);
 /* What xenstore has of drover's word for a guest; NULL: none. */

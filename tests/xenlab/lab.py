@@ -285,9 +285,12 @@ class Droverd:
             **(config or {}),
         }
 
+    def configure(self):
+        self.lab.write(f"{self.folder}/server.conf", format_config(self.config))
+
     def start(self):
         """Returns when it serves: it goes into the background then."""
-        self.lab.write(f"{self.folder}/server.conf", format_config(self.config))
+        self.configure()
         self.lab.sh(
             f"{self.PROGRAM} --daemon --config {self.folder}/server.conf --root {self.folder}/root "
             f"--pid-file {self.folder}/pid </dev/null >{self.folder}/output 2>&1 || "

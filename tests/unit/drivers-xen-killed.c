@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* droverd is killed at every step of an operation, and another one starts: what it finds is finished or undone.
+ *
+ * A step is a moment before or after a call of the seam (double_copy_at): there the host and the folder are copied, and the
+ * next droverd opens the copies. So each operation is run as often as it has steps. */
+#include "xen-calls.h"
+
+#include <glib/gstdio.h>
+
+#define GUEST                                                                                         \
+    "<domain type='xen'><name>mine</name><uuid>00000000-0000-4000-8000-000000000077</uuid>"           \
+    "<memory unit='KiB'>65536</memory><vcpu>1</vcpu>"                                                 \
+    "<os><type arch='x86_64' machine='xenpvh'>xenpvh</type><kernel>/k</kernel></os></domain>"
+enum { ID = 3, STEPS_MAX = 200 };
+
+/* What a droverd that was killed at some step has left to the next one. */
+typedef enum Found { FOUND_OFF, FOUND_RUNNING, FOUND_PAUSED, FOUND_STANDING } Found;
+
+/* One operation, and what it may lead to. */
+typedef struct Killed {
+    void (*before)(Fixture *fixture);
+    int (*operation)(Fixture *fixture);
+    Found undone, done;
+    Found between;            /* what else it may be; like `undone`: nothing */
+    bool defined, saved;      /* there is a definition; a managed save when the guest is off */
+} Killed;
+
+/* --- the folder ------------------------------------------------------------------------------ */
+
+static void shell(const char *command)
+{
+    const char *argv[] = { "sh", "-c", command, NULL };
+    int status = -1;
+
+    g_assert_true(g_spawn_sync(NULL, (char **)argv, NULL, G_SPAWN_SEARCH_PATH, NULL, NULL, NULL, NULL, &status, NULL));
+    g_assert_cmpint(status, ==, 0);
+}
+
+static void copy_folder(void)
+{
+    g_autofree char *command = g_strdup_printf("cp -a '%s' '%s.copy'", fixture_state_dir, fixture_state_dir);
+
+    shell(command);
+}
+
+static void take_copy(void)
+{
+    g_autofree char *command = g_strdup_printf("rm -r '%s' && mv '%s.copy' '%s'", fixture_state_dir, fixture_state_dir,
+                                               fixture_state_dir);
+
+    shell(command);
+}
+
+static bool copied(void)
+{
+    g_autofree char *path = g_strdup_printf("%s.copy", fixture_state_dir);
+
+    return g_file_test(path, G_FILE_TEST_IS_DIR);
+}
+
+static void drop_folder(void)
+{
+    g_autofree char *command = g_strdup_printf("rm -r '%s'", fixture_state_dir);
+
+    shell(command);
+    fixture_state_dir = NULL;
+}
+
+/* --- what is found --------------------------------------------------------------------------- */
+
+static bool is_saved(Fixture *fixture)
+{
+    Uuid uuid;
+
+    g_assert_true(uuid_parse("00000000-0000-4000-8000-000000000077", &uuid));
+    return xen_managed_exists(xen_host(&fixture->host), &uuid);
+}
+
+static Found find(Fixture *fixture)
+{
+    Found found = FOUND_OFF;
+    unsigned n = 0;
+
+    for (int id = ID; id < ID + 4; id++) {
+        const XenInfo *info = double_find(double_of(fixture), id);
+
+        if (!info)
+            continue;
+        found = info->shutdown ? FOUND_STANDING : info->paused ? FOUND_PAUSED : FOUND_RUNNING;
+        g_assert_cmpint(by_name(fixture, "mine"), ==, id);
+        n++;
+    }
+    g_assert_cmpuint(n, <=, 1);
+    return found;
+}
+
+/* The guest is what it was or what it was to become, drover says so, and it can be started and ended. */
+static Found look(Fixture *fixture, const Killed *killed)
+{
+    Found found;
+
+    xen_tasks_run(xen_host(&fixture->host));
+    found = find(fixture);
+    g_assert_true(found == killed->undone || found == killed->done || found == killed->between);
+    g_assert_cmpint(listed(fixture), ==, found == FOUND_OFF && !killed->defined ? 3 : 4);
+    if (found == FOUND_OFF && killed->defined)
+        g_assert_cmpint(by_name(fixture, "mine"), ==, -1);
+    if (killed->saved)
+        g_assert_cmpint(is_saved(fixture), ==, found == FOUND_OFF);
+    if (found == FOUND_STANDING) {
+        g_assert_cmpint(FIXTURE_CALL(fixture, "domain.resume", "mine", domain_resume, &(const RemoteDomainResumeArgs){ 0 }), ==,
+                        VIR_ERR_OK);
+        g_assert_cmpint(find(fixture), ==, FOUND_RUNNING);
+    }
+    if (found == FOUND_OFF && killed->defined)
+        g_assert_cmpint(fixture_start(fixture, "mine", 0), ==, VIR_ERR_OK);
+    else if (found == FOUND_OFF)
+        g_assert_cmpint(fixture_create(fixture, GUEST, 0), ==, VIR_ERR_OK);
+    g_assert_false(is_saved(fixture));
+    g_assert_cmpint(fixture_destroy(fixture, "mine"), ==, VIR_ERR_OK);
+    g_assert_cmpint(find(fixture), ==, FOUND_OFF);
+    return found;
+}
+
+/* False: the operation has fewer steps. */
+static bool kill_at(const Killed *killed, unsigned step, unsigned *seen)
+{
+    g_autofree char *folder = g_dir_make_tmp("drover-xen-XXXXXX", NULL);
+    Fixture *fixture;
+    bool reached;
+
+    fixture_state_dir = g_intern_string(folder);
+    fixture = double_open(2);
+    if (killed->before)
+        killed->before(fixture);
+    double_copy_at(double_of(fixture), step, copy_folder);
+    g_assert_cmpint(killed->operation(fixture), ==, VIR_ERR_OK);
+    double_copy_at(double_of(fixture), 0, NULL);
+    fixture_free(fixture);
+    reached = copied();
+    if (reached) {
+        take_copy();
+        fixture = double_open(0);
+        seen[look(fixture, killed)]++;
+        fixture_free(fixture);
+    }
+    drop_folder();
+    return reached;
+}
+
+static void kill_everywhere(const Killed *killed)
+{
+    unsigned seen[4] = { 0 }, steps = 0;
+
+    while (steps < STEPS_MAX && kill_at(killed, steps + 1, seen))
+        steps++;
+    g_test_message("%u steps: %u off, %u running, %u paused, %u standing", steps, seen[FOUND_OFF], seen[FOUND_RUNNING],
+                   seen[FOUND_PAUSED], seen[FOUND_STANDING]);
+    g_assert_cmpuint(steps, >, 4);
+    g_assert_cmpuint(steps, <, STEPS_MAX);
+    g_assert_cmpuint(seen[killed->undone], >, 0);
+    g_assert_cmpuint(seen[killed->done], >, 0);
+    g_assert_cmpuint(seen[killed->between], >, 0);
+}
+
+/* --- operations ------------------------------------------------------------------------------ */
+
+static int create(Fixture *fixture)
+{
+    return fixture_create(fixture, GUEST, 0);
+}
+
+static int create_paused(Fixture *fixture)
+{
+    return fixture_create(fixture, GUEST, VIR_DOMAIN_START_PAUSED);
+}
+
+static int start(Fixture *fixture)
+{
+    return fixture_start(fixture, "mine", 0);
+}
+
+static int start_paused(Fixture *fixture)
+{
+    return fixture_start(fixture, "mine", VIR_DOMAIN_START_PAUSED);
+}
+
+static int destroy(Fixture *fixture)
+{
+    return fixture_destroy(fixture, "mine");
+}
+
+static int managed_save(Fixture *fixture)
+{
+    const RemoteDomainManagedSaveArgs args = { .flags = 0 };
+
+    return FIXTURE_CALL(fixture, "domain.managed_save", "mine", domain_managed_save, &args);
+}
+
+static int save_to_file(Fixture *fixture)
+{
+    g_autofree char *path = g_build_filename(fixture_state_dir, "image", NULL);
+    const RemoteDomainSaveFlagsArgs args = { .to = path };
+
+    return FIXTURE_CALL(fixture, "domain.save_flags", "mine", domain_save_flags, &args);
+}
+
+static void define(Fixture *fixture)
+{
+    g_assert_cmpint(fixture_define(fixture, GUEST), ==, VIR_ERR_OK);
+}
+
+static void run(Fixture *fixture)
+{
+    g_assert_cmpint(create(fixture), ==, VIR_ERR_OK);
+}
+
+static void run_defined(Fixture *fixture)
+{
+    define(fixture);
+    g_assert_cmpint(start(fixture), ==, VIR_ERR_OK);
+}
+
+static void save(Fixture *fixture)
+{
+    run_defined(fixture);
+    g_assert_cmpint(managed_save(fixture), ==, VIR_ERR_OK);
+    g_assert_true(is_saved(fixture));
+}
+
+static void create_leads_to_a_guest_that_runs_or_to_none(void)
+{
+    kill_everywhere(&(const Killed){ .operation = create, .undone = FOUND_OFF, .done = FOUND_RUNNING });
+}
+
+static void paused_create_leads_to_a_paused_guest_or_to_none(void)
+{
+    kill_everywhere(&(const Killed){ .operation = create_paused, .undone = FOUND_OFF, .done = FOUND_PAUSED });
+}
+
+static void start_of_a_definition_leads_to_a_guest_that_runs_or_to_none(void)
+{
+    kill_everywhere(&(const Killed){ .before = define, .operation = start, .undone = FOUND_OFF, .done = FOUND_RUNNING,
+                                     .defined = true });
+}
+
+static void state_that_was_saved_is_there_or_runs(void)
+{
+    kill_everywhere(&(const Killed){ .before = save, .operation = start, .undone = FOUND_OFF, .done = FOUND_RUNNING,
+                                     .defined = true, .saved = true });
+    kill_everywhere(&(const Killed){ .before = save, .operation = start_paused, .undone = FOUND_OFF, .done = FOUND_PAUSED,
+                                     .defined = true, .saved = true });
+}
+
+static void destroy_leads_to_a_guest_that_runs_or_to_none(void)
+{
+    kill_everywhere(&(const Killed){ .before = run, .operation = destroy, .undone = FOUND_RUNNING, .between = FOUND_RUNNING,
+                                     .done = FOUND_OFF });
+}
+
+static void managed_save_leads_to_an_image_or_a_guest_that_runs(void)
+{
+    kill_everywhere(&(const Killed){ .before = run_defined, .operation = managed_save, .undone = FOUND_RUNNING,
+                                     .between = FOUND_RUNNING, .done = FOUND_OFF, .defined = true, .saved = true });
+}
+
+/* Which of the two counts can't be told in the moment in which the file gets its name. */
+static void save_leads_to_an_image_or_a_guest_that_can_go_on(void)
+{
+    kill_everywhere(&(const Killed){ .before = run, .operation = save_to_file, .undone = FOUND_RUNNING,
+                                     .between = FOUND_STANDING, .done = FOUND_OFF });
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+#define ADD(test) g_test_add_func("/drivers-xen-killed/" #test, test)
+    ADD(create_leads_to_a_guest_that_runs_or_to_none);
+    ADD(paused_create_leads_to_a_paused_guest_or_to_none);
+    ADD(start_of_a_definition_leads_to_a_guest_that_runs_or_to_none);
+    ADD(state_that_was_saved_is_there_or_runs);
+    ADD(destroy_leads_to_a_guest_that_runs_or_to_none);
+    ADD(managed_save_leads_to_an_image_or_a_guest_that_runs);
+    ADD(save_leads_to_an_image_or_a_guest_that_can_go_on);
+    return g_test_run();
+}
