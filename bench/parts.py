@@ -64,6 +64,7 @@ PARTS = (
          plots=(Plot("Handshakes, or calls, each second", "rate", "each second", ("tls-shake-*", "tls-version-*", "tls-info-*", "tls-listall")),
                 Plot("Processor time of the server for each", "cpu_us", "µs",
                      ("tls-shake-*", "tls-version-*", "tls-info-*", "tls-listall", "tls-idle-1000")))),
+    Part("monitoring", "Monitoring", ("scrape",), rounds=3),
     Part("io-threads", "One I/O thread and two", ("io-threads",), rounds=3),
     Part("documents", "Documents", tool=("run-documents",)),
     Part("waits", "What is waited for", tool=("locks", "waits"), rounds=1),

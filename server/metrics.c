@@ -264,8 +264,9 @@ static int endpoint_start(Metrics *metrics, Server *server, int fd, SocketFile *
     Endpoint *endpoint = &metrics->endpoints[metrics->n++];
 
     *endpoint = (Endpoint){ .server = server, .fd = fd, .file = file };
+    /* Not epoll: with it this library overlooks an end that comes together with the last bytes, and waits IDLE_SECONDS. */
     endpoint->daemon = MHD_start_daemon(
-        MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_EPOLL | MHD_USE_ERROR_LOG, 0, NULL, NULL, serve, endpoint,
+        MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_POLL | MHD_USE_ERROR_LOG, 0, NULL, NULL, serve, endpoint,
         MHD_OPTION_EXTERNAL_LOGGER, log_http, NULL,
         MHD_OPTION_LISTEN_SOCKET, fd,
         MHD_OPTION_CONNECTION_LIMIT, (unsigned)(CONNECTIONS_MAX + CONNECTIONS_BEYOND),

@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Metrics over HTTP: what they say agrees with what clients are told, whoever is stuck, and whatever is sent there."""
 
+import importlib.util
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import ssl
 import stat
+import threading
 import time
 
 import pytest
@@ -19,8 +22,10 @@ from harness import wait_until
 from scrape import Scrape, socket_path
 from wire import optional, string, u32
 
-pytestmark = pytest.mark.drover("libvirtd has no metrics")
-pytest.importorskip("prometheus_client.openmetrics.parser", reason="python3-prometheus-client is not installed")
+pytestmark = [
+    pytest.mark.drover("libvirtd has no metrics"),
+    pytest.mark.skipif(not importlib.util.find_spec("prometheus_client"), reason="python3-prometheus-client is not installed"),
+]
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 URI = "test:///default"
@@ -312,8 +317,6 @@ def test_events_that_nobody_reads_are_seen_and_their_loss_is_counted(make_server
 
 
 def test_certificates_tell_their_end_and_refused_renewals(make_server, ca, tmp_path):
-    import shutil
-
     key, cert = ca.server()
     paths = {"key_file": str(tmp_path / "key.pem"), "cert_file": str(tmp_path / "cert.pem")}
     shutil.copy(key, paths["key_file"])
@@ -592,8 +595,6 @@ def test_answers_that_nobody_reads_make_room_too(endpoint):
 
 @pytest.mark.limit(120)
 def test_scrapes_at_the_same_time_all_come_whole(endpoint):
-    import threading
-
     server, where = endpoint
     fill(server, 1000)
     results = []
