@@ -7,7 +7,8 @@
  * Identities have their turns one after another, each for as many calls as its weight says, and within an
  * identity its clients. Each client has one turn per class. High calls may also be taken by the priority workers, so that
  * they get through when all ordinary workers are busy. Bulk calls cost CPU rather than time: few run at
- * once, and none for a client that has not read its last answers. Handshakes cost CPU too; proofs of identity may wait for a
+ * once, and none for a client that has not read its last answers; since they never wait for a guest, a few of the priority
+ * workers take them when all ordinary workers do. Handshakes cost CPU too; proofs of identity may wait for a
  * database, so that a part of the workers is the most that they may hold. While others are connected, the calls of one identity
  * leave some workers to them. */
 #include "rpc/identity.h"
@@ -45,8 +46,8 @@ struct Pool {
     Cond wake, wake_prio;
     Round rounds[TURN_CLASSES];
     WorkerLimits limits;
-    unsigned n_workers, idle, n_prio, idle_prio, bulk, logins;
-    unsigned proofs[2];       /* that ordinary workers and those for high calls are with */
+    unsigned n_workers, idle, n_prio, idle_prio, logins;
+    unsigned bulk[2], proofs[2];    /* that ordinary workers and those for high calls are with */
     unsigned most_of_one;     /* workers for the calls of one identity; 0: four fifths */
     unsigned queued;          /* calls in the rounds */
     unsigned waking, waking_prio;    /* idle workers that were signalled and have not run yet */
@@ -102,6 +103,12 @@ static unsigned most_proofs(const Pool *pool, bool prio)
 static bool may_prove(const Pool *pool, bool prio)
 {
     return pool->proofs[prio] < most_proofs(pool, prio);
+}
+
+/* As above; all workers together have no more than max_bulk. */
+static bool may_take_bulk(const Pool *pool, bool prio)
+{
+    return pool->bulk[false] + pool->bulk[true] < pool->max_bulk && (!prio || pool->bulk[true] < pool->limits.prio / 2);
 }
 
 static void round_append(Round *round, Share *share)
@@ -206,17 +213,17 @@ static bool reader_first(Share *share)
     }
 }
 
-static Call *take_bulk(Pool *pool)
+static Call *take_bulk(Pool *pool, bool prio)
 {
     Round *round = &pool->rounds[TURN_BULK];
 
-    if (!round->first || pool->bulk >= pool->max_bulk)
+    if (!round->first || !may_take_bulk(pool, prio))
         return NULL;
     for (Share *last = round->last;;) {
         Share *share = round->first;
 
         if (reader_first(share)) {
-            pool->bulk++;
+            pool->bulk[prio]++;
             return take_turn(round);
         }
         round_append(round, round_take(round));
@@ -260,14 +267,16 @@ static Call *take_counted(Pool *pool, TurnClass class)
     }
 }
 
-/* For a worker that takes nothing but urgent calls. */
+/* For a worker that takes nothing that may get stuck. */
 static Call *choose_urgent_locked(Pool *pool)
 {
     Call *call = take_turn(&pool->rounds[TURN_RESUMED_HIGH]);
 
     if (!call)
         call = take_turn(&pool->rounds[TURN_HIGH]);
-    return call ? call : take_proof(pool, true);
+    if (!call)
+        call = take_proof(pool, true);
+    return call ? call : take_bulk(pool, true);
 }
 
 static Call *choose_call_locked(Pool *pool)
@@ -282,9 +291,9 @@ static Call *choose_call_locked(Pool *pool)
     for (int i = 0; i < 2 && !call; i++)
         call = take_counted(pool, (i == 0) == high_first ? TURN_HIGH : TURN_NORMAL);
     if (!call)
-        call = pool->tick % 2 ? take_login(pool) : take_bulk(pool);
+        call = pool->tick % 2 ? take_login(pool) : take_bulk(pool, false);
     if (!call)
-        call = pool->tick % 2 ? take_bulk(pool) : take_login(pool);
+        call = pool->tick % 2 ? take_bulk(pool, false) : take_login(pool);
     return call;
 }
 
@@ -343,9 +352,10 @@ static bool start_worker_locked(Pool *pool, bool prio);
 static void wake_locked(Pool *pool, TurnClass class, Wake *wake)
 {
     bool ordinary = class != TURN_PROOF || may_prove(pool, false);
-    bool urgent = class == TURN_HIGH || class == TURN_RESUMED_HIGH || (class == TURN_PROOF && may_prove(pool, true));
+    bool urgent = class == TURN_HIGH || class == TURN_RESUMED_HIGH || (class == TURN_PROOF && may_prove(pool, true)) ||
+                  (class == TURN_BULK && may_take_bulk(pool, true));
 
-    if ((class == TURN_BULK && pool->bulk >= pool->max_bulk) || (class == TURN_LOGIN && pool->logins >= pool->max_bulk))
+    if ((class == TURN_BULK && !may_take_bulk(pool, false)) || (class == TURN_LOGIN && pool->logins >= pool->max_bulk))
         return;    /* who ends one of them will look */
     if (ordinary && pool->idle > pool->waking) {
         pool->waking++;
@@ -418,7 +428,7 @@ static TurnClass give_place_back_locked(Pool *pool, TurnClass class, bool prio)
     if (class == TURN_PROOF)
         pool->proofs[prio]--;
     else if (class == TURN_BULK)
-        pool->bulk--;
+        pool->bulk[prio]--;
     else if (class == TURN_LOGIN)
         pool->logins--;
     else
@@ -610,7 +620,8 @@ void pool_look(Pool *pool)
         if (class != TURN_BULK && pool->rounds[class].first)
             wake_locked(pool, class, &wake);
     /* what waits for its reader is no reason to start a thread */
-    if (pool->rounds[TURN_BULK].first && (pool->idle > pool->waking || pool->n_workers == 0))
+    if (pool->rounds[TURN_BULK].first && (pool->idle > pool->waking || pool->n_workers == 0 ||
+                                          (pool->n_workers >= pool->limits.max && pool->idle_prio > pool->waking_prio)))
         wake_locked(pool, TURN_BULK, &wake);
     lock_release(&pool->lock);
     wake_up(pool, &wake);

@@ -274,6 +274,22 @@ static void few_bulk_calls_run_at_once_and_ordinary_ones_beside_them(Fixture *f,
     close(fd);
 }
 
+static void a_bulk_call_gets_through_when_all_ordinary_workers_are_busy(Fixture *f, gconstpointer data)
+{
+    int busy = occupy(f, 4), fd = fixture_dial(f);
+
+    fixture_call_with(f, fd, DO_BULK, 1, 100);
+    fixture_call_with(f, fd, DO_BULK, 2, 100);
+    WAIT_UNTIL(f, LOCKED(f, f->running) == 5);
+    fixture_call(f, fd, DO_HIGH, 3);    /* for which the other priority worker is left */
+    fixture_expect_empty(f, fd, FRAME_REPLY, 3, FRAME_OK);
+    g_assert_cmpuint(LOCKED(f, f->running), ==, 5);
+    fixture_open_gate(f);
+    fixture_expect_answers(f, fd, 2);
+    close(busy);
+    close(fd);
+}
+
 static void bulk_calls_wait_for_a_client_to_read_its_answers(Fixture *f, gconstpointer data)
 {
     int fd = fixture_dial_accepted(f), other;
@@ -440,7 +456,7 @@ static void the_only_identity_may_have_all_workers(Fixture *f, gconstpointer dat
 
 int main(int argc, char **argv)
 {
-    FixtureSettings one = with_workers(1, 1, 0), none = with_workers(0, 3, 0), four = with_workers(2, 4, 1);
+    FixtureSettings one = with_workers(1, 1, 0), none = with_workers(0, 3, 0), four = with_workers(2, 4, 1), two_prio = with_workers(2, 4, 2);
 
     g_test_init(&argc, &argv, NULL);
 #define ADD(settings, claim) FIXTURE_ADD("/rpc/pool/", &settings, claim)
@@ -456,6 +472,7 @@ int main(int argc, char **argv)
     ADD(four, an_ordinary_call_is_not_for_priority_workers);
     ADD(none, threads_are_started_when_they_are_needed_and_no_more_than_allowed);
     ADD(four, few_bulk_calls_run_at_once_and_ordinary_ones_beside_them);
+    ADD(two_prio, a_bulk_call_gets_through_when_all_ordinary_workers_are_busy);
     ADD(four, bulk_calls_wait_for_a_client_to_read_its_answers);
     ADD(four, bulk_calls_of_a_client_that_did_not_read_end_with_it);
     ADD(four, calls_of_a_client_that_has_left_are_not_begun);
