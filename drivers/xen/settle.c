@@ -104,6 +104,11 @@ static int shutoff_reason(const DomainView *view, int *detail)
         *detail = VIR_DOMAIN_EVENT_STOPPED_CRASHED;
         return VIR_DOMAIN_SHUTOFF_CRASHED;
     }
+    /* It had suspended itself: whoever asked it to has its state. */
+    if (view->state == VIR_DOMAIN_PAUSED && view->reason == VIR_DOMAIN_PAUSED_SAVE) {
+        *detail = VIR_DOMAIN_EVENT_STOPPED_SAVED;
+        return VIR_DOMAIN_SHUTOFF_SAVED;
+    }
     *detail = VIR_DOMAIN_EVENT_STOPPED_DESTROYED;
     return VIR_DOMAIN_SHUTOFF_DESTROYED;
 }
