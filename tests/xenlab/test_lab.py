@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The lab itself: what the tests of the Xen driver stand on."""
 
+import collections
+
 import pytest
 
 IMAGE = "/root/lab-disk.img"
@@ -72,7 +74,9 @@ def test_xl_list_asks_once_for_each_domain(lab):
             lab.run("/build/tests/xenlab/xenlab-domains", "make", "5", f"many-{total}-")
             with lab.accesses() as seen:
                 lab.xl("list")
-            counts.append(seen.kinds()["READ"])
+            # droverd may be asking for the new names just now
+            reads = collections.Counter(access.client for access in seen if access.kind == "READ")
+            counts.append(max(reads.values()))
     finally:
         lab.run("/build/tests/xenlab/xenlab-domains", "remove", "many-")
     assert counts[1] - counts[0] == 5
