@@ -5,6 +5,8 @@
  *   xenlab-domains announce COUNT [PREFIX] the same, and tells xenstored, as for a real guest: watchers are woken
  *   xenlab-domains put ID NAME             makes one that has this id, which must be free: as if the ids had come round
  *   xenlab-domains remove [PREFIX]         ends and forgets all of that prefix
+ *   xenlab-domains show                    all of them, a line each: id, UUID, and "-" and a letter for each of paused,
+ *                                          shut down, suspended, dying
  *   xenlab-domains list [ROUNDS]           the best time that the hypervisor takes to list all, in microseconds
  *
  * Such a domain is a PV domain with an id, a UUID, one virtual CPU and the nodes in xenstore that xl writes for a guest.
@@ -157,6 +159,21 @@ static void remove_all(Host *host, const char *prefix)
     }
 }
 
+static void show(Host *host)
+{
+    g_autoptr(GArray) all = list_domains(host);
+
+    for (guint i = 0; i < all->len; i++) {
+        const xc_domaininfo_t *info = &g_array_index(all, xc_domaininfo_t, i);
+        unsigned why = (info->flags >> XEN_DOMINF_shutdownshift) & XEN_DOMINF_shutdownmask;
+        bool shut = info->flags & XEN_DOMINF_shutdown;
+        g_autofree char *uuid = uuid_text(info->handle);
+
+        printf("%u %s -%s%s%s%s\n", info->domain, uuid, info->flags & XEN_DOMINF_paused ? "p" : "", shut ? "s" : "",
+               shut && why == SHUTDOWN_suspend ? "u" : "", info->flags & XEN_DOMINF_dying ? "d" : "");
+    }
+}
+
 static void time_list(Host *host, unsigned rounds)
 {
     gint64 best = G_MAXINT64;
@@ -184,10 +201,13 @@ int main(int argc, char **argv)
         make_one(&host, count, argv[3], false);
     } else if (g_str_equal(verb, "remove")) {
         remove_all(&host, first ? first : "many-");
+    } else if (g_str_equal(verb, "show")) {
+        show(&host);
     } else if (g_str_equal(verb, "list")) {
         time_list(&host, count ? count : 20);
     } else {
-        fprintf(stderr, "usage: xenlab-domains make|announce COUNT [PREFIX] | put ID NAME | remove [PREFIX] | list [ROUNDS]\n");
+        fprintf(stderr, "usage: xenlab-domains make|announce COUNT [PREFIX] | put ID NAME | remove [PREFIX] | show "
+                "| list [ROUNDS]\n");
         return 2;
     }
     return 0;
