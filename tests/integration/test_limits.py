@@ -197,9 +197,9 @@ def test_max_client_parked(make_server):
     wait_until(shows(1, 3, 0), "three wait for the turn of the first, uncounted")
     assert busy.define(wire.domain_xml("beside")).name == "beside"
     serials.append(busy.request(wire.DOMAIN_SUSPEND, stuck.encode()))
-    wait_until(shows(2, 3, 0), "a further one counts among those that are worked on")
+    wait_until(shows(1, 3, 1), "a further one counts among those that wait for a worker")
     late = busy.request(wire.DOMAIN_DEFINE_XML, wire.string(wire.domain_xml("late")))
-    wait_until(shows(2, 3, 1), "so that the next one waits")
+    wait_until(shows(1, 3, 2), "so that the next one waits")
     assert server.serves()
     c.on_domain(wire.DOMAIN_DESTROY, stuck)
     assert all(busy.reply(serial).status == wire.ERROR for serial in serials)
