@@ -193,6 +193,15 @@ def test_revoked_client(tls_server, ca):
     refused(server, directory, "was refused: The certificate is NOT trusted. The certificate chain is revoked")
 
 
+def test_a_list_of_revoked_that_has_become_old_goes_on_counting(tls_server, ca, client):
+    revoked = ca.client("revoked-long-ago")
+    dates = ['crl_this_update_date = "2020-01-01 00:00:00"', 'crl_next_update_date = "2021-01-01 00:00:00"']
+    crl = ca.revoke(os.path.join(revoked, "clientcert.pem"), lines=dates + ["crl_number = 1"])
+    server = tls_server(crl_file=crl)
+    virsh(server, client, "list")
+    refused(server, revoked, "The certificate chain is revoked")
+
+
 def test_client_without_certificate(tls_server, ca):
     refused(tls_server(), ca.pkipath("nocert"), "handshake failed")
 
