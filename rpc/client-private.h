@@ -69,6 +69,7 @@ struct Client {
     void *session;            /* the server's */
     Identity *who;            /* atomic: whom it stands for; owned */
     ClientUse use;            /* relaxed atomics, member by member */
+    unsigned working;         /* relaxed atomic: workers that are with its calls; raised under LOCK_POOL */
     const char *dn;           /* atomic: set once by login.c, owned */
     ClientAuth auth;
     int authenticated;        /* atomic: set once */
@@ -106,7 +107,7 @@ struct Client {
 
     /* under LOCK_CLIENT */
     Lock lock;
-    unsigned running;         /* calls that workers have or will be given */
+    unsigned running;         /* calls that workers have or will be given in its turns */
     unsigned waiting;         /* calls in the list below */
     unsigned n_parked;        /* parked calls that don't count as running */
     size_t call_bytes;        /* arguments of all its calls together */
@@ -188,6 +189,8 @@ bool login_tick(Client *client, int64_t now);
 /* Its session is made: it may be found from now on. */
 void clients_add(Client *client);
 void clients_remove(Client *client);
+/* Adds how many of its calls workers are with, wait for that, and are parked beside those. Any thread. */
+void client_count_calls(Client *client, unsigned *running, unsigned *waiting, unsigned *parked);
 
 /* --- admit.c -------------------------------------------------------------------------------- */
 /* Takes whole frames from `data`; returns how many bytes were used, or -1 when the connection must be closed.

@@ -33,8 +33,8 @@ typedef struct Worker {
     XdrOut out;
     bool prio;
     /* the call that it is with */
-    Client *client;           /* kept for the sake of `who`; NULL: nobody's calls are counted */
-    Identity *who;
+    Client *client;           /* owned */
+    Identity *who;            /* NULL: the call isn't counted among its identity's */
 } Worker;
 
 struct Pool {
@@ -307,9 +307,10 @@ static Call *take_call_locked(Worker *worker)
     if (!call)
         return NULL;
     pool->queued--;
+    worker->client = client_ref(call->client);
+    __atomic_add_fetch(&worker->client->working, 1, __ATOMIC_RELAXED);
     if (worker->prio || !is_counted(class_of(call)))
         return call;
-    worker->client = client_ref(call->client);
     worker->who = client_who(call->client);
     __atomic_add_fetch(&worker->who->working, 1, __ATOMIC_RELAXED);
     return call;
@@ -318,15 +319,14 @@ static Call *take_call_locked(Worker *worker)
 /* The call is over. True: its identity may have had as many workers as it may have, and calls that wait for that. */
 static bool uncount_call(Worker *worker)
 {
-    Client *client = worker->client;
+    bool counted = worker->who != NULL;
 
-    if (!client)
-        return false;
-    __atomic_sub_fetch(&worker->who->working, 1, __ATOMIC_RELAXED);
-    worker->client = NULL;
+    if (counted)
+        __atomic_sub_fetch(&worker->who->working, 1, __ATOMIC_RELAXED);
+    __atomic_sub_fetch(&worker->client->working, 1, __ATOMIC_RELAXED);
     worker->who = NULL;
-    client_unref(client);
-    return true;
+    client_unref(g_steal_pointer(&worker->client));
+    return counted;
 }
 
 static void run_call(Worker *worker, Call *call)
@@ -348,10 +348,23 @@ static void run_call(Worker *worker, Call *call)
 
 static bool start_worker_locked(Pool *pool, bool prio);
 
-/* Somebody must look at the queues: added to `wake`. A new worker is started when all are busy. */
+/* Whether an ordinary worker would find a call of this class that it may take. Those who have enough workers are few. */
+static bool has_for_ordinary(const Pool *pool, TurnClass class)
+{
+    if (class == TURN_PROOF)
+        return may_prove(pool, false);
+    if (!is_counted(class))
+        return true;
+    for (const Share *share = pool->rounds[class].first; share; share = share->next)
+        if (!has_enough(pool, share->identity))
+            return true;
+    return false;
+}
+
+/* Somebody must look at the queues for calls of this class: added to `wake`. A new worker is started when all are busy. */
 static void wake_locked(Pool *pool, TurnClass class, Wake *wake)
 {
-    bool ordinary = class != TURN_PROOF || may_prove(pool, false);
+    bool ordinary = has_for_ordinary(pool, class);
     bool urgent = class == TURN_HIGH || class == TURN_RESUMED_HIGH || (class == TURN_PROOF && may_prove(pool, true)) ||
                   (class == TURN_BULK && may_take_bulk(pool, true));
 
@@ -368,6 +381,18 @@ static void wake_locked(Pool *pool, TurnClass class, Wake *wake)
         pool->waking_prio++;
         wake->prio++;
     }
+}
+
+/* Somebody looks at every queue that has calls; one worker for each. */
+static void look_locked(Pool *pool, Wake *wake)
+{
+    for (TurnClass class = 0; class < TURN_CLASSES; class++)
+        if (class != TURN_BULK && pool->rounds[class].first)
+            wake_locked(pool, class, wake);
+    /* what waits for its reader is no reason to start a thread */
+    if (pool->rounds[TURN_BULK].first && (pool->idle > pool->waking || pool->n_workers == 0 ||
+                                          (pool->n_workers >= pool->limits.max && pool->idle_prio > pool->waking_prio)))
+        wake_locked(pool, TURN_BULK, wake);
 }
 
 static void wake_up(Pool *pool, const Wake *wake)
@@ -411,7 +436,7 @@ static Worker *resign_locked(Worker *worker, Wake *wake)
         pool->n_workers--;
     pool->ended = worker;
     if (pool->queued > 0)
-        wake_locked(pool, TURN_HIGH, wake);
+        look_locked(pool, wake);
     return before;
 }
 
@@ -462,7 +487,7 @@ static void *worker_main(void *data)
         if (freed != TURN_CLASSES && freed != class && pool->rounds[freed].first)
             wake_locked(pool, freed, &wake);    /* another one takes that place */
         if (room && pool->queued > 0 && pool->idle > pool->waking)
-            wake_locked(pool, TURN_NORMAL, &wake);
+            look_locked(pool, &wake);
         lock_release(&pool->lock);
         wake_up(pool, &wake);
         run_call(worker, call);
@@ -616,13 +641,7 @@ void pool_look(Pool *pool)
     Wake wake = { 0 };
 
     lock_acquire(&pool->lock);
-    for (TurnClass class = 0; class < TURN_CLASSES; class++)
-        if (class != TURN_BULK && pool->rounds[class].first)
-            wake_locked(pool, class, &wake);
-    /* what waits for its reader is no reason to start a thread */
-    if (pool->rounds[TURN_BULK].first && (pool->idle > pool->waking || pool->n_workers == 0 ||
-                                          (pool->n_workers >= pool->limits.max && pool->idle_prio > pool->waking_prio)))
-        wake_locked(pool, TURN_BULK, &wake);
+    look_locked(pool, &wake);
     lock_release(&pool->lock);
     wake_up(pool, &wake);
 }
@@ -642,8 +661,8 @@ void rpc_set_identity_workers(Rpc *rpc, unsigned most)
 
     lock_acquire(&pool->lock);
     pool->most_of_one = most;
-    if (pool->queued > 0)
-        wake_locked(pool, TURN_NORMAL, &wake);
+    for (unsigned i = MIN(pool->queued, pool->limits.max); i > 0; i--)    /* who had enough may take as many now */
+        look_locked(pool, &wake);
     lock_release(&pool->lock);
     wake_up(pool, &wake);
 }

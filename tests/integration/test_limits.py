@@ -7,6 +7,7 @@ import json
 import os
 import re
 import select
+import signal
 import socket
 import time
 
@@ -167,6 +168,41 @@ def test_max_client_requests(make_server):
     wait_until(lambda: (clients(server)[-1]["running"], clients(server)[-1]["queued"]) == (0, 0), "nothing is left")
 
 
+def test_limits_of_calls_go_up_and_down_while_calls_are_queued(make_server):
+    """max_client_requests, max_client_queue and max_client_parked are read again; what runs goes on."""
+    server = make_server(
+        {"driver_wrap": hang(5), "max_client_requests": 2, "max_client_queue": 2, "log_outputs": "2:stderr", "log_level": 2}
+    )
+    c, domains = running(server, 8)
+    busy = server.open()
+
+    def reload(**changes):
+        before = server.log().count("configuration was read again")
+        server.config.update(changes)
+        server.write_config()
+        server.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: server.log().count("configuration was read again") > before, "it is read again")
+
+    def shows(*numbers):
+        return lambda: tuple(clients(server)[-1][k] for k in ("running", "queued")) == numbers
+
+    serials = [busy.request(wire.DOMAIN_SUSPEND, d.encode()) for d in domains]
+    wait_until(shows(2, 2), "two run, two are queued, four are not read")
+    reload(max_client_queue=100)
+    c.on_domain(wire.DOMAIN_DESTROY, domains[0])    # an end is when the new limits are looked at
+    wait_until(shows(2, 5), "all are read")
+    reload(max_client_requests=4)
+    c.on_domain(wire.DOMAIN_DESTROY, domains[1])
+    wait_until(lambda: clients(server)[-1]["queued"] == 0, "four may run, of which three hang")
+    reload(max_client_requests=1, max_client_queue=1)
+    assert clients(server)[-1]["running"] == 3    # nothing is taken away
+    for d in domains[2:5]:
+        c.on_domain(wire.DOMAIN_DESTROY, d)
+    assert [busy.reply(s).status for s in serials] == [wire.ERROR] * 5 + [wire.OK] * 3
+    assert busy.define(wire.domain_xml("after")).name == "after"
+    wait_until(shows(0, 0), "nothing is left")
+
+
 def test_max_client_queue(make_server):
     server = make_server({"driver_wrap": hang(1), "max_client_requests": 1, "max_client_queue": 3})
     c, domains = running(server, 6)
@@ -197,9 +233,9 @@ def test_max_client_parked(make_server):
     wait_until(shows(1, 3, 0), "three wait for the turn of the first, uncounted")
     assert busy.define(wire.domain_xml("beside")).name == "beside"
     serials.append(busy.request(wire.DOMAIN_SUSPEND, stuck.encode()))
-    wait_until(shows(2, 3, 0), "a further one counts among those that are worked on")
+    wait_until(shows(1, 3, 1), "a further one counts among those that wait for a worker")
     late = busy.request(wire.DOMAIN_DEFINE_XML, wire.string(wire.domain_xml("late")))
-    wait_until(shows(2, 3, 1), "so that the next one waits")
+    wait_until(shows(1, 3, 2), "so that the next one waits")
     assert server.serves()
     c.on_domain(wire.DOMAIN_DESTROY, stuck)
     assert all(busy.reply(serial).status == wire.ERROR for serial in serials)
