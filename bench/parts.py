@@ -51,7 +51,6 @@ PARTS = (
     Part("stuck-guest", "A guest that hangs", ("stuck-guest",),
          plots=(Plot("Statistics of all: half of the calls within", "domstats-all_p50_us", "µs", scenario="stuck-guest"),)),
     Part("exporter-during-migration", "An exporter beside calls that last", ("exporter-during-migration",)),
-    Part("scrape", "Metrics", ("scrape",), rounds=3),
     Part("parallel-definers", "Definitions", ("durable-define-*", "parallel-definers", "define", "define-undefine"),
          plots=(Plot("A definition kept on disk: half of the calls within", "p50_us", "µs", scenario="parallel-definers"),
                 Plot("Definitions kept on disk each second", "rate", "calls/s", scenario="parallel-definers"))),

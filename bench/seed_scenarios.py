@@ -9,7 +9,6 @@ import socket
 import statistics
 import struct
 import subprocess
-import threading
 import time
 
 from rpc_scenarios import Goal, Scenario, figures_of
@@ -211,67 +210,6 @@ def measure_exporter(bench, server):
     return figures
 
 
-# --- metrics
-
-
-def scrape(path):
-    """Bytes and seconds of one scrape."""
-    began, size = time.monotonic(), 0
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as channel:
-        channel.settimeout(60)
-        channel.connect(path)
-        channel.sendall(b"GET /metrics HTTP/1.0\r\nAccept: application/openmetrics-text\r\n\r\n")
-        first = part = channel.recv(1048576)
-        while part:
-            size += len(part)
-            part = channel.recv(1048576)
-    if not first.startswith(b"HTTP/1.") or first.split()[1] != b"200":
-        raise ServerError(f"a scrape was answered with {first[:60]!r}")
-    return size, time.monotonic() - began
-
-
-class Scraper(threading.Thread):
-    """Scrapes once a second, as Prometheus does at most."""
-
-    def __init__(self, path):
-        super().__init__(daemon=True)
-        self.path, self.ended, self.found, self.failure = path, threading.Event(), [], None
-
-    def run(self):
-        try:
-            while not self.ended.is_set():
-                self.found.append(scrape(self.path))
-                self.ended.wait(max(0.0, 1 - self.found[-1][1]))
-        except (OSError, ServerError) as error:
-            self.failure = error
-
-    def stop(self):
-        self.ended.set()
-        self.join()
-        if self.failure or not self.found:
-            raise ServerError(f"scraping failed: {self.failure or 'nothing came'}")
-
-
-def measure_scrape(bench, server):
-    """Sixteen clients make a call every 10 ms each: before, beside a scrape each second, and after, which shows the noise."""
-    drover_alone(server, "it has no metrics; an exporter asks it for them with calls")
-    found = []
-    for scraping in (False, True, False):
-        scraper = Scraper(os.path.join(server.sockets, "metrics-sock"))
-        if scraping:
-            scraper.start()
-        found.append(figures_of(bench.load(server, "run", "--load", "info", "-c", "16", "--pace", "10", "--seconds",
-                                           "1" if bench.options.quick else "4")))
-        if scraping:
-            scraper.stop()
-            figures = {"scrape_ms": statistics.median(seconds for _, seconds in scraper.found) * 1000,
-                       "scrape_kib": statistics.median(size for size, _ in scraper.found) / 1024}
-    for key, result in zip(("before", "beside", "after"), found):
-        figures.update({f"{name}@{key}": result[name] for name in ("p50_us", "p99_us", "rate")})
-    figures["growth"] = found[1]["p99_us"] / max(found[0]["p99_us"], found[2]["p99_us"])
-    return figures
-
-
 # --- threads
 
 
@@ -320,11 +258,6 @@ SCENARIOS = (
              (Goal("left_out", "guests missing in the answer", "most", 0), Goal("slowdown", "p50, against none busy", "most", 1.5)),
              "", 3, rows=(("0", "none busy"), ("busy", f"{BUSY_GUESTS} busy")),
              columns=(("guests", "guests in the answer", ""), ("p50_us", "p50", "µs"), ("p99_us", "p99", "µs"))),
-    Scenario("scrape", "16 clients with a call every 10 ms each, beside a scrape of all metrics each second", measure_scrape,
-             (Goal("scrape_ms", "a scrape", "most", 1000, "ms"), Goal("scrape_kib", "its size", "most", 65536, "KiB"),
-              Goal("growth", "p99, against the worse of before and after", "most", 1.5)), "domains", 3,
-             rows=(("before", "before"), ("beside", "beside a scrape each second"), ("after", "after")),
-             columns=(("rate", "calls/s", ""), ("p50_us", "p50", "µs"), ("p99_us", "p99", "µs"))),
     Scenario("io-threads", "calls with one I/O thread and with two", measure_scaling, (), "", 5,
              rows=tuple((row[0], row[0]) for row in SCALING),
              columns=(("rate_1", "1 thread, calls/s", ""), ("rate_2", "2 threads, calls/s", ""), ("gain", "2 against 1", ""),
