@@ -68,7 +68,7 @@ PARTS = (
     Part("io-threads", "One I/O thread and two", ("io-threads",), rounds=3),
     Part("documents", "Documents", tool=("run-documents",)),
     Part("waits", "What is waited for", tool=("locks", "waits"), rounds=1),
-    Part("cost", "What the profile of locks costs", tool=("locks", "cost"), rounds=5),
+    Part("cost", "What the profile of locks costs", tool=("locks", "cost"), rounds=4),
     Part("before", "What was waited for before", tool=("locks", "waits", "--load", "durable-define-1", "durable-define-5",
                                                      "durable-define-20", "durable-define-1x20"), rounds=1),
     Part("xen", "On Xen", tool=("../tests/xenlab/bench.py",), usual=False),
