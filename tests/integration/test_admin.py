@@ -222,6 +222,19 @@ def test_droverctl_shows_what_runs_and_what_is_queued(make_server):
 
 
 @pytest.mark.drover("droverctl is drover's own")
+def test_droverctl_s_words_are_completed_and_described(server):
+    said = droverctl(server, "--help").out
+    words = set(re.findall(r"^([a-z]+)(?: check)?:", said, re.M)) | set(re.findall(r"--[a-z]+", said))
+    assert {"clients", "policy", "--json"} <= words
+    packaging = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "packaging")
+    with open(os.path.join(packaging, "completion", "droverctl")) as f:
+        completed = f.read()
+    with open(os.path.join(packaging, "droverctl.8")) as f:
+        described = f.read().replace("\\-", "-")
+    assert [w for w in sorted(words - {"--help"}) if w not in completed or w not in described] == []
+
+
+@pytest.mark.drover("droverctl is drover's own")
 def test_droverctl_says_what_is_wrong(server):
     assert "--help" in droverctl(server, "nonsense", ok=False).err
     server.admin += "-not"
