@@ -16,6 +16,8 @@ import lab as xenlab  # noqa: E402
 # What came of making the image and droverd, and of booting: "" or why this machine can't.
 STARTED = time.monotonic()
 PREPARED = pytest.StashKey()
+# By how many seconds the last test may outlast the time that all may take.
+GRACE = 180
 # The lab that runs, and the tests that were run again.
 RUNNING = {}
 AGAIN = []
@@ -36,17 +38,28 @@ def pytest_addoption(parser):
     )
 
 
+def seconds_left(config):
+    """Of the time that all may take, or None: there is no end."""
+    minutes = config.getoption("--minutes")
+    return STARTED + minutes * 60 - time.monotonic() if minutes else None
+
+
 def pytest_runtest_setup(item):
-    minutes = item.config.getoption("--minutes")
-    if minutes and time.monotonic() - STARTED > minutes * 60:
-        pytest.skip(f"the {minutes:g} minutes that the lab has are over on this machine")
+    left = seconds_left(item.config)
+    if left is not None and left < 0:
+        pytest.skip(f"the {item.config.getoption('--minutes'):g} minutes that the lab has are over on this machine")
 
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "one_store: which xenstored it is makes no difference to the test")
+    config.addinivalue_line("markers", "slow: the test comes after the others of its lab")
     config.addinivalue_line(
         "markers", "limit(seconds): the most that the test may take on a machine that does nothing else (default 120)"
     )
+
+
+def pytest_collection_modifyitems(items):
+    items.sort(key=lambda item: item.get_closest_marker("slow") is not None)
 
 
 def pytest_generate_tests(metafunc):
@@ -107,13 +120,17 @@ def limit(request, lab):
         pytest.skip(lab.dead)    # the test that it died in has failed
     marker = request.node.get_closest_marker("limit")
     seconds = round((marker.args[0] if marker else 120) * lab.slow)
+    left = seconds_left(request.config)
+    cut = left is not None and left + GRACE < seconds
 
     def ring(*_):
+        if cut:
+            pytest.skip("broken off: the minutes that the lab has are long over on this machine")
         faulthandler.dump_traceback(all_threads=True)
         raise AssertionError(f"the test took longer than {seconds} s")
 
     before = signal.signal(signal.SIGALRM, ring)
-    signal.alarm(seconds)
+    signal.alarm(max(1, round(left + GRACE)) if cut else seconds)
     yield
     signal.alarm(0)
     signal.signal(signal.SIGALRM, before)

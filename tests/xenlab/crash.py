@@ -27,16 +27,16 @@ import libvirt
 
 DROVERD = "/build/server/droverd"
 GUEST = """<domain type='xen'><name>{name}</name><uuid>{uuid}</uuid><memory unit='MiB'>4</memory><vcpu>1</vcpu>
-<os>{type}<kernel>/root/guest/idle-{kind}</kernel></os><devices>{devices}</devices></domain>"""
+<os>{type}<kernel>{kernel}</kernel></os><devices>{devices}</devices></domain>"""
 TYPES = {
     "pv": "<type arch='x86_64' machine='xenpv'>linux</type>",
     "pvh": "<type arch='x86_64' machine='xenpvh'>xenpvh</type>",
 }
+KERNELS = {"pv": "/root/guest/idle-pv", "pvh": "/build/tests/xenlab/xenlab-saveable"}
 DISK = "<disk type='file' device='disk'><source file='{}'/><target dev='{}' bus='xen'/></disk>"
 INTERFACE = "<interface type='bridge'><mac address='00:16:3e:00:02:{:02x}'/><source bridge='xenbr0'/></interface>"
 PAUSED = libvirt.VIR_DOMAIN_START_PAUSED
 GUESTS = 8
-SAVES = False
 # Kills between two looks at what has leaked; for that all guests are ended.
 CLEAR = 10
 
@@ -64,9 +64,10 @@ def wait(state, what, seconds):
 class Store:
     """A connection to xenstored of our own: a process for each question would cost more than all else here."""
 
-    DIRECTORY, READ = 1, 2
+    READ, WRITE = 2, 11
 
     def __init__(self):
+        self.lock = threading.Lock()
         self.socket = socket.socket(socket.AF_UNIX)
         self.socket.connect("/run/xenstored/socket")
 
@@ -79,16 +80,20 @@ class Store:
             data += part
         return data
 
-    def ask(self, kind, path):
+    def ask(self, kind, path, value=""):
         """The answer, or None where there is no such node."""
-        question = path.encode() + b"\0"
-        self.socket.sendall(struct.pack("=4I", kind, 0, 0, len(question)) + question)
-        answer, _, _, size = struct.unpack("=4I", self.receive(16))
-        data = self.receive(size)
+        question = path.encode() + b"\0" + value.encode()
+        with self.lock:
+            self.socket.sendall(struct.pack("=4I", kind, 0, 0, len(question)) + question)
+            answer, _, _, size = struct.unpack("=4I", self.receive(16))
+            data = self.receive(size)
         return data.decode() if answer == kind else None
 
     def read(self, path):
         return self.ask(self.READ, path)
+
+    def write(self, path, value):
+        self.ask(self.WRITE, path, value)
 
 
 STORE = Store()
@@ -179,7 +184,8 @@ class Guest:
             with open(disk, "w") as f:
                 f.truncate(1 << 20)
             devices = DISK.format(disk, "xvda") + INTERFACE.format(n)
-        self.document = GUEST.format(name=self.name, uuid=self.uuid, kind=self.kind, type=TYPES[self.kind], devices=devices)
+        self.document = GUEST.format(name=self.name, uuid=self.uuid, kernel=KERNELS[self.kind], type=TYPES[self.kind],
+                                      devices=devices)
         self.is_now = (False, None, None)
         self.wanted = None     # what the call under way makes of it
         self.doing = ""
@@ -209,16 +215,22 @@ class Guest:
             if state == "running":
                 found += [("suspend", (defined, "paused", image), lambda: self.handle(conn).suspend())]
                 # A guest of Xen's paravirtual kind would have to help.
-                if SAVES and self.kind == "pvh" and image is None:
-                    found += [("save", (defined, None, "file"), lambda: self.handle(conn).save(self.image))]
+                if self.kind == "pvh" and image is None:
+                    found += [("save", (defined, None, "file"), lambda: self.saveable(conn).save(self.image))]
                     if defined:
-                        found += 2 * [("managed save", (True, None, "managed"), lambda: self.handle(conn).managedSave())]
+                        found += 2 * [("managed save", (True, None, "managed"), lambda: self.saveable(conn).managedSave())]
             else:
                 found += [("resume", (defined, "running", image), lambda: self.handle(conn).resume())]
         return found
 
     def handle(self, conn):
         return conn.lookupByUUIDString(self.uuid)
+
+    def saveable(self, conn):
+        """saveable.S says why."""
+        domain = self.handle(conn)
+        STORE.write(f"/local/domain/{domain.ID()}/device/suspend/event-channel", "3")
+        return domain
 
     def go_on(self, server, dice, ready, problems):
         """One call after another until droverd is killed."""

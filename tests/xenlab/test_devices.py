@@ -20,19 +20,36 @@ def image(lab):
     return IMAGE
 
 
+def make_guest(lab, drover, kind, name, *devices):
+    text = lab.read(f"/root/guest/{kind}.xml").replace(f"<name>{kind}</name>", f"<name>{name}</name>")
+    text = re.sub("<uuid>.*</uuid>", "", text)
+    lab.write("/run/devices.xml", text.replace("</devices>", "".join(devices) + "</devices>"))
+    guest = Guest(lab, name)
+    lab.sh(f"rm -f {guest.console_path}")
+    drover.virsh("create", "/run/devices.xml", timeout=180)
+    return guest
+
+
+# Ids of the guest that several tests share.
+SHARED = []
+
+
+@pytest.fixture(scope="module")
+def shared(lab, session_drover):
+    """A guest without devices, made by drover, that outlives a test."""
+    guest = make_guest(lab, session_drover, "pv", "shared")
+    guest.ready()
+    SHARED.append(guest.id)
+    yield guest
+    SHARED.clear()
+    lab.clean()
+
+
 @pytest.fixture
 def make(lab, drover):
     """Makes a guest with drover from the lab's document of that kind, with more devices."""
-    def make_guest(kind, name, *devices):
-        text = lab.read(f"/root/guest/{kind}.xml").replace(f"<name>{kind}</name>", f"<name>{name}</name>")
-        lab.write("/run/devices.xml", text.replace("</devices>", "".join(devices) + "</devices>"))
-        guest = Guest(lab, name)
-        lab.sh(f"rm -f {guest.console_path}")
-        drover.virsh("create", "/run/devices.xml", timeout=180)
-        return guest
-
-    yield make_guest
-    lab.clean()
+    yield lambda *how: make_guest(lab, drover, *how)
+    lab.clean(keep=SHARED)
 
 
 def remains(lab):
@@ -73,42 +90,37 @@ def test_nothing_is_left_when_xl_destroys_the_guest_and_droverd_is_gone(lab, ima
     wait_for_nothing(lab)
 
 
-def test_devices_come_and_go_while_the_guest_runs(lab, drover, make, image):
-    guest = make("pv", "live")
-    guest.ready()
+def test_devices_come_and_go_while_the_guest_runs(lab, drover, shared, image):
     lab.write("/run/disk.xml", DISK.format(image, "xvdb"))
     lab.write("/run/interface.xml", INTERFACE.format(MAC))
-    drover.virsh("attach-device", "live", "/run/disk.xml")
-    drover.virsh("attach-device", "live", "/run/interface.xml")
-    assert "xvdb" in drover.virsh("dumpxml", "live").out
-    assert "xvdb" in guest.sh("cat /proc/partitions").out
-    assert MAC in guest.sh("cat /sys/class/net/eth0/address").out
-    drover.virsh("detach-device", "live", "/run/interface.xml")
-    drover.virsh("detach-device", "live", "/run/disk.xml")
-    assert "xvdb" not in drover.virsh("dumpxml", "live").out
-    assert "xvdb" not in guest.sh("cat /proc/partitions").out
+    drover.virsh("attach-device", "shared", "/run/disk.xml")
+    drover.virsh("attach-device", "shared", "/run/interface.xml")
+    assert "xvdb" in drover.virsh("dumpxml", "shared").out
+    assert "xvdb" in shared.sh("cat /proc/partitions").out
+    assert MAC in shared.sh("cat /sys/class/net/eth0/address").out
+    drover.virsh("detach-device", "shared", "/run/interface.xml")
+    drover.virsh("detach-device", "shared", "/run/disk.xml")
+    assert "xvdb" not in drover.virsh("dumpxml", "shared").out
+    assert "xvdb" not in shared.sh("cat /proc/partitions").out
     wait_for_nothing(lab)
 
 
-def test_an_image_that_a_guest_writes_is_refused_to_another(lab, drover, make, guests, image):
+def test_an_image_that_a_guest_writes_is_refused_to_another(lab, drover, make, shared, image):
     guest = make("pv", "owner", DISK.format(image, "xvda"))
     guest.ready()
     lab.write("/run/disk.xml", DISK.format(image, "xvdb"))
-    other = guests("other", "pv")
-    other.ready()
-    refused = drover.virsh("attach-device", "other", "/run/disk.xml", ok=False, timeout=120)
+    refused = drover.virsh("attach-device", "shared", "/run/disk.xml", ok=False, timeout=120)
     assert image in refused.err
-    assert "xvdb" not in drover.virsh("dumpxml", "other").out
+    assert "xvdb" not in drover.virsh("dumpxml", "shared").out
     lab.write("/run/disk.xml", DISK.format(image + ".2", "xvdb"))
-    drover.virsh("attach-device", "other", "/run/disk.xml")
+    drover.virsh("attach-device", "shared", "/run/disk.xml")
+    drover.virsh("detach-device", "shared", "/run/disk.xml")
 
 
-def test_console_is_a_terminal_that_one_session_has(lab, drover, make):
-    guest = make("pv", "talks")
-    guest.ready()
+def test_console_is_a_terminal_that_one_session_has(lab, drover, shared):
     session = (
         "import libvirt, sys, time\n"
-        f"domain = libvirt.open({drover.uri()!r}).lookupByName('talks')\n"
+        f"domain = libvirt.open({drover.uri()!r}).lookupByName('shared')\n"
         "def console(flags):\n"
         "    stream = domain.connect().newStream()\n"
         "    domain.openConsole(None, stream, flags)\n"
@@ -170,14 +182,12 @@ HOST_DEVICE = (
 
 
 @pytest.mark.limit(300)
-def test_a_host_device_that_is_not_there_is_refused_and_nothing_is_left(lab, drover, make):
-    guest = make("pv", "plain")
-    guest.ready()
+def test_a_host_device_that_is_not_there_is_refused_and_nothing_is_left(lab, drover, shared, make):
     lab.write("/run/pci.xml", HOST_DEVICE.format("no"))
-    refused = drover.virsh("attach-device", "plain", "/run/pci.xml", ok=False, timeout=120)
+    refused = drover.virsh("attach-device", "shared", "/run/pci.xml", ok=False, timeout=120)
     assert "can't be changed" in refused.err
-    assert "hostdev" not in drover.virsh("dumpxml", "plain").out
-    assert drover.virsh("domstate", "plain").out.strip() == "running"
+    assert "hostdev" not in drover.virsh("dumpxml", "shared").out
+    assert drover.virsh("domstate", "shared").out.strip() == "running"
     text = re.sub("<uuid>.*</uuid>", "", lab.read("/root/guest/pv.xml")).replace("<name>pv</name>", "<name>passed</name>")
     lab.write("/run/passed.xml", text.replace("</devices>", HOST_DEVICE.format("yes") + "</devices>"))
     drover.virsh("define", "/run/passed.xml")

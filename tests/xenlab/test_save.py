@@ -12,10 +12,11 @@ def ticks(guest):
 
 @pytest.mark.one_store
 @pytest.mark.limit(600)
-@pytest.mark.parametrize("kind", ["pv", "pvh", "hvm"])
+@pytest.mark.parametrize("kind", ["pv", "pvh", pytest.param("hvm", marks=pytest.mark.slow)])
 def test_a_guest_goes_on_where_it_was_saved(lab, guests, drover, kind):
     guest = guests(f"save-{kind}", kind, extra=['cmdline="console=hvc0 loglevel=3 panic=5 ticks"'])
     lab.wait(lambda: ticks(guest), "it ticks", 120)
+    assert f" {kind.upper()} after " in guest.console()
     try:
         drover.virsh("save", guest.name, "/root/test.save", timeout=200)
         assert guest.name not in lab.names()
