@@ -215,6 +215,7 @@ def goals_in_short(stored):
             rows.append([f"`{part.name}`", "not measured here", "", ""])
         elif goals:
             missed = [f"`{name}`: {goal['text']}" for name, goal in goals if goal["met"] is False]
+            missed += [f"(not known: `{name}`: {goal['text']})" for name, goal in goals if goal["met"] is None]
             rows.append([f"`{part.name}`", str(len(goals)), str(sum(goal["met"] is True for _, goal in goals)), ", ".join(missed)])
     return table(rows)
 
