@@ -158,9 +158,9 @@ def measure_stuck(bench, server):
             fresh.hold(uri)
         bench.fill(fresh, STUCK_DOMAINS, store=store)
         callers = [Caller(fresh, uri)]
-        if store:
-            callers[0].ask(STATS, struct.pack(">3I", 0, 0, 0))     # the first time it asks QEMU what that can do
         handle, process = start_guest(fresh, callers[0], kind)
+        if store:
+            callers[0].ask(STATS, struct.pack(">3I", 0, 0, 0))     # takes longer the first time, while the guest begins to run
         for key, _, hanging in HANGING[:2] if bench.options.quick else HANGING:
             if hanging and process:
                 os.kill(process, signal.SIGSTOP)
