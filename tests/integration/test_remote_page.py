@@ -19,8 +19,8 @@ SURROUNDINGS = r"""
 set -eu
 mount --make-rprivate /
 mkdir -p "$BASE/upper" "$BASE/work" "$HOME"
-mount -t overlay overlay -o "lowerdir=/etc,upperdir=$BASE/upper,workdir=$BASE/work" /etc
-mount -t tmpfs tmpfs /run
+mount -t overlay overlay -o "lowerdir=/etc,upperdir=$BASE/upper,workdir=$BASE/work" /etc || exit 77
+mount -t tmpfs tmpfs /run || exit 77
 mkdir -p /etc/drover /run/drover
 echo '127.0.0.1 virt1.example.com' >> /etc/hosts
 /usr/bin/python3 -c 'import fcntl, socket, struct; fcntl.ioctl(socket.socket(), 0x8914, struct.pack("16sh22x", b"lo", 1))'    # up
@@ -69,6 +69,8 @@ def test_every_command_of_the_page_works(program, scratch):
     done = subprocess.run(
         unshare + ["bash", script], capture_output=True, text=True, env=env, stdin=subprocess.DEVNULL, timeout=seconds
     )
+    if done.returncode == 77:
+        pytest.skip("no layers over directories here")
     log = os.path.join(env["BASE"], "log")
     told = open(log).read() if os.path.exists(log) else ""
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-6000:] + told[-3000:]
