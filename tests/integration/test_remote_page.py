@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""docs/remote.md, command by command, in its order: in a mount namespace of its own, where /etc is a layer over the host's and /run and
-the home directory are empty. systemctl is a double that starts and reloads droverd; everything else is the real one."""
+"""docs/remote.md, command by command, in its order: in a mount namespace of its own, where /etc is a layer over the host's
+and /run and the home directory are empty. systemctl is a double that starts and reloads droverd; everything else is real."""
 
 import os
 import re
@@ -19,11 +19,11 @@ SURROUNDINGS = r"""
 set -eu
 mount --make-rprivate /
 mkdir -p "$BASE/upper" "$BASE/work" "$HOME"
-mount -t overlay overlay -o "lowerdir=/etc,upperdir=$BASE/upper,workdir=$BASE/work" /etc
-mount -t tmpfs tmpfs /run
+mount -t overlay overlay -o "lowerdir=/etc,upperdir=$BASE/upper,workdir=$BASE/work" /etc || exit 77
+mount -t tmpfs tmpfs /run || exit 77
 mkdir -p /etc/drover /run/drover
 echo '127.0.0.1 virt1.example.com' >> /etc/hosts
-ip link set lo up 2>/dev/null || true
+/usr/bin/python3 -c 'import fcntl, socket, struct; fcntl.ioctl(socket.socket(), 0x8914, struct.pack("16sh22x", b"lo", 1))'    # up
 cat > /etc/drover/droverd.conf <<EOF
 unix_sock_dir = "/run/drover"
 log_outputs = "2:file:$BASE/log"
@@ -62,10 +62,15 @@ def test_every_command_of_the_page_works(program, scratch):
     env = harness.client_environment(os.path.join(scratch, "home"))
     env.update(BASE=os.path.join(scratch, "base"), DROVERD=program)
     os.makedirs(env["BASE"])
-    unshare = ["unshare", "--mount", "--net", "bash", script]
-    if subprocess.run(["unshare", "--mount", "--net", "true"]).returncode != 0:
+    unshare = ["unshare", "--mount", "--net"]
+    if subprocess.run(unshare + ["true"]).returncode != 0:
         pytest.skip("no namespaces here")
-    done = subprocess.run(unshare, capture_output=True, text=True, env=env, stdin=subprocess.DEVNULL, timeout=110 * harness.slowness(program))
+    seconds = 110 * harness.slowness(program)
+    done = subprocess.run(
+        unshare + ["bash", script], capture_output=True, text=True, env=env, stdin=subprocess.DEVNULL, timeout=seconds
+    )
+    if done.returncode == 77:
+        pytest.skip("no layers over directories here")
     log = os.path.join(env["BASE"], "log")
     told = open(log).read() if os.path.exists(log) else ""
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-6000:] + told[-3000:]

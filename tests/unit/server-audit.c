@@ -18,8 +18,8 @@
 
 /* The double. One test runs at a time; set before the audit is made, or under `lock`. */
 static struct {
-    GMutex lock;
-    GCond changed;
+    Lock lock;
+    Cond changed;
     int open_result, enabled_result, send_result;
     bool held;                /* sending waits */
     unsigned opened, closed, sent, sending, looked;
@@ -37,11 +37,11 @@ static int double_enabled(int fd)
     int r;
 
     g_assert_cmpint(fd, ==, kernel.open_result);
-    g_mutex_lock(&kernel.lock);
+    lock_acquire(&kernel.lock);
     kernel.looked++;
     r = kernel.enabled_result;
-    g_cond_broadcast(&kernel.changed);
-    g_mutex_unlock(&kernel.lock);
+    cond_broadcast(&kernel.changed);
+    lock_release(&kernel.lock);
     return r;
 }
 
@@ -50,19 +50,19 @@ static int double_send(int fd, const AuditRecord *record)
     int r;
 
     lock_assert_none();
-    g_mutex_lock(&kernel.lock);
+    lock_acquire(&kernel.lock);
     kernel.sending++;
-    g_cond_broadcast(&kernel.changed);
+    cond_broadcast(&kernel.changed);
     while (kernel.held)
-        g_cond_wait(&kernel.changed, &kernel.lock);
+        cond_wait(&kernel.changed, &kernel.lock);
     g_ptr_array_add(kernel.ops, g_strdup_printf("%d %s %s %s %s %s %s", record->kind, record->op,
                                                 record->reason ? record->reason : "-", record->object ? record->object : "-",
                                                 record->who, record->address ? record->address : "-",
                                                 record->done ? "done" : "failed"));
     kernel.sent++;
     r = kernel.send_result;
-    g_cond_broadcast(&kernel.changed);
-    g_mutex_unlock(&kernel.lock);
+    cond_broadcast(&kernel.changed);
+    lock_release(&kernel.lock);
     return r;
 }
 
@@ -99,18 +99,18 @@ static AuditRecord *numbered(unsigned i)
 
 static void wait_for(const unsigned *figure, unsigned value)
 {
-    g_mutex_lock(&kernel.lock);
+    lock_acquire(&kernel.lock);
     while (*figure < value)
-        g_cond_wait(&kernel.changed, &kernel.lock);
-    g_mutex_unlock(&kernel.lock);
+        cond_wait(&kernel.changed, &kernel.lock);
+    lock_release(&kernel.lock);
 }
 
 static void hold(bool held)
 {
-    g_mutex_lock(&kernel.lock);
+    lock_acquire(&kernel.lock);
     kernel.held = held;
-    g_cond_broadcast(&kernel.changed);
-    g_mutex_unlock(&kernel.lock);
+    cond_broadcast(&kernel.changed);
+    lock_release(&kernel.lock);
 }
 
 static void records_arrive_in_order_and_the_last_before_the_end(void)
@@ -176,9 +176,9 @@ static void while_the_host_has_it_off_few_records_are_wanted(void)
     g_assert_false(audit_kernel_wanted(audit));
     while (!audit_kernel_wanted(audit))
         g_usleep(1000);    /* a second */
-    g_mutex_lock(&kernel.lock);
+    lock_acquire(&kernel.lock);
     kernel.enabled_result = 1;
-    g_mutex_unlock(&kernel.lock);
+    lock_release(&kernel.lock);
     audit_kernel_take(audit, numbered(0));
     wait_for(&kernel.sent, 1);
     for (unsigned i = 0; i < 100; i++)
@@ -370,7 +370,11 @@ static void a_name_cannot_forge_a_record(void)
 
 int main(int argc, char **argv)
 {
+    int status;
+
     g_test_init(&argc, &argv, NULL);
+    lock_init(&kernel.lock, LOCK_LOG);
+    cond_init(&kernel.changed);
 #define ADD(claim) g_test_add_func("/server/audit/" #claim, claim)
     ADD(records_arrive_in_order_and_the_last_before_the_end);
     ADD(nobody_waits_for_a_kernel_that_takes_nothing);
@@ -384,5 +388,9 @@ int main(int argc, char **argv)
     ADD(a_record_is_written_as_its_readers_want_it);
     ADD(a_name_cannot_forge_a_record);
 #endif
-    return g_test_run();
+    status = g_test_run();
+    cond_deinit(&kernel.changed);
+    lock_deinit(&kernel.lock);
+    g_ptr_array_unref(kernel.ops);
+    return status;
 }
