@@ -88,13 +88,18 @@ static int build(Hypervisor *hv, MachineContext *context, const XenBuild *build,
 
 int machine_build(Hypervisor *hv, const XenBuild *wanted, int *id, char **why)
 {
+    Places *places = &real_of(hv)->places;
+    Place place = { 0 };
     MachineContext context;
-    int r = machine_context_open(&context);
+    int r;
 
     *id = -1;
-    if (r < 0)
-        return r;
-    r = build(hv, &context, wanted, id, why);
-    machine_context_close(&context);
+    places_take(places, &place);
+    r = machine_context_open(&context);
+    if (r == 0) {
+        r = build(hv, &context, wanted, id, why);
+        machine_context_close(&context);
+    }
+    places_leave(places, &place);
     return r;
 }

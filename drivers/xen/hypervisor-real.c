@@ -6,9 +6,13 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/i18n.h"
 #include "base/probe.h"
 #include "drivers/xen/xen.h"
+
+/* A guest that takes longer to build than this mostly waits for something, and lets others be built beside it. */
+enum { BUILD_SECONDS = 5 };
 
 static int count_hypercall(Hypervisor *hv, int r)
 {
@@ -310,6 +314,7 @@ static void real_close(Hypervisor *hv)
     RealHypervisor *real = real_of(hv);
 
     xenstore_disconnect(real);
+    places_deinit(&real->places);
     kernels_deinit(&real->kernels);
     lock_deinit(&real->lock);
     if (real->xc)
@@ -368,6 +373,7 @@ Hypervisor *xen_connect(Error *error)
     real->hv.ops = &real_ops;
     lock_init(&real->lock, LOCK_XEN_STORE);
     kernels_init(&real->kernels, kernel_unpack);
+    places_init(&real->places, MAX(g_get_num_processors(), 2), BUILD_SECONDS * CLOCK_S);
     real->logger = xen_logger();
     real->xc = xc_interface_open(&real->logger, &real->logger, 0);
     if (!real->xc) {

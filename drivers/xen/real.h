@@ -10,6 +10,7 @@
 #include "base/lock.h"
 #include "drivers/xen/hypervisor.h"
 #include "drivers/xen/kernels.h"
+#include "drivers/xen/places.h"
 
 /* A connection to xenstored, shared by whoever is in the midst of a request on it. */
 typedef struct StoreHandle {
@@ -26,7 +27,9 @@ typedef struct RealHypervisor {
      * its last user. Watches have a connection of their own, since they go with it. */
     Lock lock;
     StoreHandle *requests, *events;
-    Kernels kernels;          /* has a lock of its own */
+    /* these have locks of their own */
+    Kernels kernels;
+    Places places;            /* for builds */
 } RealHypervisor;
 
 static inline RealHypervisor *real_of(Hypervisor *hv)
