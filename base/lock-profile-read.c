@@ -137,6 +137,20 @@ void lock_profile_read(LockProfile *out)
     }
 }
 
+void lock_profile_totals(LockUse classes[LOCK_CLASSES])
+{
+    g_autofree LockUse *sums = g_new(LockUse, LOCK_SLOTS);
+    unsigned n;
+
+    memset(classes, 0, LOCK_CLASSES * sizeof *classes);
+    lock_profile_lock();
+    sum_all_locked(sums);
+    n = lock_profile_state.n_slots;
+    lock_profile_unlock();
+    for (unsigned slot = 0; slot < n; slot++)
+        merge(&classes[lock_profile_state.slots[slot].class], &sums[slot]);
+}
+
 static void forget_longest(LockUse *use)
 {
     use->waited_longest = use->held_longest = use->idled_longest = 0;
@@ -166,6 +180,11 @@ bool lock_profile_enabled(void)
 void lock_profile_read(LockProfile *out)
 {
     *out = (LockProfile){ 0 };
+}
+
+void lock_profile_totals(LockUse classes[LOCK_CLASSES])
+{
+    memset(classes, 0, LOCK_CLASSES * sizeof *classes);
 }
 
 void lock_profile_reset(void)

@@ -40,9 +40,11 @@ typedef struct LockProfile {
 /* False when the profile was compiled out; the functions below do nothing then. */
 bool lock_profile_enabled(void);
 /* Sums up over all threads, also those that have ended. Figures of running threads are those of this moment, each by
- * itself. Takes LOCK_PROFILE for that. `profile` is overwritten; lock_profile_clear frees what it owns. */
+ * itself. Takes LOCK_COUNTERS for that. `profile` is overwritten; lock_profile_clear frees what it owns. */
 void lock_profile_read(LockProfile *profile);
 void lock_profile_clear(LockProfile *profile);
+/* Everything since the first lock, also what lock_profile_reset has forgotten, but for the longest times. Takes LOCK_COUNTERS. */
+void lock_profile_totals(LockUse classes[LOCK_CLASSES]);
 /* From now on everything is counted from zero: a point to subtract, nobody's counters are touched. */
 void lock_profile_reset(void);
 /* The length in nanoseconds that `share` (0 … 1) of the waits didn't exceed, rounded up to a bucket's end; 0 without

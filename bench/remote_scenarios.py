@@ -134,11 +134,15 @@ def tls_calls(name, about, goals, load, connections=1, depth=1):
                     tuple(goals), "tls")
 
 
+def idle_count(bench):
+    return "100" if bench.options.quick else "1000"
+
+
 def measure_tls_idle(bench, server):
     """The caller without and with 1,000 connections beside it that do nothing, all over TLS."""
     words = ["--load", "version", *over_tls(bench, server)]
     alone = figures_of(bench.load(server, "run", *words))
-    result = bench.load(server, "run", *words, "--idle", "1000")
+    result = bench.load(server, "run", *words, "--idle", idle_count(bench))
     figures = figures_of(result)
     figures["cpu_growth"] = figures["cpu_us"] / alone["cpu_us"]
     figures["idle_kib"] = result["idle"]["anon_kib_each"]
@@ -149,8 +153,8 @@ def measure_tls_memory(bench, server):
     """1,000 connections at a server that has had none before."""
     with bench.fresh(server, "tls") as fresh:
         bench.load(fresh, "first")
-        idle = bench.load(fresh, "idle", "--idle", "1000", *over_tls(bench, fresh))["idle"]
-        return {"idle_kib": idle["anon_kib_each"], "rate": 1000 / idle["open_seconds"]}
+        idle = bench.load(fresh, "idle", "--idle", idle_count(bench), *over_tls(bench, fresh))["idle"]
+        return {"idle_kib": idle["anon_kib_each"], "rate": idle["connections"] / idle["open_seconds"]}
 
 
 SCENARIOS = (

@@ -28,6 +28,9 @@ class Scenario:
     stage: str = "domains"          # which instance of the servers it needs: domains, store, or none of its own
     most_rounds: int = 99
     options: dict = field(default_factory=dict)
+    # a table of its own: (key, title) of each row and (figure, title, unit) of each column; the figures are FIGURE@KEY
+    rows: tuple = ()
+    columns: tuple = ()
 
 
 def figures_of(result):

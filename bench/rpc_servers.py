@@ -24,6 +24,9 @@ auth_unix_rw = "none"
 LIBVIRT_DIRS = {"etc": "/etc/libvirt", "lib": "/var/lib/libvirt", "cache": "/var/cache/libvirt", "run": "/run/libvirt",
                 "log": "/var/log/libvirt"}
 
+QEMU_DRIVER = [f"/usr/lib/{where}libvirt/connection-driver/libvirt_driver_qemu.so"
+               for where in ("", f"{os.uname().machine}-linux-gnu/")]
+
 IN_NAMESPACE = """
 set -e
 while [ "$1" != -- ]; do
@@ -40,6 +43,10 @@ class ServerError(Exception):
     """A server that can't be started, or has ended."""
 
 
+class NoPeer(Exception):
+    """A server that lacks what a scenario measures: it has no figures there, and the reason is told."""
+
+
 class Server:
     """One instance: a directory, and a process in it whenever it is started. Its files outlive the process."""
 
@@ -52,10 +59,12 @@ class Server:
         self.config = os.path.join(directory, "server.conf")
         self.process = None
         self.holding = []
+        self.frozen = []    # processes of guests that a scenario has stopped by a signal
         os.makedirs(self.sockets)
         with open(self.config, "w", encoding="utf-8") as file:
             file.write(CONFIG.format(sockets=self.sockets) + settings)
 
+    spec = "drover"
     test_uri = "test:///default"
     store_uri = None        # a driver that keeps definitions on disk, if it can be used here
     store_type = "test"     # of the documents defined there
@@ -108,6 +117,9 @@ class Server:
         for channel in self.holding:
             channel.close()
         self.holding = []
+        for process in self.frozen:
+            os.kill(process, signal.SIGKILL)
+        self.frozen = []
         if self.process is None:
             return
         if self.process.poll() is None:
@@ -131,12 +143,16 @@ class Server:
 class Libvirtd(Server):
     """libvirtd: as root with the host's directories replaced by its own, else in session mode."""
 
+    spec = "libvirtd"
+
     def __init__(self, name, directory, program, settings=""):
         super().__init__(name, directory, settings)
         self.program = program
         self.listen = ["--listen"] if "listen_tls" in settings else []
         for part in LIBVIRT_DIRS:
             os.makedirs(os.path.join(directory, part))
+        with open(os.path.join(directory, "etc", "qemu.conf"), "w", encoding="utf-8") as file:
+            file.write('stdio_handler = "file"\n')     # there is no virtlogd beside it
         if self.can_have_qemu():
             self.store_uri = "qemu:///system"
             self.store_type = "qemu"
@@ -146,7 +162,7 @@ class Libvirtd(Server):
         if os.geteuid() != 0:
             return command
         binds = [word for part, path in LIBVIRT_DIRS.items() for word in (os.path.join(self.directory, part), path)]
-        binds += self.kvm_for_qemu()
+        binds += self.kvm_for_qemu() + self.user_for_qemu()
         return ["unshare", "--mount", "--propagation", "private", "sh", "-c", IN_NAMESPACE, "sh", *binds, "--", *command]
 
     def kvm_for_qemu(self):
@@ -162,14 +178,27 @@ class Libvirtd(Server):
             os.chmod(node, 0o666)
         return [node, "/dev/kvm"]
 
-    @staticmethod
-    def can_have_qemu():
-        """libvirtd ends at its start without the user of QEMU's processes, whom another package makes."""
+    def user_for_qemu(self):
+        """libvirtd ends at its start without the user of QEMU's processes, whom another package makes. It gets lists of
+        users and groups with him where the host has none."""
         try:
             pwd.getpwnam("libvirt-qemu")
+            return []
         except KeyError:
-            return False
-        return os.geteuid() == 0
+            pass
+        binds = []
+        for path, line in (("/etc/passwd", "libvirt-qemu:x:64055:64055::/nonexistent:/usr/sbin/nologin"),
+                           ("/etc/group", "libvirt-qemu:x:64055:\nkvm:x:64056:")):
+            copy = os.path.join(self.directory, os.path.basename(path))
+            with open(path, encoding="utf-8") as file, open(copy, "w", encoding="utf-8") as to:
+                to.write(file.read().rstrip("\n") + f"\n{line}\n")
+            binds += [copy, path]
+        return binds
+
+    @staticmethod
+    def can_have_qemu():
+        """Its QEMU driver for the whole system needs root, and is a module of its own."""
+        return os.geteuid() == 0 and any(os.path.exists(path) for path in QEMU_DRIVER)
 
     def environment(self):
         environment = dict(os.environ)
@@ -249,3 +278,4 @@ def call(channel, serial, procedure, arguments):
     if status != 0:
         text = body[16:16 + struct.unpack(">I", body[12:16])[0]] if len(body) >= 16 else b""
         raise ServerError(f"procedure {procedure} failed: {text.decode(errors='replace')}")
+    return body

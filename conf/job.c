@@ -20,8 +20,9 @@
  *   parked ──job_cancel, job_drain──▶ idle
  *   parked, late ──refuse_late, on the timer thread──▶ idle
  *   running ──job_end──▶ idle
+ *   running, and may_lose ──job_begin of a destroy──▶ lost ──job_keep──▶ idle
  * Only parked tickets stand in a lane. */
-enum { TICKET_IDLE, TICKET_PARKED, TICKET_LATE, TICKET_RUNNING };
+enum { TICKET_IDLE, TICKET_PARKED, TICKET_LATE, TICKET_RUNNING, TICKET_LOST };
 
 /* One thread that is calling ready() for a queue. What is granted inside such a call waits here. */
 typedef struct JobDrain {
@@ -297,6 +298,21 @@ static void interrupt_locked(JobQueue *queue, JobTicket *ticket)
     cond_broadcast(&queue->wake);
 }
 
+/* What a destroy finds: it asks what has begun to stop, and takes the place of what has not. */
+static void make_way_locked(JobQueue *queue, JobTicket **place)
+{
+    JobTicket *ticket = *place;
+
+    if (!ticket || ticket->kind == JOB_DESTROY)
+        return;
+    interrupt_locked(queue, ticket);
+    if (!ticket->may_lose)
+        return;
+    PROBE_JOB_END(queue->name, ticket->procedure, ticket->owner);
+    ticket->state = TICKET_LOST;
+    *place = NULL;
+}
+
 /* The deadline of a parked ticket, on the timer thread. */
 static void refuse_late(Timer *timer)
 {
@@ -348,9 +364,8 @@ JobOutcome job_begin(JobQueue *queue, JobTicket *ticket, Timers *timers)
         LOCK_SCOPE(&queue->lock);
         if (!queue->closed) {
             if (ticket->kind == JOB_DESTROY) {
-                interrupt_locked(queue, queue->async);
-                if (queue->running && queue->running->kind != JOB_DESTROY)
-                    interrupt_locked(queue, queue->running);
+                make_way_locked(queue, &queue->running);    /* first: it is the async one in a step of that */
+                make_way_locked(queue, &queue->async);
             }
             if (may_begin_locked(queue, ticket->kind)) {
                 grant_locked(queue, ticket, ticket->asked);
@@ -378,6 +393,17 @@ void job_end(JobTicket *ticket)
     if (queue->async == ticket)
         queue->async = NULL;
     hand_on_and_release(queue);
+}
+
+bool job_keep(JobTicket *ticket)
+{
+    LOCK_SCOPE(&ticket->queue->lock);
+    ticket->may_lose = false;
+    if (ticket->state == TICKET_RUNNING)
+        return true;
+    g_assert(ticket->state == TICKET_LOST);
+    ticket->state = TICKET_IDLE;
+    return false;
 }
 
 bool job_cancel(JobTicket *ticket, Timers *timers)

@@ -8,7 +8,8 @@
  * Turns are first come, first served, but for two rules. A JOB_ASYNC job admits JOB_QUERY and JOB_DESTROY
  * beside it, so a query passes the changes that wait for its end. JOB_DESTROY goes before everything parked
  * but earlier JOB_DESTROYs, and asks what runs to stop (job_interrupted turns true, job_sleep returns), unless
- * that is a JOB_DESTROY itself; it waits for a job of another kind to end, never for an async one.
+ * that is a JOB_DESTROY itself; it waits for a job of another kind to end, never for an async one. A job that was granted
+ * but waits for a worker to begin it (`may_lose`) is taken away instead: there may be no worker for it for long.
  *
  * What a driver must expect of an async job: between job_step_begin and job_step_end it owns what belongs to
  * the running job (conf/list.h), outside of a step it touches none of that. After a step began it looks anew:
@@ -48,6 +49,9 @@ struct JobTicket {
      * Runs on whatever thread ended the job before, or on the timer thread: it hands over and may not wait.
      * The queue must live until it was called and has returned. */
     void (*ready)(JobTicket *ticket, JobOutcome outcome);
+    /* Its owner will say with job_keep when it begins, and a JOB_DESTROY may take the job away until then. Under LOCK_JOB
+     * once it was begun. */
+    bool may_lose;
     /* set before ready(JOB_REFUSED), owned by the ticket's owner */
     Error error;
     /* private to job.c, under LOCK_JOB */
@@ -95,6 +99,9 @@ JobOutcome job_begin(JobQueue *queue, JobTicket *ticket, Timers *timers);
  * tickets that end at once in ready() is a loop in the outermost call, not a recursion.
  * The caller keeps the queue alive until this returns. */
 void job_end(JobTicket *ticket);
+/* A granted ticket that may lose its job keeps it from now on. False: it has lost it, and is over as after job_end; whatever
+ * was claimed for it is the owner's to give back. */
+bool job_keep(JobTicket *ticket);
 /* Takes a parked ticket out; true: ready() will not be called. False: it runs or has run, or its
  * deadline has come; ready() has been called or is about to be. `timers` as in job_begin. */
 bool job_cancel(JobTicket *ticket, Timers *timers);

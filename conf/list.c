@@ -6,6 +6,7 @@
  * Frees nothing and formats nothing under a lock, and takes no domain's job. */
 #include "conf/list.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include <glib.h>
@@ -76,8 +77,11 @@ static bool same_id(const void *item, const void *key)
 
 DomainList *domain_list_new(void)
 {
-    DomainList *list = g_new0(DomainList, 1);
+    DomainList *list = aligned_alloc(LIST_ALIGN, sizeof *list);
 
+    if (!list)
+        g_error("no memory for a list of domains");    /* as GLib's own allocations end */
+    memset(list, 0, sizeof *list);
     index_key_init(&list->key);
     for (unsigned i = 0; i < DOMAIN_LIST_SHARDS; i++) {
         lock_init(&list->names[i].lock, LOCK_LIST_NAME);
@@ -112,7 +116,7 @@ void domain_list_free(DomainList *list)
         lock_deinit(&list->uuids[i].lock);
         lock_deinit(&list->ids[i].lock);
     }
-    g_free(list);
+    free(list);
 }
 
 static DomainName *name_new(Domain *domain, uint64_t hash, const char *text)

@@ -273,6 +273,7 @@ void store_journal_init(Journal *journal)
 void store_journal_close(Store *store)
 {
     Journal *journal = &store->journal;
+    JournalSeat *seat;
 
     lock_assert_none();
     lock_acquire(&store->lock);
@@ -284,6 +285,11 @@ void store_journal_close(Store *store)
         g_thread_join(journal->thread);
     close_segments(journal->segment);
     g_byte_array_unref(journal->batch);
+    while ((seat = journal->seats)) {
+        journal->seats = seat->next;
+        cond_deinit(&seat->turn);
+        g_free(seat);
+    }
     cond_deinit(&journal->moved);
     cond_deinit(&journal->wake);
 }
@@ -394,7 +400,8 @@ static int write_batch(Store *store, JournalSegment *segment, const GQueue *batc
     return 0;
 }
 
-static void tell_locked(GQueue *batch, int errnum)
+/* Ends the changes; who waits for them is added to `told`, to be woken when the lock is free. */
+static void tell_locked(GQueue *batch, int errnum, GPtrArray *told)
 {
     GList *link;
 
@@ -407,14 +414,18 @@ static void tell_locked(GQueue *batch, int errnum)
         }
         change->errnum = errnum;
         change->done = true;
-        cond_signal(&change->turn);
+        if (change->seat)    /* the leader has left its own */
+            g_ptr_array_add(told, change->seat);
     }
 }
 
-static void lead_locked(Store *store)
+/* Writes what waits, the caller's change among it, and wakes who waits for that and who leads next. Gives the lock back:
+ * a thread that is woken under it only waits again. */
+static void lead_and_release(Store *store)
 {
     Journal *journal = &store->journal;
     StoreChange *first = g_queue_peek_head(&journal->waiting);
+    g_autoptr(GPtrArray) told = g_ptr_array_sized_new(16);
     GQueue batch = G_QUEUE_INIT;
     int errnum;
 
@@ -428,23 +439,44 @@ static void lead_locked(Store *store)
         lock_release(&store->lock);
         errnum = write_batch(store, segment, &batch);
         lock_acquire(&store->lock);
-        tell_locked(&batch, errnum);
+        tell_locked(&batch, errnum, told);
         if (errnum == ENOENT) {    /* the checkpoint makes the file anew */
             segment->state = SEGMENT_FULL;
             journal->open = NULL;
             cond_signal(&journal->wake);
         }
     } else {
-        tell_locked(&journal->waiting, errnum);
+        tell_locked(&journal->waiting, errnum, told);
     }
     journal->leading = false;
     first = g_queue_peek_head(&journal->waiting);
     if (first) {
         first->leads = true;
-        cond_signal(&first->turn);
+        g_ptr_array_add(told, first->seat);
     }
     if (journal->checkpoint_waits)
         cond_signal(&journal->wake);
+    lock_release(&store->lock);
+    for (unsigned i = told->len; i-- > 0;)    /* who leads next before all others: the disk waits for it */
+        cond_signal(&((JournalSeat *)told->pdata[i])->turn);
+}
+
+static void take_seat_locked(Journal *journal, StoreChange *change)
+{
+    change->seat = journal->seats;
+    if (change->seat) {
+        journal->seats = change->seat->next;
+        return;
+    }
+    change->seat = g_new0(JournalSeat, 1);
+    cond_init(&change->seat->turn);
+}
+
+static void leave_seat_locked(Journal *journal, StoreChange *change)
+{
+    change->seat->next = journal->seats;
+    journal->seats = change->seat;
+    change->seat = NULL;
 }
 
 /* --- a change ------------------------------------------------------------------------------- */
@@ -480,23 +512,25 @@ int store_change_begin(Store *store, StoreChange *change, Error *error)
 int store_change_record(Store *store, StoreChange *change, Error *error)
 {
     Journal *journal = &store->journal;
+    bool leads;
 
     lock_assert_none();
     if (!change->journaled)
         return 0;
     fill_head(change);
-    cond_init(&change->turn);
     change->link.data = change;
     lock_acquire(&store->lock);
+    take_seat_locked(journal, change);
     g_queue_push_tail_link(&journal->waiting, &change->link);
     change->leads = !journal->leading && journal->waiting.length == 1;
-    while (!change->done)
-        if (change->leads && !journal->leading)
-            lead_locked(store);
-        else
-            cond_wait(&change->turn, &store->lock);
-    lock_release(&store->lock);
-    cond_deinit(&change->turn);
+    while (!change->done && (!change->leads || journal->leading))
+        cond_wait(&change->seat->turn, &store->lock);
+    leads = !change->done;
+    leave_seat_locked(journal, change);
+    if (leads)
+        lead_and_release(store);
+    else
+        lock_release(&store->lock);
     if (change->errnum)
         return error_set_errno(error, VIR_FROM_NONE, change->errnum, _("The journal in '%s' cannot be written for '%s'"),
                                store->documents.path, change->file);

@@ -67,6 +67,13 @@ typedef struct JournalSegment {
     uint32_t chain;
 } JournalSegment;
 
+/* Where a thread waits for its record's flush. It belongs to the journal and outlives the wait, so that it can be signalled
+ * with no lock held: a signal that comes late wakes whoever sits there then for nothing. */
+typedef struct JournalSeat {
+    Cond turn;
+    struct JournalSeat *next;    /* of the free ones; under LOCK_STORE */
+} JournalSeat;
+
 typedef struct Journal {
     /* under LOCK_STORE */
     enum { JOURNAL_CLOSED, JOURNAL_MAKING, JOURNAL_READY } state;
@@ -79,6 +86,7 @@ typedef struct Journal {
     int64_t last, opened;      /* when the last change ended, when the open segment was begun */
     uint64_t asked, done;      /* checkpoints */
     GQueue waiting;            /* StoreChange: whose records are to be written */
+    JournalSeat *seats;        /* free ones */
     JournalSegment segment[2];
     JournalSegment *open;      /* the one that takes records; NULL: none yet */
     GThread *thread;
@@ -103,7 +111,7 @@ typedef struct StoreChange {
     bool journaled;            /* false: the caller has to flush what it does */
     /* private */
     GList link;
-    Cond turn;
+    JournalSeat *seat;
     bool done, leads;
     int errnum;
     JournalSegment *segment;   /* NULL: not recorded */

@@ -151,10 +151,10 @@ static bool admit_call(Client *client, const FrameHeader *header, uint8_t *paylo
     return true;
 }
 
-/* A call of the client's login is under way. */
+/* A call of the client's login is under way, or its end has not been seen by this thread. */
 static bool is_logging_in(const Client *client)
 {
-    return G_UNLIKELY(client->auth) && __atomic_load_n(&client->auth_busy, __ATOMIC_ACQUIRE);
+    return G_UNLIKELY(client->auth) && __atomic_load_n(&client->auth_busy, __ATOMIC_ACQUIRE) != AUTH_NO_CALL;
 }
 
 typedef enum Admission { ADMITTED, HELD_BACK, REFUSED } Admission;
@@ -213,8 +213,8 @@ ssize_t admit_frames(Client *client, uint8_t *data, size_t size)
             break;
         if (out->size >= 262144)
             outbox_send(client, out, 0, OUT_REPLY);
-        if (G_UNLIKELY(outbox_size(client) > 0 && outbox_size(client) + out->size >= out_limit / 4)) {
-            client->held_back = true;    /* outbox_flush will ask for another look */
+        if (G_UNLIKELY(outbox_size(client) > 0 && outbox_size(client) + out->size >= out_limit / 4) && outbox_await(client)) {
+            client->held_back = true;    /* when it has left there will be another look */
             break;
         }
         admission = admit_frame(client, data + used, frame_size, n_fds);

@@ -31,6 +31,9 @@ typedef enum TurnClass {
 /* How far a client is; login.c has the way from one to the next. */
 typedef enum LoginStage { LOGIN_DONE, LOGIN_HANDSHAKE, LOGIN_AUTH } LoginStage;
 
+/* A call of a client's login: the I/O thread begins it, a worker ends it, the I/O thread has seen that it has ended. */
+typedef enum AuthCall { AUTH_NO_CALL, AUTH_CALL_BUSY, AUTH_CALL_ENDED } AuthCall;
+
 /* One client's calls of one class, and its place in the round. */
 typedef struct Turn {
     Call *first, *last;
@@ -46,9 +49,10 @@ typedef enum ClientWish {
     WISH_CLOSE = 1 << 1,
     WISH_LOOK = 1 << 2,       /* room again: take frames that were held back */
     WISH_STREAM = 1 << 3,     /* a stream was opened or has something to say */
-    WISH_END = 1 << 4,        /* close it unless something waits to be written; then that is the last */
+    WISH_END = 1 << 4,        /* close it unless something has not left yet; then that is the last */
     WISH_LOGIN = 1 << 5,      /* a worker has done a step of its login */
     WISH_READ = 1 << 6,       /* the transport has more than the socket tells */
+    WISH_SENT = 1 << 7,       /* what was waited for (outbox_await) has left */
 } ClientWish;
 
 struct Client {
@@ -65,11 +69,12 @@ struct Client {
     void *session;            /* the server's */
     Identity *who;            /* atomic: whom it stands for; owned */
     ClientUse use;            /* relaxed atomics, member by member */
+    unsigned working;         /* relaxed atomic: workers that are with its calls; raised under LOCK_POOL */
     const char *dn;           /* atomic: set once by login.c, owned */
     ClientAuth auth;
     int authenticated;        /* atomic: set once */
     const char *user;         /* atomic: set once before that, owned */
-    int auth_busy;            /* atomic: a call of its login is under way; set by the I/O thread */
+    int auth_busy;            /* atomic: AuthCall; while there is one no frame is taken */
     SaslExchange *sasl;       /* the worker's while `auth_busy` */
     Transport *transport;     /* NULL: the socket itself. Set by a worker while `login_busy`, or `auth_busy` and then
                                * under LOCK_OUTBOX */
@@ -102,7 +107,7 @@ struct Client {
 
     /* under LOCK_CLIENT */
     Lock lock;
-    unsigned running;         /* calls that workers have or will be given */
+    unsigned running;         /* calls that workers have or will be given in its turns */
     unsigned waiting;         /* calls in the list below */
     unsigned n_parked;        /* parked calls that don't count as running */
     size_t call_bytes;        /* arguments of all its calls together */
@@ -123,7 +128,12 @@ struct Client {
     bool deaf;                /* writing has failed: nothing more is queued */
     bool close_when_empty;
     bool reading, writing;    /* what epoll watches; read without the lock as hints */
+    bool out_sending;         /* one thread sends, without the lock; see outbox.c */
+    bool out_awaited;         /* the I/O thread wants to know when that has ended with nothing left */
+    bool out_close_owed;      /* the socket is to be closed by who is sending */
+    bool out_ends_login;      /* login_call_end is to be called when nothing waits */
     OutItem *out_first, *out_last;
+    OutItem *out_claimed;     /* the last of the first ones that are being sent now */
     size_t out_bytes, out_event_bytes;    /* read without the lock as hints */
     unsigned out_bulk;        /* bulk answers among what waits */
     int64_t out_stalled;      /* clock_now() since when nothing has left, while something waits */
@@ -179,6 +189,8 @@ bool login_tick(Client *client, int64_t now);
 /* Its session is made: it may be found from now on. */
 void clients_add(Client *client);
 void clients_remove(Client *client);
+/* Adds how many of its calls workers are with, wait for that, and are parked beside those. Any thread. */
+void client_count_calls(Client *client, unsigned *running, unsigned *waiting, unsigned *parked);
 
 /* --- admit.c -------------------------------------------------------------------------------- */
 /* Takes whole frames from `data`; returns how many bytes were used, or -1 when the connection must be closed.
@@ -221,9 +233,11 @@ typedef enum OutKind { OUT_REPLY, OUT_BULK, OUT_EVENT } OutKind;
 /* Sends out->data[from .. size) or queues what the socket doesn't take; out->size goes back to `from`. Any thread. */
 void outbox_send(Client *client, XdrOut *out, size_t from, OutKind kind);
 /* As above, followed by one carrier byte with each descriptor; they are taken over. */
-void outbox_send_fds(Client *client, XdrOut *out, size_t from, const int *fds, unsigned n_fds);
+void outbox_send_fds(Client *client, XdrOut *out, size_t from, int *fds, unsigned n_fds);
 /* The socket takes bytes again. I/O thread. False: the connection is broken. */
 bool outbox_flush(Client *client);
+/* Whether something has not left yet. Then the I/O thread, which asks, is told when it has: by epoll or WISH_SENT. */
+bool outbox_await(Client *client);
 /* The client has not read what it got: no further bulk answer should be made for it now. Without a lock: a hint. */
 bool outbox_congested(Client *client);
 /* Bytes that wait, without a lock: a hint. */
@@ -297,7 +311,6 @@ struct Rpc {
     /* relaxed atomics */
     unsigned next_io;
     uint64_t next_client;
-    int calls;                /* that exist outside the I/O threads' scratch */
     int quiet;                /* no new calls */
     int64_t slow;             /* nanoseconds; 0: no call is */
     int64_t slow_second;      /* clock_now() in seconds of the last line about a slow call */
@@ -308,6 +321,9 @@ struct Rpc {
     /* under LOCK_SERVICES */
     Lock lock;
     Service *services;
+    /* relaxed atomic, two cache lines away from all that every call reads: each call that is handed over writes it */
+    char apart[128];
+    int calls;                /* that exist outside the I/O threads' scratch */
 };
 
 void io_wish(Client *client, unsigned wishes);

@@ -57,6 +57,17 @@ static uint64_t figure(const uint64_t *value)
     return __atomic_load_n(value, __ATOMIC_RELAXED);
 }
 
+void client_count_calls(Client *client, unsigned *running, unsigned *waiting, unsigned *parked)
+{
+    unsigned working = __atomic_load_n(&client->working, __ATOMIC_RELAXED);
+
+    LOCK_SCOPE(&client->lock);
+    working = MIN(working, client->running);    /* one that has been answered may not be over yet */
+    *running += working;
+    *waiting += client->waiting + client->running - working;
+    *parked += client->n_parked;
+}
+
 static void report(Client *client, Arena *arena, ClientReport *report)
 {
     Identity *who = client_who(client);
@@ -72,10 +83,8 @@ static void report(Client *client, Arena *arena, ClientReport *report)
     };
     report->unread = outbox_size(client);
     report->events_unread = outbox_event_size(client);
-    LOCK_SCOPE(&client->lock);
-    report->running = client->running;
-    report->waiting = client->waiting;
-    report->parked = client->n_parked;
+    report->running = report->waiting = report->parked = 0;
+    client_count_calls(client, &report->running, &report->waiting, &report->parked);
 }
 
 unsigned service_report_clients(Service *service, Arena *arena, ClientReport *reports, unsigned room)

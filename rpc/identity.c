@@ -266,10 +266,7 @@ static void add_connected(Service *service, GHashTable *by_name, Arena *arena, G
         client_use_add(&report->use, &client->use);
         report->unread += outbox_size(client);
         report->events_unread += outbox_event_size(client);
-        LOCK_SCOPE(&client->lock);
-        report->running += client->running;
-        report->waiting += client->waiting;
-        report->parked += client->n_parked;
+        client_count_calls(client, &report->running, &report->waiting, &report->parked);
     }
 }
 

@@ -388,7 +388,7 @@ static bool write_client(IoThread *io, Client *client)
 {
     if (!outbox_flush(client))
         return false;
-    if (outbox_size(client) > limit_of(client, max_client_output) / 8)
+    if (outbox_size(client) > limit_of(client, max_client_output) / 8 && outbox_await(client))
         return true;
     pool_look(io->rpc->pool);
     if (!look_again(io, client))
@@ -431,13 +431,15 @@ static void grant_wishes(IoThread *io, Client *client, unsigned wishes)
     if (!client->closed && good) {
         if (wishes & WISH_LOGIN)
             good = login_continue(client);
-        if (wishes & WISH_STREAM)
+        if (good && wishes & WISH_SENT)
+            good = write_client(io, client);
+        if (good && wishes & WISH_STREAM)
             stream_pump(client);
         if (good && wishes & WISH_LOOK)
             good = look_again(io, client);
         if (good && wishes & WISH_READ && client->stage != LOGIN_HANDSHAKE)
             good = read_client(io, client);
-        if (wishes & WISH_END && outbox_size(client) == 0)
+        if (good && wishes & WISH_END && !outbox_await(client))
             good = false;
     }
     if (!good) {

@@ -103,10 +103,13 @@ static bool take_layer(Client *client)
     return false;
 }
 
+/* Only here its frames are taken again: the I/O thread might else go on in the middle of what it has read, as if nothing had
+ * changed. After too many failures it never does. */
 static bool auth_continue(Client *client)
 {
-    if (__atomic_load_n(&client->auth_busy, __ATOMIC_ACQUIRE))
+    if (__atomic_load_n(&client->auth_busy, __ATOMIC_ACQUIRE) != AUTH_CALL_ENDED || client->hopeless)
         return true;
+    __atomic_store_n(&client->auth_busy, AUTH_NO_CALL, __ATOMIC_RELAXED);
     if (!client_authenticated(client)) {
         login_wait(client);
         return true;
@@ -121,7 +124,7 @@ void login_call_begin(Call *call)
     Client *client = call->client;
 
     call->login = true;
-    __atomic_store_n(&client->auth_busy, 1, __ATOMIC_RELEASE);
+    __atomic_store_n(&client->auth_busy, AUTH_CALL_BUSY, __ATOMIC_RELEASE);
     if (client->place.gate)
         gate_work(client);
 }
@@ -129,17 +132,22 @@ void login_call_begin(Call *call)
 void login_call_end(Client *client)
 {
     if (client->next_transport) {
+        bool waits;
+
         lock_acquire(&client->out_lock);
-        if (client->out_first)
-            client->close_when_empty = true;    /* the answer is stuck: nothing may follow it in another form */
-        else
+        /* the answer has not left: nothing may follow it in another form, so outbox.c comes here again when it has */
+        client->out_ends_login = waits = client->out_sending || client->out_first;
+        if (!waits) {
             client->transport = g_steal_pointer(&client->next_transport);
-        client->layered = true;
+            client->layered = true;
+        }
         lock_release(&client->out_lock);
+        if (waits)
+            return;
     }
     if (client->hopeless)
         client_close_after_replies(client);
-    __atomic_store_n(&client->auth_busy, 0, __ATOMIC_RELEASE);
+    __atomic_store_n(&client->auth_busy, AUTH_CALL_ENDED, __ATOMIC_RELEASE);
     io_wish(client, WISH_LOGIN | WISH_LOOK);
 }
 

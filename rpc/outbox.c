@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Frames on their way out of one client. Whoever made a frame writes it when the socket takes it;
- * what it doesn't take waits here, and the client's I/O thread goes on when epoll says so.
- * Takes LOCK_OUTBOX, inside it LOCK_IO_INBOX. The socket never blocks, so writing under the lock
- * waits for nobody; the lock keeps frames whole and in order.
- * What a client may leave unread is bounded: too many bytes of events end its connection here, too
- * many of replies stop admit.c from taking more calls. */
+/* Frames on their way out of one client. Whoever made a frame sends it when nobody is sending and nothing waits; else it
+ * waits here. One thread at a time sends (`out_sending`), with no lock held, and goes on with what others have brought
+ * meanwhile; what the socket doesn't take, and what it doesn't come to, is left to the client's I/O thread, which
+ * goes on when epoll says so. So frames stay whole and in order, and nobody waits for somebody else's send.
+ *
+ * What holds whenever LOCK_OUTBOX is free:
+ *  1. Something waits: somebody is sending, or epoll watches for room (`writing`).
+ *  2. Somebody is sending: its first items, up to `out_claimed`, its socket and its transport stay as they are.
+ *
+ * Takes LOCK_OUTBOX, inside it LOCK_LOG. What a client may leave unread is bounded: too many bytes of events end its
+ * connection here, too many of replies stop admit.c from taking more calls. */
 #include "rpc/io-private.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <linux/sockios.h>
 #include <sys/epoll.h>
@@ -17,173 +21,178 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "rpc/outbox-private.h"
 
 LOG_SOURCE("rpc.outbox");
-
-/* What a waiting descriptor counts for, so that the limits on bytes bound descriptors too. */
-enum { FD_COST = 4096 };
 
 /* Bytes in a socket, unread, that would hold up a quick answer. */
 enum { PIPE_BUSY = 16384 };
 
-/* Bytes that wait, and after them descriptors with a carrier byte each. */
-struct OutItem {
-    OutItem *next;
-    OutKind kind;
-    uint8_t *data;        /* from malloc */
-    size_t at, size, cost;
-    int64_t since;        /* clock_now() */
-    uint32_t *answers;    /* which calls' answers are in it, for measure_written; NULL: none */
-    unsigned n_fds, next_fd;
-    int fds[];
-};
+/* How much who sends does for others before the I/O thread has to. */
+enum { BATCH_ITEMS = 64, BATCHES = 8 };
 
-static void item_free(OutItem *item)
-{
-    for (unsigned i = item->next_fd; i < item->n_fds; i++)
-        close(item->fds[i]);
-    free(item->data);
-    g_free(item->answers);
-    g_free(item);
-}
-
-/* Bytes sent, 0 when the socket is full, -1 when the connection is broken. */
-static ssize_t send_bytes(Client *client, const uint8_t *data, size_t size)
-{
-    Transport *transport = client->transport;
-
-    return transport ? transport->ops->send(transport, client->fd, data, size) : transport_write(client->fd, data, size);
-}
-
-static int send_fd(int socket_fd, int fd)
-{
-    char zero = 0;
-    struct iovec carrier = { &zero, 1 };
-    union {
-        char space[CMSG_SPACE(sizeof(int))];
-        struct cmsghdr align;
-    } control = { { 0 } };
-    struct msghdr message = {
-        .msg_iov = &carrier, .msg_iovlen = 1, .msg_control = control.space, .msg_controllen = sizeof control.space,
-    };
-    struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-    ssize_t n;
-
-    header->cmsg_level = SOL_SOCKET;
-    header->cmsg_type = SCM_RIGHTS;
-    header->cmsg_len = CMSG_LEN(sizeof(int));
-    memcpy(CMSG_DATA(header), &fd, sizeof fd);
-    do
-        n = sendmsg(socket_fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
-    while (n < 0 && errno == EINTR);
-    if (n < 0)
-        return errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS ? 0 : -1;
-    return 1;
-}
-
-/* 1: all of it is out; 0: the socket is full; -1: broken. */
-static int item_send(Client *client, OutItem *item)
-{
-    while (item->at < item->size) {
-        ssize_t n = send_bytes(client, item->data + item->at, item->size - item->at);
-
-        if (n <= 0)
-            return (int)n;
-        item->at += (size_t)n;
-    }
-    while (item->next_fd < item->n_fds) {
-        int r = send_fd(client->fd, item->fds[item->next_fd]);
-
-        if (r <= 0)
-            return r;
-        close(item->fds[item->next_fd++]);
-    }
-    return 1;
-}
+/* A thread's time as the one that sends. */
+typedef struct Sending {
+    Client *client;
+    int fd;
+    Transport *transport;
+    int result;           /* of the last attempt, as out_items_send */
+    bool bulk;            /* a bulk answer has left */
+    bool closes, flooded; /* what finish_locked found */
+    bool ends_login;
+    unsigned wishes;      /* of the I/O thread */
+    OutItem *gone;        /* has left, or will not: freed without the lock */
+} Sending;
 
 static void set_event_bytes(Client *client, size_t bytes)
 {
     __atomic_store_n(&client->out_event_bytes, bytes, __ATOMIC_RELAXED);
 }
 
-static void forget_all(Client *client)
-{
-    while (client->out_first) {
-        OutItem *item = client->out_first;
+/* --- the queue ---------------------------------------------------------------------------------- */
 
-        client->out_first = item->next;
-        item_free(item);
-    }
-    client->out_last = NULL;
+/* What waits, for free_items; nobody is sending. */
+static OutItem *forget_all_locked(Client *client)
+{
+    OutItem *first = client->out_first;
+
+    client->out_first = client->out_last = NULL;
     __atomic_store_n(&client->out_bytes, 0, __ATOMIC_RELAXED);
     set_event_bytes(client, 0);
     client->out_bulk = 0;
+    return first;
 }
 
-/* An answer goes before bulk ones of which nothing has left yet; all else keeps its order. */
-static void insert_item(Client *client, OutItem *item)
+static void free_items(OutItem *first)
 {
-    OutItem **at;
+    while (first) {
+        OutItem *item = first;
 
-    if (item->kind == OUT_REPLY && client->out_bulk > 0) {
-        for (at = &client->out_first; *at; at = &(*at)->next)
-            if ((*at)->kind == OUT_BULK && *at != client->out_first)
-                break;
-    } else {
-        at = client->out_last ? &client->out_last->next : &client->out_first;
+        first = item->next;
+        out_item_free(item);
     }
+}
+
+static void insert_item(Client *client, OutItem **at, OutItem *item)
+{
     item->next = *at;
     *at = item;
     if (!item->next)
         client->out_last = item;
     client->out_bulk += item->kind == OUT_BULK;
-}
-
-static void queue_item(Client *client, OutItem *item)
-{
-    item->cost = sizeof *item + (item->size - item->at) + (size_t)item->n_fds * FD_COST;
     item->since = clock_now();
-    if (!client->out_first) {
-        client->out_stalled = item->since;
-        if (!client->writing)
-            io_watch(client, client->reading, true);
-    }
-    insert_item(client, item);
     __atomic_store_n(&client->out_bytes, client->out_bytes + item->cost, __ATOMIC_RELAXED);
     if (item->kind == OUT_EVENT)
         set_event_bytes(client, client->out_event_bytes + item->cost);
 }
 
-/* Takes the buffer itself when most of it waits and it is malloc's, else a copy. */
-static OutItem *item_new(Client *client, XdrOut *out, size_t from, size_t sent, OutKind kind, const int *fds,
-                         unsigned n_fds)
+/* An answer goes before bulk ones of which nothing has left yet; all else keeps its order. */
+static void queue_item_locked(Client *client, OutItem *item)
 {
-    OutItem *item = g_malloc0(sizeof *item + n_fds * sizeof(int));
-    size_t rest = out->size - from - sent;
+    OutItem **at = client->out_last ? &client->out_last->next : &client->out_first;
 
-    if (kind != OUT_EVENT)
-        item->answers = measure_answers(client->service->rpc->measure, out->data + from, out->size - from, sent);
-    item->kind = kind;
-    item->n_fds = n_fds;
-    if (n_fds)
-        memcpy(item->fds, fds, n_fds * sizeof(int));
-    if (!out->lent && from == 0 && rest >= 65536 && rest >= out->size / 2) {
-        item->data = g_realloc(out->data, out->size);
-        item->at = sent;
-        item->size = out->size;
-        xdr_out_init(out, NULL, 0);
-    } else {
-        item->data = g_malloc(MAX(rest, 1));
-        memcpy(item->data, out->data + from + sent, rest);
-        item->size = rest;
+    if (item->kind == OUT_REPLY && client->out_bulk > 0 && client->out_first) {
+        OutItem *fixed = client->out_claimed ? client->out_claimed : client->out_first;
+
+        for (at = &fixed->next; *at && (*at)->kind != OUT_BULK; at = &(*at)->next)
+            continue;
     }
-    return item;
+    insert_item(client, at, item);
 }
 
-/* True when events have piled up beyond the limit. */
+static void take_out_first(Client *client)
+{
+    OutItem *item = client->out_first;
+
+    client->out_first = item->next;
+    if (!client->out_first)
+        client->out_last = NULL;
+    __atomic_store_n(&client->out_bytes, client->out_bytes - item->cost, __ATOMIC_RELAXED);
+    if (item->kind == OUT_EVENT)
+        set_event_bytes(client, client->out_event_bytes - item->cost);
+    client->out_bulk -= item->kind == OUT_BULK;
+}
+
+/* True when events have piled up beyond the limit. While somebody is sending they may be on their way: then it is
+ * twice as high. */
 static bool too_many_events(Client *client)
 {
-    return client->out_event_bytes > limit_of(client, max_client_events);
+    size_t limit = limit_of(client, max_client_events);
+
+    return client->out_event_bytes > (client->out_sending ? 2 * limit : limit);
+}
+
+static void count_flood(Client *client)
+{
+    Rpc *rpc = client->service->rpc;
+
+    __atomic_add_fetch(&rpc->floods, 1, __ATOMIC_RELAXED);
+    __atomic_add_fetch(&rpc->event_bytes_lost, client->out_event_bytes, __ATOMIC_RELAXED);
+}
+
+static void tell_flood(Client *client)
+{
+    log_warning("client %" PRIu64 " (pid %d, uid %d) does not read its events: more than %u bytes wait, its connection is closed",
+                client->identity.id, (int)client->identity.pid, (int)client->identity.uid,
+                limit_of(client, max_client_events));
+}
+
+/* --- who sends ---------------------------------------------------------------------------------- */
+
+static void begin_locked(Sending *sending, Client *client)
+{
+    lock_assert_held(&client->out_lock);
+    client->out_sending = true;
+    *sending = (Sending){ .client = client, .fd = client->fd, .transport = client->transport, .result = 1 };
+}
+
+/* The first items that wait; a bulk answer is claimed alone, so that others may pass it until its turn has come. */
+static unsigned claim_locked(Client *client, OutItem **items)
+{
+    unsigned n = 0;
+
+    for (OutItem *item = client->out_first; item && n < BATCH_ITEMS; item = item->next) {
+        if (item->kind == OUT_BULK && n > 0)
+            break;
+        items[n++] = client->out_claimed = item;
+        if (item->kind == OUT_BULK)
+            break;
+    }
+    return n;
+}
+
+static void unclaim_locked(Sending *sending, size_t moved)
+{
+    Client *client = sending->client;
+
+    client->out_claimed = NULL;
+    if (moved)
+        client->out_stalled = clock_now();
+    while (client->out_first && out_item_has_left(client->out_first)) {
+        OutItem *item = client->out_first;
+
+        take_out_first(client);
+        sending->bulk |= item->kind == OUT_BULK;
+        item->next = sending->gone;
+        sending->gone = item;
+    }
+}
+
+/* Sends what waits; gives the lock up while it does. */
+static void send_waiting_locked(Sending *sending)
+{
+    Client *client = sending->client;
+
+    for (int i = 0; i < BATCHES && sending->result > 0 && client->out_first && client->fd >= 0 && !client->deaf; i++) {
+        OutItem *items[BATCH_ITEMS];
+        unsigned n = claim_locked(client, items);
+        size_t moved = 0;
+
+        lock_release(&client->out_lock);
+        sending->result = out_items_send(sending->transport, sending->fd, items, n, &moved);
+        lock_acquire(&client->out_lock);
+        unclaim_locked(sending, moved);
+    }
 }
 
 /* After a bulk answer: epoll tells when the client has read most of it, and only then the next one is made, so
@@ -196,120 +205,179 @@ static void watch_reader(Client *client)
         io_watch(client, client->reading, true);
 }
 
-static void count_flood(Client *client)
+static void give_up_locked(Sending *sending)
 {
-    Rpc *rpc = client->service->rpc;
+    Client *client = sending->client;
+    OutItem **end = &sending->gone;
 
-    __atomic_add_fetch(&rpc->floods, 1, __ATOMIC_RELAXED);
-    __atomic_add_fetch(&rpc->event_bytes_lost, client->out_event_bytes, __ATOMIC_RELAXED);
+    while (*end)
+        end = &(*end)->next;
+    *end = forget_all_locked(client);
+    sending->closes = client->out_close_owed;
+    client->out_close_owed = false;
 }
 
-static void send_locked(Client *client, XdrOut *out, size_t from, OutKind kind, const int *fds, unsigned n_fds,
-                        bool *broken, bool *flooded)
+/* Nothing waits any more: who has asked for that moment is told. */
+static void emptied_locked(Sending *sending)
 {
-    size_t size = out->size - from;
-    ssize_t sent = 0;
-    unsigned fd_done = 0;
+    Client *client = sending->client;
 
-    if (!client->out_first) {
-        sent = send_bytes(client, out->data + from, size);
-        while (sent == (ssize_t)size && fd_done < n_fds) {
-            int r = send_fd(client->fd, fds[fd_done]);
+    if (client->out_awaited)
+        sending->wishes |= WISH_SENT;
+    if (client->close_when_empty)
+        sending->wishes |= WISH_END;
+    sending->ends_login = client->out_ends_login;
+    client->out_ends_login = false;
+}
 
-            if (r < 0)
-                sent = -1;
-            if (r <= 0)
-                break;
-            close(fds[fd_done++]);
-        }
-    }
-    if (sent < 0) {
-        *broken = client->deaf = true;
-        for (unsigned i = fd_done; i < n_fds; i++)
-            close(fds[i]);
-        forget_all(client);
-        return;
-    }
-    if ((size_t)sent == size && fd_done == n_fds) {
-        if (kind == OUT_BULK)
-            watch_reader(client);
-        return;
-    }
-    queue_item(client, item_new(client, out, from, (size_t)sent, kind, n_fds ? fds + fd_done : NULL, n_fds - fd_done));
-    if (kind == OUT_EVENT && too_many_events(client)) {
-        *flooded = client->deaf = true;
+static void finish_locked(Sending *sending)
+{
+    Client *client = sending->client;
+
+    client->out_sending = false;
+    if (sending->result < 0 && client->fd >= 0) {
+        client->deaf = true;
+        sending->wishes |= WISH_CLOSE;
+    } else if (client->fd >= 0 && !client->deaf && too_many_events(client)) {
+        sending->flooded = client->deaf = true;
         count_flood(client);
-        forget_all(client);
+    }
+    if (client->fd < 0 || client->deaf) {
+        give_up_locked(sending);
+    } else if (client->out_first) {
+        if (!client->writing)
+            io_watch(client, client->reading, true);
+    } else {
+        emptied_locked(sending);
+    }
+    client->out_awaited = false;
+}
+
+/* What is left to do without the lock. */
+static void after_sending(Sending *sending)
+{
+    Client *client = sending->client;
+
+    if (sending->closes)
+        close(sending->fd);
+    for (const OutItem *item = sending->gone; item; item = item->next)
+        if (item->answers && out_item_has_left(item))
+            call_unread(client, item->answers, clock_now() - item->since);
+    free_items(sending->gone);
+    if (sending->flooded) {
+        tell_flood(client);
+        sending->wishes |= WISH_CLOSE;
+    }
+    if (sending->ends_login)
+        login_call_end(client);
+    if (sending->wishes)
+        io_wish(client, sending->wishes);
+}
+
+/* The caller's own frames, then what others have brought meanwhile. Gives the lock up while it sends. */
+static void send_own_locked(Sending *sending, XdrOut *out, size_t from, OutItem *item)
+{
+    Client *client = sending->client;
+    OutItem *const items[] = { item };
+    size_t moved = 0;
+
+    lock_release(&client->out_lock);
+    sending->result = out_items_send(sending->transport, sending->fd, items, 1, &moved);
+    lock_acquire(&client->out_lock);
+    sending->bulk = item->kind == OUT_BULK;
+    if (sending->result > 0) {
+        send_waiting_locked(sending);
+        if (sending->bulk && !client->out_first && client->fd >= 0 && !client->deaf)
+            watch_reader(client);
+    } else if (sending->result == 0 && client->fd >= 0 && !client->deaf) {
+        insert_item(client, &client->out_first, out_item_new(client, out, from, item));
+        client->out_stalled = clock_now();
+    } else {
+        out_item_close_fds(item);
     }
 }
 
-static void send_any(Client *client, XdrOut *out, size_t from, OutKind kind, const int *fds, unsigned n_fds)
+/* Somebody else is sending, or something waits already. */
+static void queue_own_locked(Sending *sending, XdrOut *out, size_t from, const OutItem *item)
 {
-    bool broken = false, flooded = false;
+    Client *client = sending->client;
 
+    if (!client->out_first)
+        client->out_stalled = clock_now();
+    queue_item_locked(client, out_item_new(client, out, from, item));
+    if (item->kind != OUT_EVENT || !too_many_events(client))
+        return;
+    sending->flooded = client->deaf = true;
+    count_flood(client);
+    if (!client->out_sending)
+        sending->gone = forget_all_locked(client);
+}
+
+static void send_any(Client *client, XdrOut *out, size_t from, OutItem *item)
+{
+    Sending sending = { .client = client };
+
+    item->data = out->data + from;
+    item->size = out->size - from;
     lock_acquire(&client->out_lock);
     if (client->fd < 0 || client->deaf) {
-        for (unsigned i = 0; i < n_fds; i++)
-            close(fds[i]);
-    } else if (out->size > from) {
-        __atomic_add_fetch(&client->use.bytes_out, out->size - from, __ATOMIC_RELAXED);
-        send_locked(client, out, from, kind, fds, n_fds, &broken, &flooded);
+        out_item_close_fds(item);
+    } else if (item->size > 0) {
+        __atomic_add_fetch(&client->use.bytes_out, item->size, __ATOMIC_RELAXED);
+        if (client->out_sending || client->out_first) {
+            queue_own_locked(&sending, out, from, item);
+        } else {
+            begin_locked(&sending, client);
+            send_own_locked(&sending, out, from, item);
+            finish_locked(&sending);
+        }
     }
     lock_release(&client->out_lock);
     if (out->data)
         out->size = from;
-    if (flooded)
-        log_warning("client %" PRIu64 " (pid %d, uid %d) does not read its events: more than %u bytes wait, "
-                    "its connection is closed", client->identity.id, (int)client->identity.pid,
-                    (int)client->identity.uid, limit_of(client, max_client_events));
-    if (broken || flooded)
-        io_wish(client, WISH_CLOSE);
+    after_sending(&sending);
 }
 
 void outbox_send(Client *client, XdrOut *out, size_t from, OutKind kind)
 {
-    send_any(client, out, from, kind, NULL, 0);
+    send_any(client, out, from, &(OutItem){ .kind = kind });
 }
 
-void outbox_send_fds(Client *client, XdrOut *out, size_t from, const int *fds, unsigned n_fds)
+void outbox_send_fds(Client *client, XdrOut *out, size_t from, int *fds, unsigned n_fds)
 {
-    send_any(client, out, from, OUT_REPLY, fds, n_fds);
+    send_any(client, out, from, &(OutItem){ .kind = OUT_REPLY, .fds = fds, .n_fds = n_fds });
 }
 
 bool outbox_flush(Client *client)
 {
-    bool good = true, empty;
+    Sending sending = { .client = client, .result = 1 };
+    bool good;
 
     lock_acquire(&client->out_lock);
-    while (client->out_first && good) {
-        OutItem *item = client->out_first;
-        size_t before = item->at;
-        int r = item_send(client, item);
-
-        if (item->at > before || r > 0)
-            client->out_stalled = clock_now();
-        if (r < 0)
-            good = false;
-        if (r <= 0)
-            break;
-        client->out_first = item->next;
-        if (!client->out_first)
-            client->out_last = NULL;
-        __atomic_store_n(&client->out_bytes, client->out_bytes - item->cost, __ATOMIC_RELAXED);
-        if (item->kind == OUT_EVENT)
-            set_event_bytes(client, client->out_event_bytes - item->cost);
-        client->out_bulk -= item->kind == OUT_BULK;
-        if (item->answers)
-            call_unread(client, item->answers, client->out_stalled - item->since);
-        item_free(item);
+    if (!client->out_sending) {
+        begin_locked(&sending, client);
+        send_waiting_locked(&sending);
+        finish_locked(&sending);
     }
-    empty = !client->out_first;
-    if (empty && client->writing)
+    /* who is sending now sees to what is left */
+    if (client->writing && client->fd >= 0 && (!client->out_first || client->out_sending))
         io_watch(client, client->reading, false);
-    if (empty && client->close_when_empty)
-        good = false;
+    good = sending.result >= 0 && !(sending.wishes & WISH_END);
     lock_release(&client->out_lock);
+    sending.wishes = 0;    /* the I/O thread is here already */
+    after_sending(&sending);
     return good;
+}
+
+bool outbox_await(Client *client)
+{
+    bool waits;
+
+    lock_acquire(&client->out_lock);
+    waits = client->out_first || client->out_sending;
+    client->out_awaited = client->out_sending;
+    lock_release(&client->out_lock);
+    return waits;
 }
 
 bool outbox_congested(Client *client)
@@ -337,17 +405,22 @@ void outbox_set_reading(Client *client, bool reading)
 
 void outbox_close(Client *client)
 {
+    OutItem *gone = NULL;
+
     lock_acquire(&client->out_lock);
-    forget_all(client);
+    if (!client->out_sending)
+        gone = forget_all_locked(client);
     if (client->fd >= 0) {
         /* a child that is just being forked may hold the socket open; its events would come for freed memory */
         epoll_ctl(io_epoll_fd(client->io), EPOLL_CTL_DEL, client->fd, NULL);
-        if (client->login_busy)
-            shutdown(client->fd, SHUT_RDWR);    /* a worker uses it: the last reference closes it */
+        if (client->login_busy || client->out_sending)
+            shutdown(client->fd, SHUT_RDWR);    /* a worker uses it: the last reference, or who sends, closes it */
         else
             close(client->fd);
+        client->out_close_owed = client->out_sending && !client->login_busy;
     }
     client->fd = -1;
     __atomic_store_n(&client->writing, false, __ATOMIC_RELAXED);    /* bulk calls of it may end */
     lock_release(&client->out_lock);
+    free_items(gone);
 }

@@ -7,7 +7,8 @@
  * Identities have their turns one after another, each for as many calls as its weight says, and within an
  * identity its clients. Each client has one turn per class. High calls may also be taken by the priority workers, so that
  * they get through when all ordinary workers are busy. Bulk calls cost CPU rather than time: few run at
- * once, and none for a client that has not read its last answers. Handshakes cost CPU too; proofs of identity may wait for a
+ * once, and none for a client that has not read its last answers; since they never wait for a guest, a few of the priority
+ * workers take them when all ordinary workers do. Handshakes cost CPU too; proofs of identity may wait for a
  * database, so that a part of the workers is the most that they may hold. While others are connected, the calls of one identity
  * leave some workers to them. */
 #include "rpc/identity.h"
@@ -32,8 +33,8 @@ typedef struct Worker {
     XdrOut out;
     bool prio;
     /* the call that it is with */
-    Client *client;           /* kept for the sake of `who`; NULL: nobody's calls are counted */
-    Identity *who;
+    Client *client;           /* owned */
+    Identity *who;            /* NULL: the call isn't counted among its identity's */
 } Worker;
 
 struct Pool {
@@ -45,8 +46,8 @@ struct Pool {
     Cond wake, wake_prio;
     Round rounds[TURN_CLASSES];
     WorkerLimits limits;
-    unsigned n_workers, idle, n_prio, idle_prio, bulk, logins;
-    unsigned proofs[2];       /* that ordinary workers and those for high calls are with */
+    unsigned n_workers, idle, n_prio, idle_prio, logins;
+    unsigned bulk[2], proofs[2];    /* that ordinary workers and those for high calls are with */
     unsigned most_of_one;     /* workers for the calls of one identity; 0: four fifths */
     unsigned queued;          /* calls in the rounds */
     unsigned waking, waking_prio;    /* idle workers that were signalled and have not run yet */
@@ -102,6 +103,12 @@ static unsigned most_proofs(const Pool *pool, bool prio)
 static bool may_prove(const Pool *pool, bool prio)
 {
     return pool->proofs[prio] < most_proofs(pool, prio);
+}
+
+/* As above; all workers together have no more than max_bulk. */
+static bool may_take_bulk(const Pool *pool, bool prio)
+{
+    return pool->bulk[false] + pool->bulk[true] < pool->max_bulk && (!prio || pool->bulk[true] < pool->limits.prio / 2);
 }
 
 static void round_append(Round *round, Share *share)
@@ -206,17 +213,17 @@ static bool reader_first(Share *share)
     }
 }
 
-static Call *take_bulk(Pool *pool)
+static Call *take_bulk(Pool *pool, bool prio)
 {
     Round *round = &pool->rounds[TURN_BULK];
 
-    if (!round->first || pool->bulk >= pool->max_bulk)
+    if (!round->first || !may_take_bulk(pool, prio))
         return NULL;
     for (Share *last = round->last;;) {
         Share *share = round->first;
 
         if (reader_first(share)) {
-            pool->bulk++;
+            pool->bulk[prio]++;
             return take_turn(round);
         }
         round_append(round, round_take(round));
@@ -260,14 +267,16 @@ static Call *take_counted(Pool *pool, TurnClass class)
     }
 }
 
-/* For a worker that takes nothing but urgent calls. */
+/* For a worker that takes nothing that may get stuck. */
 static Call *choose_urgent_locked(Pool *pool)
 {
     Call *call = take_turn(&pool->rounds[TURN_RESUMED_HIGH]);
 
     if (!call)
         call = take_turn(&pool->rounds[TURN_HIGH]);
-    return call ? call : take_proof(pool, true);
+    if (!call)
+        call = take_proof(pool, true);
+    return call ? call : take_bulk(pool, true);
 }
 
 static Call *choose_call_locked(Pool *pool)
@@ -282,9 +291,9 @@ static Call *choose_call_locked(Pool *pool)
     for (int i = 0; i < 2 && !call; i++)
         call = take_counted(pool, (i == 0) == high_first ? TURN_HIGH : TURN_NORMAL);
     if (!call)
-        call = pool->tick % 2 ? take_login(pool) : take_bulk(pool);
+        call = pool->tick % 2 ? take_login(pool) : take_bulk(pool, false);
     if (!call)
-        call = pool->tick % 2 ? take_bulk(pool) : take_login(pool);
+        call = pool->tick % 2 ? take_bulk(pool, false) : take_login(pool);
     return call;
 }
 
@@ -298,9 +307,10 @@ static Call *take_call_locked(Worker *worker)
     if (!call)
         return NULL;
     pool->queued--;
+    worker->client = client_ref(call->client);
+    __atomic_add_fetch(&worker->client->working, 1, __ATOMIC_RELAXED);
     if (worker->prio || !is_counted(class_of(call)))
         return call;
-    worker->client = client_ref(call->client);
     worker->who = client_who(call->client);
     __atomic_add_fetch(&worker->who->working, 1, __ATOMIC_RELAXED);
     return call;
@@ -309,15 +319,14 @@ static Call *take_call_locked(Worker *worker)
 /* The call is over. True: its identity may have had as many workers as it may have, and calls that wait for that. */
 static bool uncount_call(Worker *worker)
 {
-    Client *client = worker->client;
+    bool counted = worker->who != NULL;
 
-    if (!client)
-        return false;
-    __atomic_sub_fetch(&worker->who->working, 1, __ATOMIC_RELAXED);
-    worker->client = NULL;
+    if (counted)
+        __atomic_sub_fetch(&worker->who->working, 1, __ATOMIC_RELAXED);
+    __atomic_sub_fetch(&worker->client->working, 1, __ATOMIC_RELAXED);
     worker->who = NULL;
-    client_unref(client);
-    return true;
+    client_unref(g_steal_pointer(&worker->client));
+    return counted;
 }
 
 static void run_call(Worker *worker, Call *call)
@@ -339,13 +348,27 @@ static void run_call(Worker *worker, Call *call)
 
 static bool start_worker_locked(Pool *pool, bool prio);
 
-/* Somebody must look at the queues: added to `wake`. A new worker is started when all are busy. */
+/* Whether an ordinary worker would find a call of this class that it may take. Those who have enough workers are few. */
+static bool has_for_ordinary(const Pool *pool, TurnClass class)
+{
+    if (class == TURN_PROOF)
+        return may_prove(pool, false);
+    if (!is_counted(class))
+        return true;
+    for (const Share *share = pool->rounds[class].first; share; share = share->next)
+        if (!has_enough(pool, share->identity))
+            return true;
+    return false;
+}
+
+/* Somebody must look at the queues for calls of this class: added to `wake`. A new worker is started when all are busy. */
 static void wake_locked(Pool *pool, TurnClass class, Wake *wake)
 {
-    bool ordinary = class != TURN_PROOF || may_prove(pool, false);
-    bool urgent = class == TURN_HIGH || class == TURN_RESUMED_HIGH || (class == TURN_PROOF && may_prove(pool, true));
+    bool ordinary = has_for_ordinary(pool, class);
+    bool urgent = class == TURN_HIGH || class == TURN_RESUMED_HIGH || (class == TURN_PROOF && may_prove(pool, true)) ||
+                  (class == TURN_BULK && may_take_bulk(pool, true));
 
-    if ((class == TURN_BULK && pool->bulk >= pool->max_bulk) || (class == TURN_LOGIN && pool->logins >= pool->max_bulk))
+    if ((class == TURN_BULK && !may_take_bulk(pool, false)) || (class == TURN_LOGIN && pool->logins >= pool->max_bulk))
         return;    /* who ends one of them will look */
     if (ordinary && pool->idle > pool->waking) {
         pool->waking++;
@@ -358,6 +381,18 @@ static void wake_locked(Pool *pool, TurnClass class, Wake *wake)
         pool->waking_prio++;
         wake->prio++;
     }
+}
+
+/* Somebody looks at every queue that has calls; one worker for each. */
+static void look_locked(Pool *pool, Wake *wake)
+{
+    for (TurnClass class = 0; class < TURN_CLASSES; class++)
+        if (class != TURN_BULK && pool->rounds[class].first)
+            wake_locked(pool, class, wake);
+    /* what waits for its reader is no reason to start a thread */
+    if (pool->rounds[TURN_BULK].first && (pool->idle > pool->waking || pool->n_workers == 0 ||
+                                          (pool->n_workers >= pool->limits.max && pool->idle_prio > pool->waking_prio)))
+        wake_locked(pool, TURN_BULK, wake);
 }
 
 static void wake_up(Pool *pool, const Wake *wake)
@@ -401,7 +436,7 @@ static Worker *resign_locked(Worker *worker, Wake *wake)
         pool->n_workers--;
     pool->ended = worker;
     if (pool->queued > 0)
-        wake_locked(pool, TURN_HIGH, wake);
+        look_locked(pool, wake);
     return before;
 }
 
@@ -418,7 +453,7 @@ static TurnClass give_place_back_locked(Pool *pool, TurnClass class, bool prio)
     if (class == TURN_PROOF)
         pool->proofs[prio]--;
     else if (class == TURN_BULK)
-        pool->bulk--;
+        pool->bulk[prio]--;
     else if (class == TURN_LOGIN)
         pool->logins--;
     else
@@ -452,7 +487,7 @@ static void *worker_main(void *data)
         if (freed != TURN_CLASSES && freed != class && pool->rounds[freed].first)
             wake_locked(pool, freed, &wake);    /* another one takes that place */
         if (room && pool->queued > 0 && pool->idle > pool->waking)
-            wake_locked(pool, TURN_NORMAL, &wake);
+            look_locked(pool, &wake);
         lock_release(&pool->lock);
         wake_up(pool, &wake);
         run_call(worker, call);
@@ -606,12 +641,7 @@ void pool_look(Pool *pool)
     Wake wake = { 0 };
 
     lock_acquire(&pool->lock);
-    for (TurnClass class = 0; class < TURN_CLASSES; class++)
-        if (class != TURN_BULK && pool->rounds[class].first)
-            wake_locked(pool, class, &wake);
-    /* what waits for its reader is no reason to start a thread */
-    if (pool->rounds[TURN_BULK].first && (pool->idle > pool->waking || pool->n_workers == 0))
-        wake_locked(pool, TURN_BULK, &wake);
+    look_locked(pool, &wake);
     lock_release(&pool->lock);
     wake_up(pool, &wake);
 }
@@ -631,8 +661,8 @@ void rpc_set_identity_workers(Rpc *rpc, unsigned most)
 
     lock_acquire(&pool->lock);
     pool->most_of_one = most;
-    if (pool->queued > 0)
-        wake_locked(pool, TURN_NORMAL, &wake);
+    for (unsigned i = MIN(pool->queued, pool->limits.max); i > 0; i--)    /* who had enough may take as many now */
+        look_locked(pool, &wake);
     lock_release(&pool->lock);
     wake_up(pool, &wake);
 }

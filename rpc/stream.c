@@ -274,7 +274,7 @@ void stream_pump(Client *client)
     for (Stream *stream = client->streams; stream; stream = stream->next)
         n++;
     /* Only an empty outbox takes more; when it is filled, its emptying calls us again. */
-    while (idle < n && client->streams && outbox_size(client) == 0) {
+    while (idle < n && client->streams && (outbox_size(client) == 0 || !outbox_await(client))) {
         Stream *stream = next_in_turn(client);
 
         if (may_read(stream) && pump_one(client, stream, out))

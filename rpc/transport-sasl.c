@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The security layer of SASL over a socket, where no TLS is.
- * The I/O thread receives and any thread sends, both under LOCK_TRANSPORT, since they share what the library keeps. */
+ * The I/O thread receives and any thread sends; LOCK_TRANSPORT covers what the library keeps, which both use. */
 #include "rpc/sasl-private.h"
 
 #include <errno.h>
@@ -19,7 +19,7 @@ typedef struct SaslTransport {
     size_t chunk;             /* as much may be encrypted at once */
     Lock lock;
     /* under LOCK_TRANSPORT */
-    Pending out;
+    Outgoing out;
     const char *decoded;      /* the library's, until the next decoding */
     size_t decoded_size;      /* read without the lock by the I/O thread, which alone changes it */
 } SaslTransport;
@@ -79,26 +79,22 @@ static int encrypt_locked(Transport *transport, const uint8_t *data, size_t size
 
     if (sasl_encode(sasl->connection, (const char *)data, (unsigned)size, &encoded, &n) != SASL_OK)
         return -1;
-    pending_append(&sasl->out, encoded, n);
+    pending_append(&sasl->out.fresh, encoded, n);
     return 0;
 }
 
 static ssize_t sasl_send(Transport *transport, int fd, const uint8_t *data, size_t size)
 {
     SaslTransport *sasl = (SaslTransport *)transport;
-    ssize_t n;
 
-    lock_acquire(&sasl->lock);
-    n = pending_send(&sasl->out, transport, encrypt_locked, sasl->chunk, fd, data, size);
-    lock_release(&sasl->lock);
-    return n;
+    return outgoing_send(&sasl->out, &sasl->lock, transport, encrypt_locked, sasl->chunk, fd, data, size);
 }
 
 static void sasl_transport_free(Transport *transport)
 {
     SaslTransport *sasl = (SaslTransport *)transport;
 
-    pending_clear(&sasl->out);
+    outgoing_clear(&sasl->out);
     lock_deinit(&sasl->lock);
     g_free(sasl);
 }

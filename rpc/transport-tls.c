@@ -32,7 +32,7 @@ typedef struct TlsTransport {
     Lock lock;
     /* under LOCK_TRANSPORT, or the worker's during the handshake */
     int fd;                   /* during a call */
-    Pending out;
+    Outgoing out;
     const uint8_t *fresh;     /* encrypted input of this turn, on the stack or in `kept` */
     size_t fresh_size;
     uint8_t *kept;            /* what the last turn has not used */
@@ -96,7 +96,7 @@ static ssize_t push(gnutls_transport_ptr_t pointer, const void *data, size_t siz
     ssize_t n;
 
     if (tls->stage == STAGE_OPEN) {
-        pending_append(&tls->out, data, size);
+        pending_append(&tls->out.fresh, data, size);
         return (ssize_t)size;
     }
     n = transport_write(tls->fd, data, size);
@@ -158,7 +158,7 @@ static ssize_t receive_locked(TlsTransport *tls, int fd, uint8_t *data, size_t r
     }
     keep_rest(tls);
     /* an answer to new keys: best effort, the next answer carries it otherwise */
-    if (tls->out.size && tls->out.claimed == 0 && pending_flush(&tls->out, fd) < 0)
+    if (tls->out.fresh.size && !tls->out.sending && pending_flush(&tls->out.fresh, fd) < 0)
         tls->ended = true;
     if (got == 0 && tls->ended)
         return -1;
@@ -201,13 +201,8 @@ static int encrypt_locked(Transport *transport, const uint8_t *data, size_t size
 static ssize_t tls_send(Transport *transport, int fd, const uint8_t *data, size_t size)
 {
     TlsTransport *tls = (TlsTransport *)transport;
-    ssize_t n;
 
-    lock_acquire(&tls->lock);
-    tls->fd = fd;
-    n = pending_send(&tls->out, transport, encrypt_locked, OUTPUT_CHUNK, fd, data, size);
-    lock_release(&tls->lock);
-    return n;
+    return outgoing_send(&tls->out, &tls->lock, transport, encrypt_locked, OUTPUT_CHUNK, fd, data, size);
 }
 
 static void tls_transport_free(Transport *transport)
@@ -216,7 +211,7 @@ static void tls_transport_free(Transport *transport)
 
     gnutls_deinit(tls->session);
     tls_keys_unref(tls->keys);
-    pending_clear(&tls->out);
+    outgoing_clear(&tls->out);
     g_free(tls->kept);
     lock_deinit(&tls->lock);
     g_free(tls);

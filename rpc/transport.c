@@ -9,6 +9,11 @@
 
 #include <glib.h>
 
+bool transport_is_full(void)
+{
+    return errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS;
+}
+
 ssize_t transport_write(int fd, const void *data, size_t size)
 {
     ssize_t n;
@@ -17,8 +22,14 @@ ssize_t transport_write(int fd, const void *data, size_t size)
         n = send(fd, data, size, MSG_NOSIGNAL | MSG_DONTWAIT);
     while (n < 0 && errno == EINTR);
     if (n < 0)
-        return errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS ? 0 : -1;
+        return transport_is_full() ? 0 : -1;
     return n;
+}
+
+static void pending_clear(Pending *pending)
+{
+    g_free(pending->data);
+    *pending = (Pending){ 0 };
 }
 
 void pending_append(Pending *pending, const void *data, size_t size)
@@ -44,36 +55,57 @@ int pending_flush(Pending *pending, int fd)
     return 1;
 }
 
-void pending_clear(Pending *pending)
+void outgoing_clear(Outgoing *outgoing)
 {
-    g_free(pending->data);
-    *pending = (Pending){ 0 };
+    pending_clear(&outgoing->fresh);
+    pending_clear(&outgoing->taken);
+    outgoing->claimed = 0;
+}
+
+/* Fresh bytes go behind what was taken before and has not left. */
+static void take_fresh(Outgoing *outgoing)
+{
+    if (outgoing->taken.size == 0) {
+        outgoing->taken = outgoing->fresh;
+        outgoing->fresh = (Pending){ 0 };
+    } else if (outgoing->fresh.size) {
+        pending_append(&outgoing->taken, outgoing->fresh.data + outgoing->fresh.at, outgoing->fresh.size - outgoing->fresh.at);
+        pending_clear(&outgoing->fresh);
+    }
+    outgoing->sending = outgoing->taken.size > 0;
 }
 
 /* A chunk counts as sent when all that it has become has left; until then the caller gives it again, and it isn't encrypted
  * anew. */
-ssize_t pending_send(Pending *pending, Transport *transport, Encrypt encrypt, size_t chunk, int fd, const uint8_t *data, size_t size)
+ssize_t outgoing_send(Outgoing *outgoing, Lock *lock, Transport *transport, Encrypt encrypt, size_t chunk, int fd,
+                      const uint8_t *data, size_t size)
 {
     size_t sent = 0;
+    bool good = true;
 
+    lock_acquire(lock);
     while (sent < size) {
-        size_t claimed;
         int r;
 
-        if (pending->claimed == 0) {
+        if (outgoing->claimed == 0) {
             size_t next = MIN(size - sent, chunk);
 
-            if (encrypt(transport, data + sent, next) < 0)
-                return -1;
-            pending->claimed = next;
+            good = encrypt(transport, data + sent, next) == 0;
+            if (!good)
+                break;
+            outgoing->claimed = next;
         }
-        claimed = pending->claimed;
-        r = pending_flush(pending, fd);
-        if (r < 0)
-            return -1;
-        if (r == 0)
+        take_fresh(outgoing);
+        lock_release(lock);
+        r = pending_flush(&outgoing->taken, fd);
+        lock_acquire(lock);
+        good = r >= 0;
+        if (r <= 0)
             break;
-        sent += claimed;
+        outgoing->sending = false;
+        sent += outgoing->claimed;
+        outgoing->claimed = 0;
     }
-    return (ssize_t)sent;
+    lock_release(lock);
+    return good ? (ssize_t)sent : -1;
 }

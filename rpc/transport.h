@@ -7,6 +7,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "base/lock.h"
+
 typedef struct Transport Transport;
 
 typedef struct TransportOps {
@@ -15,8 +17,8 @@ typedef struct TransportOps {
     /* There may be more than the last receive has given, though the socket doesn't tell. The I/O thread. */
     bool (*has_more)(const Transport *transport);
     /* How many of the bytes have left: 0 when the socket is full, -1 when the connection is broken. What has not left
-     * must be given again, unchanged and first; it may have been encrypted already. Never waits. Any thread, under
-     * LOCK_OUTBOX. */
+     * must be given again, unchanged and first; it may have been encrypted already. Never waits. Any thread, one at a
+     * time (outbox.c), with no lock held. */
     ssize_t (*send)(Transport *transport, int fd, const uint8_t *data, size_t size);
     void (*free)(Transport *transport);
 } TransportOps;
@@ -29,18 +31,30 @@ struct Transport {
 typedef struct Pending {
     uint8_t *data;
     size_t at, size, capacity;
-    size_t claimed;    /* bytes before encryption that these stand for */
 } Pending;
+
+/* Encrypted bytes on their way out: first those that who sends has taken, then new ones. All zeros: none. */
+typedef struct Outgoing {
+    /* under the transport's lock */
+    Pending fresh;
+    bool sending;      /* something was taken and has not left */
+    /* owned by who sends */
+    Pending taken;
+    size_t claimed;    /* bytes before encryption that both stand for */
+} Outgoing;
 
 void pending_append(Pending *pending, const void *data, size_t size);
 /* 1: all has left; 0: the socket is full; -1: broken. */
 int pending_flush(Pending *pending, int fd);
-void pending_clear(Pending *pending);
-/* Appends what `data` is when it is encrypted to the transport's own Pending: 0, or -1 when that is broken. */
+void outgoing_clear(Outgoing *outgoing);
+/* Appends what `data` is when it is encrypted to outgoing.fresh: 0, or -1 when that is broken. Under the transport's lock. */
 typedef int (*Encrypt)(Transport *transport, const uint8_t *data, size_t size);
-/* TransportOps.send for who encrypts into `pending`, at most `chunk` bytes before the socket is tried; under the transport's
- * lock. */
-ssize_t pending_send(Pending *pending, Transport *transport, Encrypt encrypt, size_t chunk, int fd, const uint8_t *data, size_t size);
+/* TransportOps.send for who encrypts, at most `chunk` bytes before the socket is tried. Takes the transport's `lock` while it
+ * encrypts, and not while it sends. */
+ssize_t outgoing_send(Outgoing *outgoing, Lock *lock, Transport *transport, Encrypt encrypt, size_t chunk, int fd,
+                      const uint8_t *data, size_t size);
 
 /* One send(2) that never waits and gets no signal: bytes, 0 when the socket is full, -1 when it is broken. */
 ssize_t transport_write(int fd, const void *data, size_t size);
+/* Whether errno says only that a socket takes nothing now. */
+bool transport_is_full(void);

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A line in the log for every change of the running server that comes over the administration socket, as audit.c writes them for
- * guests. The thread that serves the call; takes no lock but the log's. */
+/* A line in the log, and a record of the kernel's audit, for every change of the running server that comes over the
+ * administration socket, as audit.c writes them for guests. The thread that serves the call; takes no lock but the log's and
+ * the records', each alone. */
 #include "server/admin-private.h"
 
 #include <inttypes.h>
 
 #include "rpc/admin-rows.h"
+#include "server/audit-kernel.h"
 
 typedef enum Subject { NO_CHANGE, OF_SERVER, OF_CLIENT, OF_LOG, OF_DAEMON } Subject;
 
@@ -84,14 +86,28 @@ static char *describe(const Call *call, const void *args)
     return g_string_free(text, FALSE);
 }
 
+static void report(Server *server, const Call *call, const char *object, bool done)
+{
+    AuditRecord *record = audit_record(call, AUDIT_CONFIG, call->proc->name, done);
+
+    record->object = g_strdup(object);
+    audit_kernel_take(server->kernel_audit, record);
+}
+
 void admin_audit(const AdminSession *session, const Call *call, const void *args, AuditWhen when)
 {
+    Server *server = session->server;
     Subject subject = subject_of(call);
     g_autofree char *object = NULL, *result = NULL;
 
-    if (subject == NO_CHANGE || !audit_wanted(session->server) || (when == AUDIT_BEFORE && subject != OF_LOG))
+    if (subject == NO_CHANGE || (when == AUDIT_BEFORE && subject != OF_LOG))
+        return;
+    if (!audit_wanted(server) && !audit_kernel_wanted(server->kernel_audit))
         return;
     object = args ? describe(call, args) : g_strdup("-");
     result = when == AUDIT_BEFORE ? g_strdup("asked for") : audit_result(&call->error, when == AUDIT_DONE);
-    audit_line(call, object, result);
+    if (audit_wanted(server))
+        audit_line(call, object, result);
+    if (when != AUDIT_BEFORE && audit_kernel_wanted(server->kernel_audit))
+        report(server, call, object, when == AUDIT_DONE);
 }

@@ -70,14 +70,6 @@ static int check_access(const Config *config, Error *error)
     return 0;
 }
 
-static int check_audit(const Config *config, Error *error)
-{
-    if (config->audit_level < 2)
-        return 0;
-    return config_fail(config, SETTING_audit_level, VIR_ERR_CONFIG_UNSUPPORTED, error,
-                       _("auditing is required, and it is not available yet"));
-}
-
 static int check_auth(const Config *config, Error *error)
 {
     if (check_local_auth(config, SETTING_auth_unix_ro, config->auth_unix_ro, error) < 0 ||
@@ -85,9 +77,7 @@ static int check_auth(const Config *config, Error *error)
         check_remote_auth(config, SETTING_auth_tcp, config->auth_tcp, error) < 0 ||
         check_remote_auth(config, SETTING_auth_tls, config->auth_tls, error) < 0)
         return -1;
-    if (check_access(config, error) < 0)
-        return -1;
-    return check_audit(config, error);
+    return check_access(config, error);
 }
 
 /* --- sockets, log, host ----------------------------------------------------------------------- */

@@ -12,6 +12,8 @@
 #include "base/clock.h"
 #include "base/i18n.h"
 #include "base/log.h"
+#include "server/audit-kernel.h"
+#include "server/metrics.h"
 #include "server/modules.h"
 #include "server/network.h"
 #include "server/polkit.h"
@@ -144,6 +146,7 @@ static int open_sockets(Server *server, Error *error)
 static void take_apart(Server *server)
 {
     g_ptr_array_unref(server->sockets);
+    metrics_stop(server->metrics);
     if (server->rpc)
         rpc_free(server->rpc);
     autodestroy_free(server->autodestroy);
@@ -152,6 +155,7 @@ static void take_apart(Server *server)
     if (server->timers)
         timers_free(server->timers);
     polkit_free(server->polkit);
+    audit_kernel_free(server->kernel_audit);
     rules_deinit(server);
     tls_watch_free(server->tls_watch);
     tls_free(server->tls);
@@ -159,6 +163,13 @@ static void take_apart(Server *server)
     modules_free(server->modules);
     config_unref(server->config);
     g_free(server);
+}
+
+/* False and an error when the configuration wants metrics and they can't be served. */
+static bool open_metrics(Server *server, Error *error)
+{
+    server->metrics = metrics_start(server, error);
+    return server->metrics || !error_is_set(error);
 }
 
 static int open_default(Server *server, Error *error)
@@ -212,6 +223,12 @@ static int take_policy(Server *server, const Config *config, Error *error)
     return 0;
 }
 
+static int start_audit(Server *server, Error *error)
+{
+    server->kernel_audit = audit_kernel_new(audit_gate(), server->config->audit_level, error);
+    return server->kernel_audit || !error->code ? 0 : -1;
+}
+
 Server *server_start(Config *config, Error *error)
 {
     Server *server;
@@ -229,6 +246,7 @@ Server *server_start(Config *config, Error *error)
     server = g_new0(Server, 1);
     server->config = config_ref(config);
     rules_init(server);
+    server->started = clock_real();
     server->sockets = g_ptr_array_new_with_free_func(socket_unlink);
     server->admin_workers.min = (unsigned)config->admin_min_workers;
     server->admin_workers.max = (unsigned)config->admin_max_workers;
@@ -242,8 +260,9 @@ Server *server_start(Config *config, Error *error)
     server->rpc = rpc_new(&settings, server->timers);
     server->service = service_new(server->rpc, "droverd", &remote_service_ops, &limits, server);
     server->admin = service_new(server->rpc, "admin", &admin_service_ops, &admin, server);
-    if (check_weights(config, error) < 0 || take_policy(server, config, error) < 0
-        || make_wrap(server, error) < 0 || open_default(server, error) < 0 || open_sockets(server, error) < 0) {
+    if (check_weights(config, error) < 0 || take_policy(server, config, error) < 0 || start_audit(server, error) < 0
+        || make_wrap(server, error) < 0 || open_default(server, error) < 0 || open_sockets(server, error) < 0
+        || !open_metrics(server, error)) {
         take_apart(server);
         return NULL;
     }

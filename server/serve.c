@@ -241,7 +241,7 @@ static void begin_job(Serve *serve, bool here)
     serve->ticket = (JobTicket){
         .kind = call->proc->job, .procedure = call->proc->name, .owner = serve->op.client,
         .deadline = now + __atomic_load_n(&server->job_timeout, __ATOMIC_RELAXED), .ready = on_ready,
-        .error = ERROR_INIT,
+        .may_lose = true, .error = ERROR_INIT,
     };
     serve->job_granted = false;
     call_park(call);
@@ -293,6 +293,19 @@ static int run_granted(Serve *serve)
     return enter(&serve->op, serve->args, serve->result);
 }
 
+/* A destroy has come while the call waited for a worker. */
+static void lose_job(Serve *serve)
+{
+    g_autoptr(DomainView) view = domain_view(serve->op.domain);
+
+    serve->job_granted = false;
+    error_set(&serve->call->error, VIR_FROM_DOMAIN, VIR_ERR_OPERATION_ABORTED,
+              _("%s of domain '%s' was given up before it began, since the domain was to be destroyed"),
+              serve->call->proc->name, view ? view->name : "");
+    cancel(serve);
+    call_fail(serve->call);
+}
+
 /* What happens between the grant of the job and its end. The domain may have gone while the call waited;
  * hand-written operations claim it anew then. */
 static void run_in_job(Serve *serve)
@@ -300,6 +313,10 @@ static void run_in_job(Serve *serve)
     Call *call = serve->call;
     int r;
 
+    if (!job_keep(&serve->ticket)) {
+        lose_job(serve);
+        return;
+    }
     if (call_client_left(call)) {
         r = error_set(&call->error, VIR_FROM_RPC, VIR_ERR_OPERATION_ABORTED, _("the client has left"));
         cancel(serve);

@@ -32,8 +32,11 @@ struct Server {
     struct Modules *modules;   /* where the drivers come from (server/modules.h); NULL in tests of other things */
     const Driver *const *drivers;    /* NULL-terminated */
     Tls *tls;                  /* the certificates in use; NULL: nothing listens for TLS */
+    struct Metrics *metrics;   /* answers monitoring (server/metrics.h); NULL: nothing does */
+    int64_t started;           /* clock_real() */
     struct TlsWatch *tls_watch;    /* looks after their files (server/tls-watch.h) */
     struct Polkit *polkit;     /* asks it about clients (server/polkit.h); NULL: no socket wants that */
+    struct KernelAudit *kernel_audit;    /* changes are reported to it (server/audit-kernel.h); NULL: to nobody */
     Wrap *wrap;                /* around every driver; NULL: none */
     GPtrArray *sockets;        /* of SocketFile: those that we have made; main thread */
     /* relaxed atomics */
@@ -158,7 +161,7 @@ Config *rules_get_config(Server *server);
 void rules_subject(Session *session, bool read_only, PolicySubject *subject);
 
 /* --- audit.c -------------------------------------------------------------------------------- */
-/* The call ends: one line when it was to change something and changes are audited. Any thread. */
+/* The call ends: one line, and one record for the kernel, when it was to change something and changes are audited. Any thread. */
 void audit_call(const Serve *serve);
 /* The parts of it, for changes of another kind: whether a line is to be written; what a client may have chosen, so that it can't
  * end the line or forge another (owned); how a call has ended (owned); and the line. Any thread. */

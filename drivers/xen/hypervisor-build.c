@@ -9,6 +9,7 @@
 #include <libxl.h>
 #include <libxl_utils.h>
 
+#include "base/auto.h"
 #include "base/i18n.h"
 
 int machine_can_build(Hypervisor *hv, const DomainConfig *config, char **why)
@@ -47,7 +48,19 @@ static int create(MachineContext *context, libxl_domain_config *made, int stream
     return rc;
 }
 
-static int build(MachineContext *context, const XenBuild *build, int *id, char **why)
+/* From a kernel that is unpacked already, if there is one. What is restored brings its own. */
+static int create_or_restore(Hypervisor *hv, MachineContext *context, libxl_domain_config *made, int stream, uint32_t *id)
+{
+    g_autofree char *own_name = NULL;
+    AUTO_FD kernel = stream < 0 ? kernel_lend(&real_of(hv)->kernels, made, &own_name) : -1;
+    int rc = create(context, made, stream, id);
+
+    if (rc == 0 && own_name)
+        kernel_returned(hv, context->ctx, *id, made, own_name);
+    return rc;
+}
+
+static int build(Hypervisor *hv, MachineContext *context, const XenBuild *build, int *id, char **why)
 {
     const uint32_t none = (uint32_t)INVALID_DOMID;
     uint32_t made_id = none;
@@ -59,7 +72,7 @@ static int build(MachineContext *context, const XenBuild *build, int *id, char *
     if (r == 0)
         r = check_name(context, build->config->name, why);
     if (r == 0) {
-        rc = create(context, &made, build->stream, &made_id);
+        rc = create_or_restore(hv, context, &made, build->stream, &made_id);
         r = machine_errno(rc);
     }
     if (made_id != none)
@@ -81,7 +94,7 @@ int machine_build(Hypervisor *hv, const XenBuild *wanted, int *id, char **why)
     *id = -1;
     if (r < 0)
         return r;
-    r = build(&context, wanted, id, why);
+    r = build(hv, &context, wanted, id, why);
     machine_context_close(&context);
     return r;
 }

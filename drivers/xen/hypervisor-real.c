@@ -310,6 +310,7 @@ static void real_close(Hypervisor *hv)
     RealHypervisor *real = real_of(hv);
 
     xenstore_disconnect(real);
+    kernels_deinit(&real->kernels);
     lock_deinit(&real->lock);
     if (real->xc)
         xc_interface_close(real->xc);
@@ -366,6 +367,7 @@ Hypervisor *xen_connect(Error *error)
 
     real->hv.ops = &real_ops;
     lock_init(&real->lock, LOCK_XEN_STORE);
+    kernels_init(&real->kernels, kernel_unpack);
     real->logger = xen_logger();
     real->xc = xc_interface_open(&real->logger, &real->logger, 0);
     if (!real->xc) {

@@ -9,6 +9,7 @@
 
 #include "base/lock.h"
 #include "drivers/xen/hypervisor.h"
+#include "drivers/xen/kernels.h"
 
 /* A connection to xenstored, shared by whoever is in the midst of a request on it. */
 typedef struct StoreHandle {
@@ -25,6 +26,7 @@ typedef struct RealHypervisor {
      * its last user. Watches have a connection of their own, since they go with it. */
     Lock lock;
     StoreHandle *requests, *events;
+    Kernels kernels;          /* has a lock of its own */
 } RealHypervisor;
 
 static inline RealHypervisor *real_of(Hypervisor *hv)
@@ -96,6 +98,15 @@ int machine_describe(Hypervisor *hv, int id, DomainConfig **config, char **why);
 /* --- hypervisor-build.c: the seam's ---------------------------------------------------------- */
 int machine_build(Hypervisor *hv, const XenBuild *wanted, int *id, char **why);
 int machine_can_build(Hypervisor *hv, const DomainConfig *config, char **why);
+
+/* --- hypervisor-kernel.c --------------------------------------------------------------------- */
+/* A KernelUnpack. */
+int kernel_unpack(int packed, int unpacked);
+/* Puts a kernel that is unpacked already into what is to be built. A descriptor that the caller closes after building, and its
+ * former name in *own_name, the caller's; or -1 and nothing is changed. */
+int kernel_lend(Kernels *kernels, libxl_domain_config *made, char **own_name);
+/* After a guest was built from it, and before anybody else is told of that guest. */
+void kernel_returned(Hypervisor *hv, libxl_ctx *ctx, uint32_t id, const libxl_domain_config *made, const char *own_name);
 
 /* --- hypervisor-config.c, hypervisor-refuse.c, hypervisor-devices.c --------------------------- */
 /* Fills `made`, which was initialized, from the document. 0; or -ENOTSUP and `*why`, the caller's: what Xen can't do. The

@@ -152,6 +152,7 @@ int xen_destroy(XenHost *xen, Domain *domain, int id)
     XenInfo info;
     int r;
 
+    xen_domain(domain)->own_end = true;
     if (!xen->running || !xen_domain(domain)->ours)
         return xen->hv->ops->destroy(xen->hv, id);
     r = xen_record_mark(xen, id, XEN_WORD_ENDING);

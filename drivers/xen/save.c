@@ -115,6 +115,7 @@ static int begin_in_step(Saving *saving)
         return -1;
     if (mark(saving, XEN_WORD_SAVING) < 0)
         return -1;
+    xen_domain(op->domain)->own_end = true;
     xen_announce_started(host_of(saving), op->domain);
     if (set_state(op, VIR_DOMAIN_PAUSED, VIR_DOMAIN_PAUSED_SAVE, op->error) < 0)
         return -1;
@@ -162,6 +163,7 @@ static void go_on(Saving *saving)
             log_error("domain '%s' stands still after it could not be saved: %s", domain->name, why ? why : "-");
         r = xen_ask(xen, saving->info.id, &saving->info.uuid, &info);
     }
+    xen_domain(domain)->own_end = r != 1 || info.shutdown;
     if (r == 1 && !info.shutdown && xen_record_marks(xen, domain) && xen_record_mark(xen, info.id, XEN_WORD_BUILT) < 0)
         log_warning("xenstored can't keep that domain '%s' goes on", domain->name);
     if (r == 1 && !info.shutdown && !info.paused &&

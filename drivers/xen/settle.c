@@ -94,7 +94,7 @@ void xen_announce_started(XenHost *xen, Domain *domain)
 }
 
 /* Why it is off, from how it was seen last. */
-static int shutoff_reason(const DomainView *view, int *detail)
+static int shutoff_reason(const DomainView *view, bool own_end, int *detail)
 {
     if (view->state == VIR_DOMAIN_SHUTDOWN) {
         *detail = VIR_DOMAIN_EVENT_STOPPED_SHUTDOWN;
@@ -103,6 +103,11 @@ static int shutoff_reason(const DomainView *view, int *detail)
     if (view->state == VIR_DOMAIN_CRASHED) {
         *detail = VIR_DOMAIN_EVENT_STOPPED_CRASHED;
         return VIR_DOMAIN_SHUTOFF_CRASHED;
+    }
+    /* It had suspended itself: whoever asked it to has its state. */
+    if (view->state == VIR_DOMAIN_PAUSED && view->reason == VIR_DOMAIN_PAUSED_SAVE && !own_end) {
+        *detail = VIR_DOMAIN_EVENT_STOPPED_SAVED;
+        return VIR_DOMAIN_SHUTOFF_SAVED;
     }
     *detail = VIR_DOMAIN_EVENT_STOPPED_DESTROYED;
     return VIR_DOMAIN_SHUTOFF_DESTROYED;
@@ -124,7 +129,7 @@ void xen_stopped(XenHost *xen, Domain *domain, const DomainView *view, const Xen
     facts.vcpus = 0;
     commit_or_log(xen, domain, &facts);
     xen_name_forget(xen, view->id);
-    xen_domain(domain)->ending = false;
+    xen_domain(domain)->ending = xen_domain(domain)->own_end = false;
     if (xen_domain(domain)->ours) {
         xen_domain(domain)->ours = false;
         xen_record_remove(xen, &domain->uuid);
@@ -139,7 +144,7 @@ static void stopped(XenHost *xen, Domain *domain, const DomainView *view)
 {
     XenStop stop = { 0 };
 
-    stop.reason = shutoff_reason(view, &stop.detail);
+    stop.reason = shutoff_reason(view, xen_domain(domain)->own_end, &stop.detail);
     xen_stopped(xen, domain, view, &stop);
 }
 

@@ -59,6 +59,7 @@ struct XenDomain {
     bool sketched;            /* the active document is what the hypervisor tells; libxl may know more */
     bool ours;                /* drover has made the running guest, and sees to its end */
     bool ending;              /* a task that sees to its end is on its way */
+    bool own_end;             /* drover saves or destroys it: when it goes meanwhile, nobody else has saved it */
     int64_t unsaved_until;    /* clock_now() until which it is let go on if it stands still: droverd was killed while it saved it */
 };
 

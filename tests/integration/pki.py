@@ -77,14 +77,14 @@ class Authority:
                 os.symlink(target, os.path.join(directory, link))
         return directory
 
-    def revoke(self, *certs):
-        """A list of revoked certificates."""
+    def revoke(self, *certs, lines=("crl_next_update = 30", "crl_number = 1")):
+        """A list of revoked certificates. `lines`: of its template."""
         path, bundle = self.path("crl.pem"), self.path("crl-of.pem")
         with open(bundle, "w") as f:
             for cert in certs:
                 with open(cert) as c:
                     f.write(c.read())
-        template = self.template("crl", ["crl_next_update = 30", "crl_number = 1"])
+        template = self.template("crl", list(lines))
         certtool(
             "--generate-crl",
             "--load-ca-privkey", self.key,

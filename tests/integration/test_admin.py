@@ -41,6 +41,19 @@ def pair(make_server, scratch, kind):
 
 COMMANDS = [
     ("uri",),
+    ("version",),
+    ("version", "--daemon"),
+    ("help",),
+    ("help", "monitor"),
+    ("help", "client-info"),
+    ("pwd",),
+    ("cd", "/"),
+    ("cd", "/nonexistent"),
+    ("echo", "--shell", "one", "two words"),
+    ("quit",),
+    ("exit",),
+    ("connect",),
+    ("nonsense",),
     ("srv-list",),
     ("server-list",),
     ("srv-threadpool-info", NAME),
@@ -77,6 +90,26 @@ def test_each_command_prints_what_it_prints_with_the_peer(pair):
     for words in COMMANDS:
         ours, theirs = server.virt_admin(*words, ok=None), peer.virt_admin(*words, ok=None)
         assert shape(ours, server) == shape(theirs, peer), words
+
+
+def test_each_command_of_this_virt_admin_is_tried(server):
+    listed = re.findall(r"^    ([a-z-]+)  ", server.virt_admin("help").out, re.M)
+    assert len(listed) >= 20
+    old_names = {words[0].replace("srv-", "server-", 1).replace("dmn-", "daemon-", 1) for words in COMMANDS}
+    assert set(listed) - old_names == set()
+
+
+def test_commands_typed_one_after_another_share_a_connection(pair):
+    """As an administrator types them, and with connect in between."""
+    shown = []
+    for server in pair:
+        script = f"connect libvirtd:///system?socket={server.admin}\nuri\nsrv-clients-info {NAME}\nclient-list admin\nquit\n"
+        argv = ["virt-admin", "-c", f"libvirtd:///system?socket={server.admin}"]
+        result = harness.run(argv, os.path.join(server.directory, "home"), script)
+        assert result.code == 0 and result.out.count("libvirtd:///system") >= 1, result
+        result.out = re.sub(r"^ \d+ +unix .*$", "one client", result.out, flags=re.M)
+        shown.append(shape(result, server))
+    assert shown[0] == shown[1]
 
 
 def test_clients_are_described_as_the_peer_describes_them(pair):
@@ -186,6 +219,19 @@ def test_droverctl_shows_what_runs_and_what_is_queued(make_server):
         harness.wait_until(lambda: is_changed(d), "its suspend has begun")
         c.on_domain(wire.DOMAIN_DESTROY, d)
         assert busy.reply(serial).status != wire.OK
+
+
+@pytest.mark.drover("droverctl is drover's own")
+def test_droverctl_s_words_are_completed_and_described(server):
+    said = droverctl(server, "--help").out
+    words = set(re.findall(r"^([a-z]+)(?: check)?:", said, re.M)) | set(re.findall(r"--[a-z]+", said))
+    assert {"clients", "policy", "--json"} <= words
+    packaging = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "packaging")
+    with open(os.path.join(packaging, "completion", "droverctl")) as f:
+        completed = f.read()
+    with open(os.path.join(packaging, "droverctl.8")) as f:
+        described = f.read().replace("\\-", "-")
+    assert [w for w in sorted(words - {"--help"}) if w not in completed or w not in described] == []
 
 
 @pytest.mark.drover("droverctl is drover's own")

@@ -4,6 +4,7 @@
 import os
 import re
 import socket
+import struct
 
 import harness
 import pytest
@@ -104,3 +105,66 @@ def test_without_the_setting_there_is_none(make_server):
     c.on_domain(wire.DOMAIN_SUSPEND, c.lookup("test"))
     c.on_domain(wire.DOMAIN_RESUME, c.lookup("test"))
     assert lines(server) == []
+
+
+# --- the kernel's
+
+NETLINK_AUDIT, AUDIT_GET, READ_LOG = 9, 1000, 1
+
+
+def host_audits():
+    """Whether the kernel's audit can be reached and is switched on; None: there is none for us."""
+    try:
+        with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_AUDIT) as s:
+            s.settimeout(5)
+            s.sendto(struct.pack("=IHHII", 16, AUDIT_GET, 1, 1, 0), (0, 0))
+            while True:
+                answer = s.recv(8192)
+                kind = struct.unpack_from("=IH", answer)[1]
+                if kind == AUDIT_GET:
+                    return struct.unpack_from("=II", answer, 16)[1] != 0
+                if kind == 2 and struct.unpack_from("=i", answer, 16)[0]:
+                    return None
+    except OSError:
+        return None
+
+
+def test_level_2_starts_only_where_the_kernel_audits(make_server):
+    server = make_server({"audit_level": 2}, start=False)
+    if host_audits():
+        assert server.start().open().version() > 0
+        return
+    server.launch()
+    assert server.ended(20) != 0
+    assert "audit_level = 2 requires the kernel's audit" in server.log()
+
+
+def test_level_0_and_1_start_everywhere(make_server):
+    for level in (0, 1):
+        server = make_server({"audit_level": level})
+        server.open().on_domain(wire.DOMAIN_SUSPEND, server.open().lookup("test"))
+
+
+def test_the_kernel_is_told(make_server):
+    """Changes nothing of the host: `auditctl -e 1` before this test lets it run."""
+    if not host_audits():
+        pytest.skip("the host's audit is off, or out of reach")
+    server = make_server({"audit_level": 1})
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_AUDIT) as s:
+        s.bind((0, READ_LOG))
+        s.settimeout(20)
+        c = server.open()
+        c.on_domain(wire.DOMAIN_DESTROY, c.lookup("test"))
+        c.error_of(wire.DOMAIN_SUSPEND, c.lookup("test").encode())
+        server.virt_admin("srv-threadpool-set", "droverd", "--max-workers", "17")
+        records = []
+        while len(records) < 3:
+            data = s.recv(65536)
+            kind, text = struct.unpack_from("=IH", data)[1], data[16:].rstrip(b"\0").decode()
+            if f" pid={server.pid} " in text and kind in (2500, 2501, 1111):
+                records.append((kind, text))
+    assert [kind for kind, _ in records] == [2500, 2500, 1111]
+    assert all(f'acct="uid:{os.geteuid()}"' in text for _, text in records)
+    assert 'virt=test op=stop reason=destroyed vm="test" uuid=' in records[0][1] and "res=success" in records[0][1]
+    assert 'op=suspend reason=call vm="test"' in records[1][1] and "res=failed" in records[1][1]
+    assert "op=server.set_threadpool_parameters object=" in records[2][1] and "res=success" in records[2][1]

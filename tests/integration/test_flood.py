@@ -86,6 +86,8 @@ def test_renewals_while_clients_call_without_a_pause(place, ca, good):  # noqa: 
         callers.stop()
     assert not callers.failures and min(callers.calls) > 0
     wait_until(lambda: server.descriptors() <= descriptors, "no descriptor is left over", 10 * server.slow)
+    print(f"{size(1000, 20)} renewals, {sum(callers.calls)} calls of {len(callers.calls)} clients beside them, "
+          f"{len(callers.failures)} failed; descriptors {descriptors} before, {server.descriptors()} after")
     for s in connections:
         s.close()
 

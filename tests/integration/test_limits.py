@@ -7,6 +7,7 @@ import json
 import os
 import re
 import select
+import signal
 import socket
 import time
 
@@ -28,7 +29,7 @@ ELSEWHERE = {
     "max_anonymous_per_address": "test_one_address_makes_room_for_itself_alone",
     "max_workers": "test_more_workers_serve_what_is_queued_and_fewer_finish_what_they_do",
     "max_client_events": "test_a_subscriber_that_never_reads_is_closed_and_named_in_the_log",
-    "max_identity_workers": "an_identity_leaves_a_worker_to_others",  # in tests/unit/rpc-pool.c
+    "max_identity_workers": "test_max_identity_workers_goes_up_and_down_while_calls_are_queued",
     "admin_max_workers": "test_the_administration_is_a_server_too",
 }
 
@@ -39,12 +40,12 @@ def test_every_limit_has_a_test():
     keys = set(re.findall(r"^SETTING\(((?:admin_)?max_\w+), INT, [^,]+, [^,]+, [^,]+, NOW,", table, re.M))
     assert len(keys) >= 14
     tests = ""
-    for path in glob.glob(os.path.join(HERE, "test_*.py")) + [os.path.join(HERE, "..", "unit", "rpc-pool.c")]:
+    for path in glob.glob(os.path.join(HERE, "test_*.py")):
         with open(path) as f:
             tests += f.read()
     for key in sorted(keys):
         name = ELSEWHERE.get(key, f"test_{key}")
-        assert re.search(rf"^(?:def|static void) {name}\(", tests, re.M), key
+        assert re.search(rf"^def {name}\(", tests, re.M), key
 
 
 def clients(server):
@@ -167,6 +168,41 @@ def test_max_client_requests(make_server):
     wait_until(lambda: (clients(server)[-1]["running"], clients(server)[-1]["queued"]) == (0, 0), "nothing is left")
 
 
+def test_limits_of_calls_go_up_and_down_while_calls_are_queued(make_server):
+    """max_client_requests, max_client_queue and max_client_parked are read again; what runs goes on."""
+    server = make_server(
+        {"driver_wrap": hang(5), "max_client_requests": 2, "max_client_queue": 2, "log_outputs": "2:stderr", "log_level": 2}
+    )
+    c, domains = running(server, 8)
+    busy = server.open()
+
+    def reload(**changes):
+        before = server.log().count("configuration was read again")
+        server.config.update(changes)
+        server.write_config()
+        server.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: server.log().count("configuration was read again") > before, "it is read again")
+
+    def shows(*numbers):
+        return lambda: tuple(clients(server)[-1][k] for k in ("running", "queued")) == numbers
+
+    serials = [busy.request(wire.DOMAIN_SUSPEND, d.encode()) for d in domains]
+    wait_until(shows(2, 2), "two run, two are queued, four are not read")
+    reload(max_client_queue=100)
+    c.on_domain(wire.DOMAIN_DESTROY, domains[0])    # an end is when the new limits are looked at
+    wait_until(shows(2, 5), "all are read")
+    reload(max_client_requests=4)
+    c.on_domain(wire.DOMAIN_DESTROY, domains[1])
+    wait_until(lambda: clients(server)[-1]["queued"] == 0, "four may run, of which three hang")
+    reload(max_client_requests=1, max_client_queue=1)
+    assert clients(server)[-1]["running"] == 3    # nothing is taken away
+    for d in domains[2:5]:
+        c.on_domain(wire.DOMAIN_DESTROY, d)
+    assert [busy.reply(s).status for s in serials] == [wire.ERROR] * 5 + [wire.OK] * 3
+    assert busy.define(wire.domain_xml("after")).name == "after"
+    wait_until(shows(0, 0), "nothing is left")
+
+
 def test_max_client_queue(make_server):
     server = make_server({"driver_wrap": hang(1), "max_client_requests": 1, "max_client_queue": 3})
     c, domains = running(server, 6)
@@ -197,9 +233,9 @@ def test_max_client_parked(make_server):
     wait_until(shows(1, 3, 0), "three wait for the turn of the first, uncounted")
     assert busy.define(wire.domain_xml("beside")).name == "beside"
     serials.append(busy.request(wire.DOMAIN_SUSPEND, stuck.encode()))
-    wait_until(shows(2, 3, 0), "a further one counts among those that are worked on")
+    wait_until(shows(1, 3, 1), "a further one counts among those that wait for a worker")
     late = busy.request(wire.DOMAIN_DEFINE_XML, wire.string(wire.domain_xml("late")))
-    wait_until(shows(2, 3, 1), "so that the next one waits")
+    wait_until(shows(1, 3, 2), "so that the next one waits")
     assert server.serves()
     c.on_domain(wire.DOMAIN_DESTROY, stuck)
     assert all(busy.reply(serial).status == wire.ERROR for serial in serials)

@@ -280,3 +280,33 @@ def test_the_trace_wrapper_logs_operations(make_server):
     c = server.open()
     c.on_domain(wire.DOMAIN_SUSPEND, c.lookup("test"))
     wait_until(lambda: "domain.suspend" in server.log(), "the operation in the log")
+
+
+def test_a_domain_whose_call_waits_for_a_worker_can_be_destroyed_at_once(make_server):
+    """All workers hang. The third suspend has its domain's job already but nobody to run it, and a destroy doesn't wait for that."""
+    hang = "delay ms=600000 procedure=domain.suspend"
+    server = make_server({"driver_wrap": [hang], "min_workers": 2, "max_workers": 2, "prio_workers": 1})
+    c = server.open()
+    domains = [c.define(wire.domain_xml(f"vm{i}")) for i in range(4)]
+    for d in domains:
+        c.on_domain(wire.DOMAIN_CREATE, d)
+    callers = [server.open() for _ in domains]
+    serials = []
+    for i, (caller, d) in enumerate(zip(callers, domains)):
+        serials.append(caller.request(wire.DOMAIN_SUSPEND, d.encode()))
+        busy = min(i + 1, 2)
+        wait_until(
+            lambda: "nWorkers       : 2\n" in (shown := server.virt_admin("srv-threadpool-info", "droverd").out)
+            and f"freeWorkers    : {2 - busy}\n" in shown and f"jobQueueDepth  : {i + 1 - busy}\n" in shown,
+            "it hangs or is queued",
+        )
+    for d in domains[2:]:
+        server.virsh("destroy", d.name)
+        assert c.state(d)[0] == 5
+    assert not any(caller.readable() for caller in callers)
+    waiting = c.request(wire.DOMAIN_CREATE, domains[3].encode())    # its job is free again, and it waits for a worker too
+    for d in domains[:2]:
+        server.virsh("destroy", d.name)
+    assert c.reply(waiting).status == wire.OK
+    errors = [caller.reply(serial).error() for caller, serial in zip(callers, serials)]
+    assert all("given up before it began" in e.message and e.code == 78 for e in errors[2:]), errors

@@ -4,6 +4,7 @@
 import os
 import re
 import shutil
+import signal
 import socket
 import ssl
 import struct
@@ -89,6 +90,28 @@ def test_ipv6(tls_server, client):
     assert "test" in virsh(server, client, "list", "--name", host="::1").out
 
 
+def test_every_address_is_listened_on_unless_one_is_named(tls_server, client):
+    server = tls_server(listen_addr="")
+    assert "test" in virsh(server, client, "list", "--name").out
+    try:
+        socket.create_connection(("::1", int(server.config["tls_port"])), 20).close()
+    except OSError:
+        pytest.skip("no IPv6 here")
+    assert "test" in virsh(server, client, "list", "--name", host="::1").out
+
+
+def test_ipv6_without_tls(make_server):
+    try:
+        port = free_port(socket.AF_INET6, "::1")
+    except OSError:
+        pytest.skip("no IPv6 here")
+    server = make_server({"listen_tcp": 1, "auth_tcp": "none", "tcp_port": str(port), "listen_addr": "::1"})
+    uri = f"test+tcp://[::1]:{port}/default"
+    assert "test" in harness.run(["virsh", "-c", uri, "list", "--name"], os.path.join(server.directory, "home")).out
+    with pytest.raises(OSError):
+        socket.create_connection(("127.0.0.1", port), 5)    # nobody asked for that one
+
+
 def test_long_answers_and_documents_come_whole(tls_server, client, tmp_path):
     server = tls_server()
     document = tmp_path / "large.xml"
@@ -127,21 +150,40 @@ def refused(server, pkipath, reason, query=""):
     assert server.serves()
 
 
+# virsh looks at its own certificate first, unless it is told not to.
+NO_SANITY = "&no_sanity=1"
+
+
 def test_client_of_another_authority(tls_server, ca, tmp_path):
+    """GnuTLS's client shows a certificate only when it has the name of an authority that the server asks for."""
+    for number, (name, said) in enumerate([("somebody else", "handshake failed"), ("drover tests", "is NOT trusted")]):
+        other = pki.Authority(str(tmp_path / name), name)
+        key, cert = other.issue("stranger", ['cn = "stranger"'] + pki.CLIENT, "rsa")
+        server = tls_server()
+        refused(server, ca.pkipath(f"stranger{number}", key, cert), said, NO_SANITY)
+        assert not python_tls(server, ca, key, cert)
+        wait_until(lambda: "was refused: The certificate is NOT trusted" in server.log(), "the log says why")
+
+
+def test_client_refuses_a_server_of_another_authority(tls_server, ca, tmp_path):
     other = pki.Authority(str(tmp_path / "other"), "somebody else")
-    key, cert = other.issue("stranger", ['cn = "stranger"'] + pki.CLIENT)
-    server = tls_server()
-    assert not python_tls(server, ca, key, cert)    # virsh would refuse its own certificate first
-    wait_until(lambda: "was refused: The certificate is NOT trusted" in server.log(), "the log says why")
+    server = tls_server(pair=other.server(), ca_file=other.cert)
+    assert "certificate" in virsh(server, ca.client("loyal"), "list", ok=False).err
+    assert server.serves()
 
 
 def test_expired_client(tls_server, ca):
     dates = ['activation_date = "2020-01-01 00:00:00"', 'expiration_date = "2021-01-01 00:00:00"']
-    # virsh looks at its own certificate first, so it takes another client to show an expired one
-    key, cert = ca.issue("expired", ['cn = "expired"'] + pki.CLIENT + dates)
+    key, cert = ca.issue("expired", ['cn = "expired"'] + pki.CLIENT + dates, "rsa")
     server = tls_server()
+    refused(server, ca.pkipath("expired", key, cert), "expired", NO_SANITY)
     assert not python_tls(server, ca, key, cert)
-    wait_until(lambda: "expired" in server.log(), "the log says why")
+
+
+def test_client_whose_certificate_is_for_later(tls_server, ca):
+    dates = ['activation_date = "2096-01-01 00:00:00"', 'expiration_date = "2097-01-01 00:00:00"']
+    key, cert = ca.issue("early", ['cn = "early"'] + pki.CLIENT + dates, "rsa")
+    refused(tls_server(), ca.pkipath("early", key, cert), "not yet", NO_SANITY)
 
 
 def test_revoked_client(tls_server, ca):
@@ -151,13 +193,22 @@ def test_revoked_client(tls_server, ca):
     refused(server, directory, "was refused: The certificate is NOT trusted. The certificate chain is revoked")
 
 
+def test_a_list_of_revoked_that_has_become_old_goes_on_counting(tls_server, ca, client):
+    revoked = ca.client("revoked-long-ago")
+    dates = ['crl_this_update_date = "2020-01-01 00:00:00"', 'crl_next_update_date = "2021-01-01 00:00:00"']
+    crl = ca.revoke(os.path.join(revoked, "clientcert.pem"), lines=dates + ["crl_number = 1"])
+    server = tls_server(crl_file=crl)
+    virsh(server, client, "list")
+    refused(server, revoked, "The certificate chain is revoked")
+
+
 def test_client_without_certificate(tls_server, ca):
     refused(tls_server(), ca.pkipath("nocert"), "handshake failed")
 
 
 def test_certificate_that_is_for_servers(tls_server, ca):
     key, cert = ca.server("not-a-client")
-    refused(tls_server(), ca.pkipath("not-a-client", key, cert), "was refused")
+    refused(tls_server(), ca.pkipath("not-a-client", key, cert), "was refused", NO_SANITY)
 
 
 def test_dn_that_is_not_listed(tls_server, client):
@@ -345,6 +396,33 @@ def test_resumed_session_meets_the_new_list_of_revoked(tls_server, ca, tmp_path,
     wait_until(lambda: "revoked" in server.log(), "the log says why")
 
 
+def reload(server, **changes):
+    before = server.log().count("configuration was read again")
+    server.config.update(changes)
+    server.write_config()
+    server.process.send_signal(signal.SIGHUP)
+    wait_until(lambda: server.log().count("configuration was read again") > before, "it is read again")
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_resumed_session_meets_the_new_list_of_names(tls_server, ca, version):
+    key, cert = ca.issue("listed" + version.name, ['cn = "listed"'] + pki.CLIENT)
+    server = tls_server(tls_allowed_dn_list=["CN=listed"])
+    c = context(ca, key, cert, version)
+    with python_tls(server, ca, key, cert, c=c) as first:
+        asks(first)
+        session = first.session
+    with python_tls(server, ca, key, cert, session, c) as again:
+        assert again.session_reused
+        asks(again)
+    reload(server, tls_allowed_dn_list=["CN=another"])
+    assert not python_tls(server, ca, key, cert, session, c)
+    wait_until(lambda: "tls_allowed_dn_list does not have" in server.log(), "the log says why")
+    reload(server, tls_allowed_dn_list=["CN=l?sted"])
+    with python_tls(server, ca, key, cert, c=c) as welcome:
+        asks(welcome)
+
+
 @pytest.mark.limit(120)
 def test_renewal_while_clients_call(place, ca):
     """No call fails and no connection is refused, whatever is replaced meanwhile."""
@@ -417,6 +495,27 @@ def test_hundreds_of_half_open_connections(tls_server, ca, client, first):
         for s in flood:
             s.close()
     assert "too many connections have not logged in" in server.log()
+
+
+def test_a_flood_of_one_port_leaves_the_others(tls_server, client):
+    """The limit is each port's own: here TLS is full of clients that may stay for long, and TCP serves."""
+    tcp = str(free_port())
+    server = tls_server(
+        max_anonymous_clients=3, max_anonymous_per_address=0, login_timeout=600, listen_tcp=1, tcp_port=tcp, auth_tcp="none"
+    )
+    flood = silent(server, 20)
+    uri = f"test+tcp://127.0.0.1:{tcp}/default"
+    for _ in range(3):
+        assert harness.run(["virsh", "-c", uri, "list"], os.path.join(server.directory, "home")).code == 0
+        assert server.serves()
+    with socket.create_connection(("127.0.0.1", int(tcp)), 20) as s:    # one that has no login to finish is no half-open one
+        held = [socket.create_connection(("127.0.0.1", int(tcp)), 20) for _ in range(10)]
+        s.sendall(AUTH_LIST)
+        assert len(s.recv(4096)) == 36
+        assert not any(is_closed(one) for one in held)
+    virsh(server, client, "list")
+    for one in flood + held:
+        one.close()
 
 
 def test_max_anonymous_clients_recovers(tls_server, client):

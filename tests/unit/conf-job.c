@@ -99,6 +99,61 @@ static void destroy_goes_first_and_interrupts_what_runs(Fixture *f, gconstpointe
     end(f, 1);
 }
 
+static JobOutcome begin_loosely(Fixture *f, unsigned i, JobKind kind)
+{
+    f->wishes[i].ticket.may_lose = true;
+    return begin(f, i, kind);
+}
+
+static void destroy_takes_the_job_of_who_has_not_begun(Fixture *f, gconstpointer data)
+{
+    static const JobKind kinds[] = { JOB_MODIFY, JOB_QUERY, JOB_ASYNC };
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(kinds); i++) {
+        g_assert_cmpint(begin_loosely(f, 0, kinds[i]), ==, JOB_GRANTED);
+        g_assert_cmpint(begin(f, 1, JOB_MODIFY), ==, JOB_PARKED);
+        g_assert_cmpint(begin(f, 2, JOB_DESTROY), ==, JOB_GRANTED);
+        g_assert_false(job_keep(&f->wishes[0].ticket));
+        g_assert_false(granted(f, 1));
+        end(f, 2);
+        g_assert_true(granted(f, 1));
+        end(f, 1);
+        wish_clear(&f->wishes[1]);
+        wish_init(&f->wishes[1], JOB_MODIFY, "domain.test", 1);
+    }
+}
+
+static void destroy_waits_for_who_has_begun(Fixture *f, gconstpointer data)
+{
+    begin_loosely(f, 0, JOB_MODIFY);
+    g_assert_true(job_keep(&f->wishes[0].ticket));
+    g_assert_cmpint(begin(f, 1, JOB_DESTROY), ==, JOB_PARKED);
+    g_assert_true(interrupted(f, 0));
+    end(f, 0);
+    g_assert_true(granted(f, 1));
+    end(f, 1);
+}
+
+static void destroy_leaves_an_earlier_one_that_has_not_begun(Fixture *f, gconstpointer data)
+{
+    begin_loosely(f, 0, JOB_DESTROY);
+    g_assert_cmpint(begin(f, 1, JOB_DESTROY), ==, JOB_PARKED);
+    g_assert_true(job_keep(&f->wishes[0].ticket));
+    end(f, 0);
+    end(f, 1);
+}
+
+static void a_job_that_was_waited_for_can_be_lost_too(Fixture *f, gconstpointer data)
+{
+    begin(f, 0, JOB_MODIFY);
+    g_assert_cmpint(begin_loosely(f, 1, JOB_MODIFY), ==, JOB_PARKED);
+    end(f, 0);
+    g_assert_true(granted(f, 1));
+    g_assert_cmpint(begin(f, 2, JOB_DESTROY), ==, JOB_GRANTED);
+    g_assert_false(job_keep(&f->wishes[1].ticket));
+    end(f, 2);
+}
+
 static void destroys_take_turns_and_leave_each_other_alone(Fixture *f, gconstpointer data)
 {
     begin(f, 0, JOB_DESTROY);
@@ -729,6 +784,10 @@ int main(int argc, char **argv)
     TEST(first_begins_at_once_and_the_others_take_turns);
     TEST(queries_and_changes_keep_their_order);
     TEST(destroy_goes_first_and_interrupts_what_runs);
+    TEST(destroy_takes_the_job_of_who_has_not_begun);
+    TEST(destroy_waits_for_who_has_begun);
+    TEST(destroy_leaves_an_earlier_one_that_has_not_begun);
+    TEST(a_job_that_was_waited_for_can_be_lost_too);
     TEST(destroys_take_turns_and_leave_each_other_alone);
     TEST(query_runs_beside_an_async_job_and_a_change_waits);
     TEST(async_job_waits_for_everything_before_it);

@@ -264,6 +264,198 @@ static void descriptors_that_nobody_reads_are_few_and_closed_at_the_end(Fixture 
     g_assert_cmpuint(count_fds(), <=, before);
 }
 
+/* --- while somebody sends ------------------------------------------------------------------------ */
+
+/* A transport whose send stands still until it is let go. */
+typedef struct Slow {
+    Transport transport;
+    Fixture *fixture;
+    bool begun, free_to_go;    /* under the fixture's lock */
+} Slow;
+
+static ssize_t slow_receive(Transport *transport, int fd, uint8_t *data, size_t room)
+{
+    ssize_t n = recv(fd, data, room, MSG_DONTWAIT);
+
+    return n > 0 ? n : n < 0 && errno == EAGAIN ? 0 : -1;
+}
+
+static bool slow_has_more(const Transport *transport)
+{
+    return false;
+}
+
+static ssize_t slow_send(Transport *transport, int fd, const uint8_t *data, size_t size)
+{
+    Slow *slow = (Slow *)transport;
+    Fixture *f = slow->fixture;
+
+    lock_acquire(&f->lock);
+    slow->begun = true;
+    cond_broadcast(&f->wake);
+    while (!slow->free_to_go)
+        cond_wait(&f->wake, &f->lock);
+    lock_release(&f->lock);
+    return transport_write(fd, data, size);
+}
+
+static void slow_free(Transport *transport)
+{
+}
+
+static const TransportOps slow_ops = { slow_receive, slow_has_more, slow_send, slow_free };
+
+typedef struct Sender {
+    Fixture *fixture;
+    Client *client;
+    Slow slow;
+    GThread *thread;
+} Sender;
+
+static void put_frame(XdrOut *out, uint32_t serial)
+{
+    FrameHeader header = { .program = TEST_PROGRAM, .version = 1, .proc = DO_NOTE, .type = FRAME_REPLY, .serial = serial };
+
+    frame_end(out, frame_begin(out, &header));
+}
+
+static void send_frame(Client *client, uint32_t serial)
+{
+    XdrOut out;
+
+    xdr_out_init(&out, NULL, 0);
+    put_frame(&out, serial);
+    outbox_send(client, &out, 0, OUT_REPLY);
+    xdr_out_deinit(&out);
+}
+
+static void *send_first(void *data)
+{
+    Sender *sender = data;
+
+    send_frame(sender->client, 1);
+    return NULL;
+}
+
+/* A thread has begun to send frame 1 and stands in the middle of it. */
+static void stand_still(Sender *sender, Fixture *f)
+{
+    *sender = (Sender){ .fixture = f, .client = client_ref(f->newest) };
+    sender->slow = (Slow){ .transport = { &slow_ops }, .fixture = f };
+    f->newest->transport = &sender->slow.transport;
+    sender->thread = g_thread_new("sender", send_first, sender);
+    WAIT_UNTIL(f, LOCKED(f, sender->slow.begun));
+}
+
+static void let_go(Sender *sender)
+{
+    Fixture *f = sender->fixture;
+
+    lock_acquire(&f->lock);
+    sender->slow.free_to_go = true;
+    cond_broadcast(&f->wake);
+    lock_release(&f->lock);
+    g_thread_join(sender->thread);
+}
+
+static void leave(Sender *sender)
+{
+    client_unref(sender->client);
+    WAIT_UNTIL(sender->fixture, LOCKED(sender->fixture, sender->fixture->clients_freed) == 1);
+}
+
+/* It would not come to its end if it did: nobody else lets the sender go. */
+static void nobody_waits_for_who_sends_and_he_sends_theirs(Fixture *f, gconstpointer data)
+{
+    int fd = fixture_dial_accepted(f);
+    Sender sender;
+
+    stand_still(&sender, f);
+    for (uint32_t serial = 2; serial <= 300; serial++)
+        send_frame(f->newest, serial);
+    fixture_call(f, fd, DO_ECHO, 301);
+    fixture_turn(f);
+    g_assert_cmpuint(outbox_size(f->newest), >, 300 * FRAME_HEADER_SIZE);
+    let_go(&sender);
+    for (uint32_t serial = 1; serial <= 301; serial++)
+        fixture_expect_empty(f, fd, FRAME_REPLY, serial, FRAME_OK);
+    g_assert_cmpuint(outbox_size(sender.client), ==, 0);
+    close(fd);
+    leave(&sender);
+}
+
+static void a_socket_that_is_being_written_to_is_closed_by_who_sends(Fixture *f, gconstpointer data)
+{
+    unsigned before = count_fds();
+    int fd = fixture_dial_accepted(f);
+    Sender sender;
+
+    stand_still(&sender, f);
+    send_frame(f->newest, 2);
+    shutdown(fd, SHUT_RDWR);
+    WAIT_UNTIL(f, sender.client->closed);
+    g_assert_cmpuint(count_fds(), ==, before + 2);    /* its number can't be somebody else's yet */
+    let_go(&sender);
+    g_assert_cmpuint(outbox_size(sender.client), ==, 0);
+    g_assert_cmpuint(count_fds(), ==, before + 1);
+    close(fd);
+    leave(&sender);
+}
+
+static void a_close_waits_for_what_somebody_sends(Fixture *f, gconstpointer data)
+{
+    int fd = fixture_dial_accepted(f);
+    Sender sender;
+
+    stand_still(&sender, f);
+    fixture_call(f, fd, DO_CLOSE, 2);
+    WAIT_UNTIL(f, f->newest->close_when_empty);
+    fixture_turn(f);
+    g_assert_false(sender.client->closed);
+    let_go(&sender);
+    fixture_expect_empty(f, fd, FRAME_REPLY, 1, FRAME_OK);
+    fixture_expect_empty(f, fd, FRAME_REPLY, 2, FRAME_OK);
+    fixture_expect_closed(f, fd);
+    leave(&sender);
+}
+
+static void a_stream_goes_on_when_somebody_has_sent(Fixture *f, gconstpointer data)
+{
+    int fd = fixture_dial_accepted(f);
+    Sender sender;
+
+    fixture_call(f, fd, DO_TAP, 7);
+    fixture_expect_empty(f, fd, FRAME_REPLY, 7, FRAME_OK);
+    stand_still(&sender, f);
+    send_frame(f->newest, 2);
+    fixture_pour(f, 1);
+    WAIT_UNTIL(f, f->newest->out_awaited);
+    let_go(&sender);
+    fixture_expect_empty(f, fd, FRAME_REPLY, 1, FRAME_OK);
+    fixture_expect_empty(f, fd, FRAME_REPLY, 2, FRAME_OK);
+    fixture_expect(f, fd, FRAME_STREAM, 7, FRAME_CONTINUE);
+    g_assert_cmpuint(f->payload_size, ==, 1);
+    close(fd);
+    leave(&sender);
+}
+
+static void events_for_a_client_to_whom_somebody_sends_are_bounded(Fixture *f, gconstpointer data)
+{
+    int fd = subscribe(f);
+    Sender sender;
+
+    stand_still(&sender, f);
+    for (uint32_t i = 1; !sender.client->closed; i++) {
+        fixture_announce(f, i, 10000);
+        fixture_turn(f);
+        g_assert_cmpuint(outbox_size(sender.client), <=, 2 * EVENT_LIMIT + 10000 + 128);
+    }
+    let_go(&sender);
+    g_assert_cmpuint(outbox_size(sender.client), ==, 0);
+    close(fd);
+    leave(&sender);
+}
+
 /* --- other threads ------------------------------------------------------------------------------- */
 
 static void answers_of_workers_and_io_threads_do_not_mix(Fixture *f, gconstpointer data)
@@ -286,6 +478,46 @@ static void answers_of_workers_and_io_threads_do_not_mix(Fixture *f, gconstpoint
                 g_assert_cmpuint(f->payload[i], ==, 0);
         }
     }
+    close(fd);
+}
+
+enum { SENDERS = 8, FRAMES_EACH = 2000 };
+
+typedef struct Numbered {
+    Client *client;
+    uint32_t number;
+} Numbered;
+
+static void *send_numbered(void *data)
+{
+    const Numbered *sender = data;
+
+    for (uint32_t i = 0; i < FRAMES_EACH; i++)
+        send_frame(sender->client, sender->number * FRAMES_EACH + i);
+    return NULL;
+}
+
+static void answers_of_many_threads_keep_the_order_of_each(Fixture *f, gconstpointer data)
+{
+    int fd = fixture_dial_accepted(f);
+    Numbered senders[SENDERS];
+    GThread *threads[SENDERS];
+    uint32_t next[SENDERS] = { 0 };
+
+    for (uint32_t i = 0; i < SENDERS; i++) {
+        senders[i] = (Numbered){ f->newest, i };
+        threads[i] = g_thread_new("sender", send_numbered, &senders[i]);
+    }
+    for (uint32_t i = 0; i < SENDERS * FRAMES_EACH; i++) {
+        FrameHeader header;
+
+        g_assert_true(fixture_read(f, fd, &header));
+        g_assert_cmpuint(header.serial / FRAMES_EACH, <, SENDERS);
+        g_assert_cmpuint(header.serial % FRAMES_EACH, ==, next[header.serial / FRAMES_EACH]++);
+    }
+    for (uint32_t i = 0; i < SENDERS; i++)
+        g_thread_join(threads[i]);
+    g_assert_cmpuint(outbox_size(f->newest), ==, 0);
     close(fd);
 }
 
@@ -330,6 +562,12 @@ int main(int argc, char **argv)
     ADD(a_descriptor_follows_its_reply_with_a_byte);
     ADD(descriptors_that_wait_keep_their_place);
     ADD(descriptors_that_nobody_reads_are_few_and_closed_at_the_end);
+    ADD(nobody_waits_for_who_sends_and_he_sends_theirs);
+    ADD(a_socket_that_is_being_written_to_is_closed_by_who_sends);
+    ADD(a_close_waits_for_what_somebody_sends);
+    ADD(a_stream_goes_on_when_somebody_has_sent);
+    ADD(events_for_a_client_to_whom_somebody_sends_are_bounded);
+    ADD_THREADS(answers_of_many_threads_keep_the_order_of_each);
     ADD_THREADS(answers_of_workers_and_io_threads_do_not_mix);
     ADD_THREADS(clients_may_come_and_go_while_events_are_made);
     return g_test_run();

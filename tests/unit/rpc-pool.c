@@ -274,6 +274,22 @@ static void few_bulk_calls_run_at_once_and_ordinary_ones_beside_them(Fixture *f,
     close(fd);
 }
 
+static void a_bulk_call_gets_through_when_all_ordinary_workers_are_busy(Fixture *f, gconstpointer data)
+{
+    int busy = occupy(f, 4), fd = fixture_dial(f);
+
+    fixture_call_with(f, fd, DO_BULK, 1, 100);
+    fixture_call_with(f, fd, DO_BULK, 2, 100);
+    WAIT_UNTIL(f, LOCKED(f, f->running) == 5);
+    fixture_call(f, fd, DO_HIGH, 3);    /* for which the other priority worker is left */
+    fixture_expect_empty(f, fd, FRAME_REPLY, 3, FRAME_OK);
+    g_assert_cmpuint(LOCKED(f, f->running), ==, 5);
+    fixture_open_gate(f);
+    fixture_expect_answers(f, fd, 2);
+    close(busy);
+    close(fd);
+}
+
 static void bulk_calls_wait_for_a_client_to_read_its_answers(Fixture *f, gconstpointer data)
 {
     int fd = fixture_dial_accepted(f), other;
@@ -427,6 +443,44 @@ static void an_identity_leaves_a_worker_to_others(Fixture *f, gconstpointer data
     close(quiet);
 }
 
+/* No ordinary worker may take it, though one is idle. */
+static void a_high_call_of_an_identity_that_has_enough_is_for_a_priority_worker(Fixture *f, gconstpointer data)
+{
+    int quiet = fixture_dial(f), loud;
+
+    sync_with(f, quiet);
+    pass_for(f, "quiet");
+    loud = occupy(f, 3);
+    fixture_call(f, loud, DO_HIGH, 50);
+    fixture_expect_empty(f, loud, FRAME_REPLY, 50, FRAME_OK);
+    g_assert_cmpuint(LOCKED(f, f->running), ==, 3);
+    fixture_open_gate(f);
+    fixture_expect_answers(f, loud, 3);
+    close(loud);
+    close(quiet);
+}
+
+static void more_workers_for_one_identity_take_what_is_queued(Fixture *f, gconstpointer data)
+{
+    int quiet = fixture_dial(f), loud;
+
+    sync_with(f, quiet);
+    pass_for(f, "quiet");
+    rpc_set_identity_workers(f->rpc, 1);
+    loud = occupy(f, 1);
+    for (uint32_t serial = 11; serial <= 14; serial++)
+        fixture_call(f, loud, DO_SLOW, serial);
+    sync_with(f, loud);
+    rpc_set_identity_workers(f->rpc, 3);
+    WAIT_UNTIL(f, LOCKED(f, f->running) == 3);
+    rpc_set_identity_workers(f->rpc, 4);
+    WAIT_UNTIL(f, LOCKED(f, f->running) == 4);
+    fixture_open_gate(f);
+    fixture_expect_answers(f, loud, 5);
+    close(loud);
+    close(quiet);
+}
+
 static void the_only_identity_may_have_all_workers(Fixture *f, gconstpointer data)
 {
     int fd;
@@ -440,7 +494,7 @@ static void the_only_identity_may_have_all_workers(Fixture *f, gconstpointer dat
 
 int main(int argc, char **argv)
 {
-    FixtureSettings one = with_workers(1, 1, 0), none = with_workers(0, 3, 0), four = with_workers(2, 4, 1);
+    FixtureSettings one = with_workers(1, 1, 0), none = with_workers(0, 3, 0), four = with_workers(2, 4, 1), two_prio = with_workers(2, 4, 2);
 
     g_test_init(&argc, &argv, NULL);
 #define ADD(settings, claim) FIXTURE_ADD("/rpc/pool/", &settings, claim)
@@ -456,10 +510,13 @@ int main(int argc, char **argv)
     ADD(four, an_ordinary_call_is_not_for_priority_workers);
     ADD(none, threads_are_started_when_they_are_needed_and_no_more_than_allowed);
     ADD(four, few_bulk_calls_run_at_once_and_ordinary_ones_beside_them);
+    ADD(two_prio, a_bulk_call_gets_through_when_all_ordinary_workers_are_busy);
     ADD(four, bulk_calls_wait_for_a_client_to_read_its_answers);
     ADD(four, bulk_calls_of_a_client_that_did_not_read_end_with_it);
     ADD(four, calls_of_a_client_that_has_left_are_not_begun);
     ADD(four, an_identity_leaves_a_worker_to_others);
+    ADD(four, a_high_call_of_an_identity_that_has_enough_is_for_a_priority_worker);
+    ADD(four, more_workers_for_one_identity_take_what_is_queued);
     ADD(four, the_only_identity_may_have_all_workers);
     ADD(four, nothing_is_lost_or_left_whatever_clients_do);
     ADD(four, the_engine_may_end_in_the_midst_of_everything);

@@ -154,7 +154,7 @@ static const struct {
     { "host_uuid = \"00000000-0000-0000-0000-000000000000\"\n", 1, "host_uuid", VIR_ERR_CONF_SYNTAX },
     { "host_uuid_source = \"dice\"\n", 1, "host_uuid_source", VIR_ERR_CONF_SYNTAX },
     { "access_drivers = [ \"nop\", \"polkit\" ]\n", 1, "access_drivers", VIR_ERR_CONFIG_UNSUPPORTED },
-    { "audit_level = 2\n", 1, "audit_level", VIR_ERR_CONFIG_UNSUPPORTED },
+    { "audit_level = 3\n", 1, "audit_level", VIR_ERR_CONF_SYNTAX },
 };
 
 static void what_is_wrong_is_named_with_file_line_and_key(Place *place, gconstpointer unused)

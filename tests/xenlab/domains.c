@@ -3,6 +3,7 @@
  *
  *   xenlab-domains make COUNT [PREFIX]     makes them, named PREFIX0, PREFIX1, … (PREFIX: "many-")
  *   xenlab-domains announce COUNT [PREFIX] the same, and tells xenstored, as for a real guest: watchers are woken
+ *   xenlab-domains put ID NAME             makes one that has this id, which must be free: as if the ids had come round
  *   xenlab-domains remove [PREFIX]         ends and forgets all of that prefix
  *   xenlab-domains show                    all of them, a line each: id, UUID, and "-" and a letter for each of paused,
  *                                          shut down, suspended, dying
@@ -105,25 +106,31 @@ static void announce(Host *host, uint32_t id)
         give_up("announcing a domain");
 }
 
+/* id 0: the hypervisor chooses. */
+static void make_one(Host *host, uint32_t id, const char *name, bool announced)
+{
+    struct xen_domctl_createdomain how = {
+        .max_vcpus = 1, .max_evtchn_port = 1023, .max_grant_frames = announced ? 4 : 1,
+        .grant_opts = XEN_DOMCTL_GRANT_version(1),
+    };
+    g_autofree char *uuid = NULL;
+
+    for (unsigned byte = 0; byte < sizeof how.handle; byte++)
+        how.handle[byte] = g_random_int_range(0, 256);
+    uuid = uuid_text(how.handle);
+    if (xc_domain_create(host->xc, &id, &how) || xc_domain_max_vcpus(host->xc, id, 1))
+        give_up("making a domain");
+    write_nodes(host, id, uuid, name);
+    if (announced)
+        announce(host, id);
+}
+
 static void make(Host *host, unsigned count, const char *prefix, bool announced)
 {
     for (unsigned i = 0; i < count; i++) {
-        struct xen_domctl_createdomain how = {
-            .max_vcpus = 1, .max_evtchn_port = 1023, .max_grant_frames = announced ? 4 : 1,
-            .grant_opts = XEN_DOMCTL_GRANT_version(1),
-        };
         g_autofree char *name = g_strdup_printf("%s%u", prefix, i);
-        g_autofree char *uuid = NULL;
-        uint32_t id = 0;    /* the hypervisor chooses */
 
-        for (unsigned byte = 0; byte < sizeof how.handle; byte++)
-            how.handle[byte] = g_random_int_range(0, 256);
-        uuid = uuid_text(how.handle);
-        if (xc_domain_create(host->xc, &id, &how) || xc_domain_max_vcpus(host->xc, id, 1))
-            give_up("making a domain");
-        write_nodes(host, id, uuid, name);
-        if (announced)
-            announce(host, id);
+        make_one(host, 0, name, announced);
     }
 }
 
@@ -190,6 +197,8 @@ int main(int argc, char **argv)
         give_up("reaching Xen and xenstored (is this a dom0?)");
     if (count && (g_str_equal(verb, "make") || g_str_equal(verb, "announce"))) {
         make(&host, count, argc > 3 ? argv[3] : "many-", g_str_equal(verb, "announce"));
+    } else if (count && g_str_equal(verb, "put") && argc == 4) {
+        make_one(&host, count, argv[3], false);
     } else if (g_str_equal(verb, "remove")) {
         remove_all(&host, first ? first : "many-");
     } else if (g_str_equal(verb, "show")) {
@@ -197,7 +206,8 @@ int main(int argc, char **argv)
     } else if (g_str_equal(verb, "list")) {
         time_list(&host, count ? count : 20);
     } else {
-        fprintf(stderr, "usage: xenlab-domains make|announce COUNT [PREFIX] | remove [PREFIX] | show | list [ROUNDS]\n");
+        fprintf(stderr, "usage: xenlab-domains make|announce COUNT [PREFIX] | put ID NAME | remove [PREFIX] | show "
+                "| list [ROUNDS]\n");
         return 2;
     }
     return 0;
