@@ -252,6 +252,8 @@ void outbox_close(Client *client);
 Pool *pool_new(Rpc *rpc, unsigned min, unsigned max, unsigned prio);
 /* Joins the workers; each ends what it runs. */
 void pool_stop(Pool *pool);
+/* As rpc_tell_stuck. */
+void pool_tell_stuck(Pool *pool);
 /* After pool_stop: the calls that nobody took, one by one; NULL at the end. */
 Call *pool_take_left(Pool *pool);
 void pool_free(Pool *pool);

@@ -15,6 +15,8 @@
  * leave some workers to them. */
 #include "rpc/identity.h"
 
+#include <inttypes.h>
+
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/probe.h"
@@ -43,6 +45,8 @@ typedef struct Worker {
     Waiter waiter;            /* its thread's: it says so when it waits */
     Doing doing;              /* atomic; whoever takes DOING_COMPUTE away takes it from `computing` */
     /* under LOCK_POOL */
+    const Proc *proc;         /* of its call; NULL: it is with none */
+    uint64_t client_id;       /* who has made that */
     unsigned n_calls, n_seen; /* calls that it has begun, and how many they were when pool_unstick looked */
     /* the call that it is with */
     Client *client;           /* owned */
@@ -525,11 +529,17 @@ static Worker *resign_locked(Worker *worker, Wake *wake)
     return before;
 }
 
+/* Its thread has been joined. */
+static void worker_free(Worker *worker)
+{
+    xdr_out_deinit(&worker->out);
+    g_free(worker);
+}
+
 static void join_worker(Worker *worker)
 {
     g_thread_join(worker->thread);
-    xdr_out_deinit(&worker->out);
-    g_free(worker);
+    worker_free(worker);
 }
 
 /* The place among the few of its class, whose name is returned; TURN_CLASSES when that has no such limit. */
@@ -578,6 +588,8 @@ static void *worker_main(void *data)
             room = false;
             continue;
         }
+        worker->proc = call->proc;
+        worker->client_id = call->client->identity.id;
         class = class_of(call);
         if (freed != TURN_CLASSES && freed != class && pool->rounds[freed].first)
             wake_locked(pool, freed, &wake);    /* another one takes that place */
@@ -589,6 +601,7 @@ static void *worker_main(void *data)
         room = uncount_call(worker);
         lock_assert_none();
         lock_acquire(&pool->lock);
+        worker->proc = NULL;
         freed = give_place_back_locked(pool, class, worker->prio);
     }
     if (!pool->stopping)
@@ -664,12 +677,27 @@ void pool_stop(Pool *pool)
     cond_broadcast(&pool->wake);
     cond_broadcast(&pool->wake_prio);
     lock_release(&pool->lock);
+    for (unsigned i = 0; i < pool->workers->len; i++)    /* pool_tell_stuck looks at all of them meanwhile */
+        g_thread_join(((Worker *)g_ptr_array_index(pool->workers, i))->thread);
+    lock_acquire(&pool->lock);
     for (unsigned i = 0; i < pool->workers->len; i++)
-        join_worker(g_ptr_array_index(pool->workers, i));
+        worker_free(g_ptr_array_index(pool->workers, i));
     g_ptr_array_set_size(pool->workers, 0);
+    lock_release(&pool->lock);
     if (pool->ended)
         join_worker(pool->ended);
     pool->ended = NULL;
+}
+
+void pool_tell_stuck(Pool *pool)
+{
+    LOCK_SCOPE(&pool->lock);
+    for (unsigned i = 0; i < pool->workers->len; i++) {
+        const Worker *worker = g_ptr_array_index(pool->workers, i);
+
+        if (worker->proc)
+            log_error("the call %s of client %" PRIu64 " doesn't end", worker->proc->name, worker->client_id);
+    }
 }
 
 Call *pool_take_left(Pool *pool)
