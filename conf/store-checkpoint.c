@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "base/i18n.h"
 #include "base/log.h"
+#include "base/waiting.h"
 
 LOG_SOURCE("conf.store");
 
@@ -198,7 +199,7 @@ int store_settle(Store *store, Error *error)
     Journal *journal = &store->journal;
     int errnum;
 
-    lock_assert_none();
+    waiting_begin();
     lock_acquire(&store->lock);
     if (journal->open || has_full(journal)) {
         uint64_t mine = ++journal->asked;
@@ -209,6 +210,7 @@ int store_settle(Store *store, Error *error)
     }
     errnum = journal->failed;
     lock_release(&store->lock);
+    waiting_end();
     if (errnum)
         return error_set_errno(error, VIR_FROM_NONE, errnum, _("The directory '%s' cannot be flushed"),
                                store->documents.path);

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/waiting.h"
 #include "base/i18n.h"
 
 /* --- flushes -------------------------------------------------------------------------------- */
@@ -78,7 +79,7 @@ int store_flush(Store *store, StoreFolder *folder, Error *error)
 {
     StoreWait wait = { 0 };
 
-    lock_assert_none();
+    waiting_begin();
     cond_init(&wait.wake);
     lock_acquire(&store->lock);
     wait.next = folder->waiting;
@@ -89,6 +90,7 @@ int store_flush(Store *store, StoreFolder *folder, Error *error)
         else
             flush_for_all_locked(store, folder);
     lock_release(&store->lock);
+    waiting_end();
     cond_deinit(&wait.wake);
     if (wait.errnum != 0)
         return error_set_errno(error, VIR_FROM_NONE, wait.errnum,

@@ -39,6 +39,7 @@
 #include "base/clock.h"
 #include "base/i18n.h"
 #include "base/log.h"
+#include "base/waiting.h"
 
 LOG_SOURCE("conf.store");
 
@@ -514,10 +515,10 @@ int store_change_record(Store *store, StoreChange *change, Error *error)
     Journal *journal = &store->journal;
     bool leads;
 
-    lock_assert_none();
     if (!change->journaled)
         return 0;
     fill_head(change);
+    waiting_begin();
     change->link.data = change;
     lock_acquire(&store->lock);
     take_seat_locked(journal, change);
@@ -531,6 +532,7 @@ int store_change_record(Store *store, StoreChange *change, Error *error)
         lead_and_release(store);
     else
         lock_release(&store->lock);
+    waiting_end();
     if (change->errnum)
         return error_set_errno(error, VIR_FROM_NONE, change->errnum, _("The journal in '%s' cannot be written for '%s'"),
                                store->documents.path, change->file);

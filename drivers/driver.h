@@ -127,6 +127,7 @@ struct Driver {
     const char *scheme;       /* "test": the URI's scheme */
     const char *type;         /* what connect.get_type answers: "TEST", "Xen", "QEMU" */
     int error_domain;         /* VIR_FROM_TEST … */
+    bool prompt;              /* its operations wait for nothing but the host's store; others are taken to wait all the time */
 
     /* True when this driver serves the URI (scheme matched already); `key` (owned by the caller) is what makes two
      * URIs the same host, NULL: a host of its own for every connection. False without error: not mine. */

@@ -252,6 +252,8 @@ void outbox_close(Client *client);
 Pool *pool_new(Rpc *rpc, unsigned min, unsigned max, unsigned prio);
 /* Joins the workers; each ends what it runs. */
 void pool_stop(Pool *pool);
+/* As rpc_tell_stuck. */
+void pool_tell_stuck(Pool *pool);
 /* After pool_stop: the calls that nobody took, one by one; NULL at the end. */
 Call *pool_take_left(Pool *pool);
 void pool_free(Pool *pool);
@@ -261,6 +263,11 @@ void pool_look(Pool *pool);
 void pool_push(Pool *pool, Call *call);
 /* A call that has had its turn and was parked since: before all others. */
 void pool_push_resumed(Pool *pool, Call *call);
+/* Calls are held up, since enough workers compute: pool_unstick is to be called every POOL_LOOK_MS. */
+bool pool_is_held(const Pool *pool);
+enum { POOL_LOOK_MS = 2 };
+/* Those that only seem to compute no longer count. I/O threads. */
+void pool_unstick(Pool *pool, int64_t now);
 void pool_info(Pool *pool, WorkerInfo *info);
 /* As rpc_set_workers. */
 bool pool_set_limits(Pool *pool, const WorkerLimits *limits);
@@ -335,6 +342,8 @@ int64_t io_mark(IoThread *io);
 void io_set_mark(IoThread *io, int64_t now);
 /* A client has gone or a descriptor was closed: listeners that wait for that try again. Any thread. */
 void io_room(IoThread *io);
+/* Its thread looks whether there is something to do that nobody has told it: pool_is_held. Any thread. */
+void io_look(IoThread *io);
 void io_watch(Client *client, bool reading, bool writing);    /* under LOCK_OUTBOX */
 void io_subscribe(Client *client, bool subscribed);
 void service_client_gone(Service *service);

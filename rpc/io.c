@@ -111,6 +111,12 @@ void io_room(IoThread *io)
     release_and_signal(io);
 }
 
+void io_look(IoThread *io)
+{
+    lock_acquire(&io->lock);
+    release_and_signal(io);
+}
+
 void io_watch(Client *client, bool reading, bool writing)
 {
     struct epoll_event event = {
@@ -545,6 +551,8 @@ bool io_turn(IoThread *io, int wait_ms)
         listeners_tick(io->listeners);
         io->next_crowd = io->now + CROWD_MS * CLOCK_MS;
     }
+    if (G_UNLIKELY(pool_is_held(io->rpc->pool)))
+        pool_unstick(io->rpc->pool, io->now);
     if (io->now >= io->next_tick)
         tick(io);
     return running;
@@ -554,6 +562,8 @@ static int until_tick(const IoThread *io)
 {
     int most = G_UNLIKELY(listeners_crowded(io->listeners)) ? CROWD_MS : TICK_MS;
 
+    if (G_UNLIKELY(pool_is_held(io->rpc->pool)))
+        most = POOL_LOOK_MS;
     return (int)CLAMP((io->next_tick - io->now + CLOCK_MS - 1) / CLOCK_MS, 0, most);
 }
 

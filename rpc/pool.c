@@ -9,12 +9,18 @@
  * they get through when all ordinary workers are busy. Bulk calls cost CPU rather than time: few run at
  * once, and none for a client that has not read its last answers; since they never wait for a guest, a few of the priority
  * workers take them when all ordinary workers do. Handshakes cost CPU too; proofs of identity may wait for a
- * database, so that a part of the workers is the most that they may hold. While others are connected, the calls of one identity
+ * database, so that a part of the workers is the most that they may hold. New calls are begun while fewer workers compute than
+ * there are processors; one that waits (base/waiting.h) doesn't compute, nor one that has been with its call for some
+ * milliseconds: an I/O thread looks for those while calls are held up by it. While others are connected, the calls of one identity
  * leave some workers to them. */
 #include "rpc/identity.h"
 
+#include <inttypes.h>
+
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/probe.h"
+#include "base/waiting.h"
 
 LOG_SOURCE("rpc.pool");
 
@@ -25,13 +31,23 @@ typedef struct Round {
 /* Whom to wake once the pool's lock is released: they would wait for it else. */
 typedef struct Wake {
     unsigned workers, prio;
+    bool io;                  /* an I/O thread, which sees to calls that are held up (pool_unstick) */
 } Wake;
+
+/* What a worker does as far as it counts for `computing`. */
+typedef enum Doing { DOING_OTHER, DOING_COMPUTE, DOING_WAIT } Doing;
 
 typedef struct Worker {
     Pool *pool;
     GThread *thread;
     XdrOut out;
     bool prio;
+    Waiter waiter;            /* its thread's: it says so when it waits */
+    Doing doing;              /* atomic; whoever takes DOING_COMPUTE away takes it from `computing` */
+    /* under LOCK_POOL */
+    const Proc *proc;         /* of its call; NULL: it is with none */
+    uint64_t client_id;       /* who has made that */
+    unsigned n_calls, n_seen; /* calls that it has begun, and how many they were when pool_unstick looked */
     /* the call that it is with */
     Client *client;           /* owned */
     Identity *who;            /* NULL: the call isn't counted among its identity's */
@@ -41,6 +57,10 @@ struct Pool {
     /* fixed */
     Rpc *rpc;
     unsigned max_bulk;
+    unsigned max_computing;   /* ordinary workers that are given calls while so many others compute */
+    /* atomic */
+    unsigned computing;       /* ordinary workers that are with a call and don't wait */
+    int held;                 /* calls wait though workers are idle: pool_unstick is wanted */
     /* under LOCK_POOL */
     Lock lock;
     Cond wake, wake_prio;
@@ -49,7 +69,9 @@ struct Pool {
     unsigned n_workers, idle, n_prio, idle_prio, logins;
     unsigned bulk[2], proofs[2];    /* that ordinary workers and those for high calls are with */
     unsigned most_of_one;     /* workers for the calls of one identity; 0: four fifths */
-    unsigned queued;          /* calls in the rounds */
+    unsigned queued;          /* calls in the rounds; read without the lock as a hint */
+    unsigned fresh;           /* ordinary workers that were started and have not run yet */
+    int64_t next_look;        /* of pool_unstick; clock_now() */
     unsigned waking, waking_prio;    /* idle workers that were signalled and have not run yet */
     unsigned tick;            /* alternates between high and ordinary calls */
     bool stopping, starved;   /* starved: a thread could not be started, and the log has a line about it */
@@ -279,7 +301,43 @@ static Call *choose_urgent_locked(Pool *pool)
     return call ? call : take_bulk(pool, true);
 }
 
-static Call *choose_call_locked(Pool *pool)
+/* As many compute as there are processors: no further call is begun then. More would share the processors with the I/O
+ * threads, and wait for locks of each other's that a thread without a processor holds. */
+static bool is_full(const Pool *pool, unsigned coming)
+{
+    return __atomic_load_n(&pool->computing, __ATOMIC_SEQ_CST) + coming >= pool->max_computing;
+}
+
+/* Calls are held up: an I/O thread looks whether those that compute really do. */
+static void hold_locked(Pool *pool, Wake *wake)
+{
+    if (__atomic_load_n(&pool->held, __ATOMIC_RELAXED))
+        return;
+    __atomic_store_n(&pool->held, 1, __ATOMIC_RELAXED);
+    wake->io = true;
+}
+
+static bool has_new_calls(const Pool *pool)
+{
+    return pool->rounds[TURN_HIGH].first || pool->rounds[TURN_NORMAL].first;
+}
+
+static Call *choose_new_call_locked(Pool *pool, bool high_first, Wake *wake)
+{
+    Call *call = NULL;
+
+    if (!has_new_calls(pool))
+        return NULL;
+    if (is_full(pool, 0)) {
+        hold_locked(pool, wake);
+        return NULL;
+    }
+    for (int i = 0; i < 2 && !call; i++)
+        call = take_counted(pool, (i == 0) == high_first ? TURN_HIGH : TURN_NORMAL);
+    return call;
+}
+
+static Call *choose_call_locked(Pool *pool, Wake *wake)
 {
     bool high_first = pool->tick++ % 4 != 0;
     Call *call = take_counted(pool, TURN_RESUMED_HIGH);
@@ -288,8 +346,8 @@ static Call *choose_call_locked(Pool *pool)
         call = take_counted(pool, TURN_RESUMED);
     if (!call)
         call = take_proof(pool, false);    /* few at once, so that they keep nobody waiting */
-    for (int i = 0; i < 2 && !call; i++)
-        call = take_counted(pool, (i == 0) == high_first ? TURN_HIGH : TURN_NORMAL);
+    if (!call)
+        call = choose_new_call_locked(pool, high_first, wake);
     if (!call)
         call = pool->tick % 2 ? take_login(pool) : take_bulk(pool, false);
     if (!call)
@@ -297,20 +355,23 @@ static Call *choose_call_locked(Pool *pool)
     return call;
 }
 
-static Call *take_call_locked(Worker *worker)
+static Call *take_call_locked(Worker *worker, Wake *wake)
 {
     Pool *pool = worker->pool;
     Call *call;
 
     lock_assert_held(&pool->lock);
-    call = worker->prio ? choose_urgent_locked(pool) : choose_call_locked(pool);
+    call = worker->prio ? choose_urgent_locked(pool) : choose_call_locked(pool, wake);
     if (!call)
         return NULL;
-    pool->queued--;
+    __atomic_sub_fetch(&pool->queued, 1, __ATOMIC_SEQ_CST);
     worker->client = client_ref(call->client);
     __atomic_add_fetch(&worker->client->working, 1, __ATOMIC_RELAXED);
     if (worker->prio || !is_counted(class_of(call)))
         return call;
+    worker->n_calls++;
+    __atomic_add_fetch(&pool->computing, 1, __ATOMIC_SEQ_CST);
+    __atomic_store_n(&worker->doing, DOING_COMPUTE, __ATOMIC_RELEASE);
     worker->who = client_who(call->client);
     __atomic_add_fetch(&worker->who->working, 1, __ATOMIC_RELAXED);
     return call;
@@ -321,6 +382,8 @@ static bool uncount_call(Worker *worker)
 {
     bool counted = worker->who != NULL;
 
+    if (__atomic_exchange_n(&worker->doing, DOING_OTHER, __ATOMIC_ACQ_REL) == DOING_COMPUTE)
+        __atomic_sub_fetch(&worker->pool->computing, 1, __ATOMIC_SEQ_CST);
     if (counted)
         __atomic_sub_fetch(&worker->who->working, 1, __ATOMIC_RELAXED);
     __atomic_sub_fetch(&worker->client->working, 1, __ATOMIC_RELAXED);
@@ -370,6 +433,10 @@ static void wake_locked(Pool *pool, TurnClass class, Wake *wake)
 
     if ((class == TURN_BULK && !may_take_bulk(pool, false)) || (class == TURN_LOGIN && pool->logins >= pool->max_bulk))
         return;    /* who ends one of them will look */
+    if ((class == TURN_HIGH || class == TURN_NORMAL) && is_full(pool, pool->waking + pool->fresh)) {
+        hold_locked(pool, wake);
+        return;    /* who ends one, or waits, will look */
+    }
     if (ordinary && pool->idle > pool->waking) {
         pool->waking++;
         wake->workers++;
@@ -397,10 +464,32 @@ static void look_locked(Pool *pool, Wake *wake)
 
 static void wake_up(Pool *pool, const Wake *wake)
 {
+    if (wake->io)
+        io_look(pool->rpc->io[0]);
     for (unsigned i = 0; i < wake->workers; i++)
         cond_signal(&pool->wake);
     for (unsigned i = 0; i < wake->prio; i++)
         cond_signal(&pool->wake_prio);
+}
+
+/* The worker's thread waits, or does no longer: then others may compute in its place. */
+static void worker_waits(Waiter *waiter, bool waits)
+{
+    Worker *worker = (Worker *)((char *)waiter - offsetof(Worker, waiter));
+    Pool *pool = worker->pool;
+    Doing from = waits ? DOING_COMPUTE : DOING_WAIT, to = waits ? DOING_WAIT : DOING_COMPUTE;
+    Wake wake = { 0 };
+
+    if (!__atomic_compare_exchange_n(&worker->doing, &from, to, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+        return;
+    __atomic_add_fetch(&pool->computing, waits ? -1u : 1u, __ATOMIC_SEQ_CST);
+    if (!waits || __atomic_load_n(&pool->queued, __ATOMIC_SEQ_CST) == 0)
+        return;
+    lock_acquire(&pool->lock);
+    if (has_new_calls(pool))
+        wake_locked(pool, pool->rounds[TURN_HIGH].first ? TURN_HIGH : TURN_NORMAL, &wake);
+    lock_release(&pool->lock);
+    wake_up(pool, &wake);
 }
 
 static void wait_for_call_locked(Worker *worker)
@@ -440,11 +529,17 @@ static Worker *resign_locked(Worker *worker, Wake *wake)
     return before;
 }
 
+/* Its thread has been joined. */
+static void worker_free(Worker *worker)
+{
+    xdr_out_deinit(&worker->out);
+    g_free(worker);
+}
+
 static void join_worker(Worker *worker)
 {
     g_thread_join(worker->thread);
-    xdr_out_deinit(&worker->out);
-    g_free(worker);
+    worker_free(worker);
 }
 
 /* The place among the few of its class, whose name is returned; TURN_CLASSES when that has no such limit. */
@@ -471,18 +566,30 @@ static void *worker_main(void *data)
     TurnClass freed = TURN_CLASSES;    /* a place in this class, for which this worker has not looked yet; or none */
 
     measure_thread_begin(pool->rpc->measure);
+    worker->waiter.changed = worker_waits;
+    waiting_watch(&worker->waiter);
     lock_acquire(&pool->lock);
+    if (!worker->prio)
+        pool->fresh--;
     while (!pool->stopping && !is_surplus_locked(worker)) {
-        Call *call = take_call_locked(worker);
         Wake wake = { 0 };
+        Call *call = take_call_locked(worker, &wake);
         TurnClass class;
 
+        if (!call && wake.io) {
+            lock_release(&pool->lock);
+            wake_up(pool, &wake);
+            lock_acquire(&pool->lock);
+            continue;
+        }
         if (!call) {
             wait_for_call_locked(worker);
             freed = TURN_CLASSES;
             room = false;
             continue;
         }
+        worker->proc = call->proc;
+        worker->client_id = call->client->identity.id;
         class = class_of(call);
         if (freed != TURN_CLASSES && freed != class && pool->rounds[freed].first)
             wake_locked(pool, freed, &wake);    /* another one takes that place */
@@ -494,6 +601,7 @@ static void *worker_main(void *data)
         room = uncount_call(worker);
         lock_assert_none();
         lock_acquire(&pool->lock);
+        worker->proc = NULL;
         freed = give_place_back_locked(pool, class, worker->prio);
     }
     if (!pool->stopping)
@@ -524,10 +632,12 @@ static bool start_worker_locked(Pool *pool, bool prio)
     }
     pool->starved = false;
     g_ptr_array_add(pool->workers, worker);
-    if (prio)
+    if (prio) {
         pool->n_prio++;
-    else
+    } else {
         pool->n_workers++;
+        pool->fresh++;
+    }
     return true;
 }
 
@@ -549,6 +659,7 @@ Pool *pool_new(Rpc *rpc, unsigned min, unsigned max, unsigned prio)
     pool->rpc = rpc;
     pool->limits = (WorkerLimits){ .min = MIN(min, MAX(max, 1)), .max = MAX(max, 1), .prio = prio };
     pool->max_bulk = MAX(1, g_get_num_processors() - 1);
+    pool->max_computing = MAX(2, g_get_num_processors());
     pool->workers = g_ptr_array_new();
     lock_init(&pool->lock, LOCK_POOL);
     cond_init(&pool->wake);
@@ -566,12 +677,27 @@ void pool_stop(Pool *pool)
     cond_broadcast(&pool->wake);
     cond_broadcast(&pool->wake_prio);
     lock_release(&pool->lock);
+    for (unsigned i = 0; i < pool->workers->len; i++)    /* pool_tell_stuck looks at all of them meanwhile */
+        g_thread_join(((Worker *)g_ptr_array_index(pool->workers, i))->thread);
+    lock_acquire(&pool->lock);
     for (unsigned i = 0; i < pool->workers->len; i++)
-        join_worker(g_ptr_array_index(pool->workers, i));
+        worker_free(g_ptr_array_index(pool->workers, i));
     g_ptr_array_set_size(pool->workers, 0);
+    lock_release(&pool->lock);
     if (pool->ended)
         join_worker(pool->ended);
     pool->ended = NULL;
+}
+
+void pool_tell_stuck(Pool *pool)
+{
+    LOCK_SCOPE(&pool->lock);
+    for (unsigned i = 0; i < pool->workers->len; i++) {
+        const Worker *worker = g_ptr_array_index(pool->workers, i);
+
+        if (worker->proc)
+            log_error("the call %s of client %" PRIu64 " doesn't end", worker->proc->name, worker->client_id);
+    }
 }
 
 Call *pool_take_left(Pool *pool)
@@ -582,7 +708,7 @@ Call *pool_take_left(Pool *pool)
     for (unsigned i = 0; i < TURN_CLASSES && !call; i++)
         call = take_turn(&pool->rounds[i]);
     if (call)
-        pool->queued--;
+        __atomic_sub_fetch(&pool->queued, 1, __ATOMIC_SEQ_CST);
     lock_release(&pool->lock);
     return call;
 }
@@ -617,7 +743,7 @@ static void push(Pool *pool, Call *call, TurnClass class)
         share->left = weight_of(share);
         round_append(&pool->rounds[class], share);
     }
-    pool->queued++;
+    __atomic_add_fetch(&pool->queued, 1, __ATOMIC_SEQ_CST);
     wake_locked(pool, class, &wake);
     lock_release(&pool->lock);
     wake_up(pool, &wake);
@@ -642,6 +768,46 @@ void pool_look(Pool *pool)
 
     lock_acquire(&pool->lock);
     look_locked(pool, &wake);
+    lock_release(&pool->lock);
+    wake_up(pool, &wake);
+}
+
+bool pool_is_held(const Pool *pool)
+{
+    return __atomic_load_n(&pool->held, __ATOMIC_RELAXED);
+}
+
+/* A worker that has been with one call since the last look waits for something, as far as one can tell. */
+static void look_at_workers_locked(Pool *pool)
+{
+    for (unsigned i = 0; i < pool->workers->len; i++) {
+        Worker *worker = g_ptr_array_index(pool->workers, i);
+        Doing doing = DOING_COMPUTE;
+
+        if (worker->n_seen != worker->n_calls)
+            worker->n_seen = worker->n_calls;
+        else if (__atomic_compare_exchange_n(&worker->doing, &doing, DOING_WAIT, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+            __atomic_sub_fetch(&pool->computing, 1, __ATOMIC_SEQ_CST);
+    }
+}
+
+void pool_unstick(Pool *pool, int64_t now)
+{
+    Wake wake = { 0 };
+
+    lock_acquire(&pool->lock);
+    if (now < pool->next_look) {
+        lock_release(&pool->lock);
+        return;
+    }
+    pool->next_look = now + POOL_LOOK_MS * CLOCK_MS;
+    if (!has_new_calls(pool)) {
+        __atomic_store_n(&pool->held, 0, __ATOMIC_RELAXED);
+    } else {
+        look_at_workers_locked(pool);
+        for (unsigned i = 0; i < pool->max_computing && !is_full(pool, pool->waking + pool->fresh); i++)
+            wake_locked(pool, pool->rounds[TURN_HIGH].first ? TURN_HIGH : TURN_NORMAL, &wake);
+    }
     lock_release(&pool->lock);
     wake_up(pool, &wake);
 }

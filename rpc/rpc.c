@@ -61,14 +61,24 @@ static void end_calls(Rpc *rpc)
     }
 }
 
-void rpc_free(Rpc *rpc)
+void rpc_stop(Rpc *rpc)
 {
-    Service *service;
-
     rpc_quiesce(rpc);
     for (unsigned i = 0; i < rpc->n_io; i++)
         io_stop(rpc->io[i]);
     pool_stop(rpc->pool);
+}
+
+void rpc_tell_stuck(Rpc *rpc)
+{
+    pool_tell_stuck(rpc->pool);
+}
+
+void rpc_free(Rpc *rpc)
+{
+    Service *service;
+
+    rpc_stop(rpc);
     end_calls(rpc);
     for (unsigned i = 0; i < rpc->n_io; i++)
         io_drain(rpc->io[i]);

@@ -76,6 +76,10 @@ Rpc *rpc_new(const RpcSettings *settings, Timers *timers);
 void rpc_start(Rpc *rpc);
 /* Closes every connection and joins all threads; what runs is waited for. */
 void rpc_free(Rpc *rpc);
+/* The first part of rpc_free: all connections are closed, and all threads of it end, each with the call that it is with. */
+void rpc_stop(Rpc *rpc);
+/* Says in the log which calls the workers are with. Until rpc_stop returns. */
+void rpc_tell_stuck(Rpc *rpc);
 /* No more connections, no more calls; what is under way may finish. */
 void rpc_quiesce(Rpc *rpc);
 /* Waits until no call runs or `deadline` (clock_now()) has passed; then false. */

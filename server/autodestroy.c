@@ -4,9 +4,11 @@
  * somebody else, is left alone; what a session keeps is only where to look.
  *
  *   started ──▶ in the session's list ──the client leaves──▶ a thread: each one's job ──still bound──▶ destroyed
+ *                                                                         └─ somebody else's ──it ends──▶ a thread
  *
- * Whoever leaves never waits: the I/O thread hands the list to a thread that is made for it. What is asked to stop meanwhile is
- * refused its jobs, and is for the driver to end when droverd starts again. LOCK_AUTODESTROY guards the lists. */
+ * Whoever leaves never waits: the I/O thread hands the list to a thread that is made for it. Nor does that thread wait for a job:
+ * when all are asked for it ends, however long a stuck guest keeps its job, and another is made when that is over. What is
+ * asked to stop meanwhile is refused its jobs, and is for the driver to end when droverd starts again. LOCK_AUTODESTROY guards the lists. */
 #include "server/server.h"
 
 #include "base/i18n.h"
@@ -22,8 +24,8 @@ enum { LOOK_THROUGH_MIN = 64 };
 struct Autodestroy {
     /* under LOCK_AUTODESTROY; so are the lists of the sessions */
     Lock lock;
-    Cond idle;                /* a thread has ended, or something is ready for one */
-    unsigned threads;
+    Cond idle;                /* a batch is done */
+    unsigned batches;
 };
 
 /* A domain that may have to end. */
@@ -50,13 +52,16 @@ static bool is_bound(const Bound *bound)
 
 /* --- ending them ------------------------------------------------------------------------------ */
 
-/* What one client leaves behind, and the thread that ends it. */
+/* What one client leaves behind. It is there until the last domain's job has been had or refused; a thread is with it when there
+ * is something to do. */
 typedef struct Batch {
     /* fixed */
     Autodestroy *autodestroy;
     GPtrArray *list;          /* of Bound; owned */
     /* under LOCK_AUTODESTROY */
     GQueue ready;             /* of Ending: those that had to wait and have their job, or were refused it */
+    unsigned parked;          /* those that wait, or are in that queue */
+    bool busy;                /* a thread is with it */
 } Batch;
 
 /* One domain's job. */
@@ -67,26 +72,6 @@ typedef struct Ending {
     Domain *domain;           /* owned */
     JobOutcome outcome;       /* of a parked one: under LOCK_AUTODESTROY */
 } Ending;
-
-/* On whatever thread ended the job before. */
-static void on_ready(JobTicket *ticket, JobOutcome outcome)
-{
-    Ending *ending = (Ending *)(void *)((char *)ticket - offsetof(Ending, ticket));
-    Autodestroy *autodestroy = ending->batch->autodestroy;
-
-    LOCK_SCOPE(&autodestroy->lock);
-    ending->outcome = outcome;
-    g_queue_push_tail(&ending->batch->ready, ending);
-    cond_broadcast(&autodestroy->idle);
-}
-
-static Ending *wait_ready(Batch *batch)
-{
-    LOCK_SCOPE(&batch->autodestroy->lock);
-    while (g_queue_is_empty(&batch->ready))
-        cond_wait(&batch->autodestroy->idle, &batch->autodestroy->lock);
-    return g_queue_pop_head(&batch->ready);
-}
 
 /* As a call of the client that has left. */
 static int destroy(Ending *ending, DomainView *view, Error *error)
@@ -139,49 +124,126 @@ static void finish(Ending *ending)
     g_free(ending);
 }
 
-/* True: its job is somebody else's still, and it will be among those that are ready. */
-static bool begin(Batch *batch, Bound *bound)
+/* It could not be given to a thread. */
+static void give_up(Ending *ending)
+{
+    if (ending->outcome == JOB_GRANTED) {
+        job_end(&ending->ticket);
+        error_set(&ending->ticket.error, VIR_FROM_NONE, VIR_ERR_INTERNAL_ERROR, _("no thread can be made"));
+        ending->outcome = JOB_REFUSED;
+    }
+    finish(ending);
+}
+
+/* --- threads ------------------------------------------------------------------------------------ */
+
+/* Whoever waits for the last one frees what is behind it, once this has let go of the lock. */
+static void batch_done(Batch *batch)
+{
+    Autodestroy *autodestroy = batch->autodestroy;
+
+    g_ptr_array_unref(batch->list);
+    g_free(batch);
+    LOCK_SCOPE(&autodestroy->lock);
+    autodestroy->batches--;
+    cond_broadcast(&autodestroy->idle);
+}
+
+/* The next that is ready. NULL: none is, and the batch is left to who makes one so; `done`: nothing is left of it. */
+static Ending *next_ready(Batch *batch, bool *done)
+{
+    Ending *ending;
+
+    LOCK_SCOPE(&batch->autodestroy->lock);
+    ending = g_queue_pop_head(&batch->ready);
+    *done = !ending && batch->parked == 0;
+    if (ending)
+        batch->parked--;
+    else
+        batch->busy = false;
+    return ending;
+}
+
+/* A thread's part: all that is ready. */
+static void *end_ready(void *data)
+{
+    Batch *batch = data;
+    Ending *ending;
+    bool done;
+
+    while ((ending = next_ready(batch, &done)))
+        finish(ending);
+    if (done)
+        batch_done(batch);
+    return NULL;
+}
+
+/* On whatever thread ended the job before, which must not be kept. */
+static void on_ready(JobTicket *ticket, JobOutcome outcome)
+{
+    Ending *ending = (Ending *)(void *)((char *)ticket - offsetof(Ending, ticket));
+    Batch *batch = ending->batch;
+    GThread *thread;
+    bool done;
+
+    lock_acquire(&batch->autodestroy->lock);
+    ending->outcome = outcome;
+    g_queue_push_tail(&batch->ready, ending);
+    if (batch->busy) {
+        lock_release(&batch->autodestroy->lock);
+        return;
+    }
+    batch->busy = true;
+    lock_release(&batch->autodestroy->lock);
+    thread = g_thread_try_new("autodestroy", end_ready, batch, NULL);
+    if (thread) {
+        g_thread_unref(thread);
+        return;
+    }
+    while ((ending = next_ready(batch, &done)))
+        give_up(ending);
+    if (done)
+        batch_done(batch);
+}
+
+/* Its job is had now and the domain ended, or somebody else's still: then `ready` is called, perhaps at once. */
+static void begin(Batch *batch, Bound *bound)
 {
     Domain *domain = domain_list_find(bound->host->domains, &bound->uuid);
+    g_autofree char *name = NULL;
     Ending *ending;
     JobOutcome outcome;
 
     if (!domain)
-        return false;
+        return;
+    name = g_strdup(domain->name);
     ending = g_new0(Ending, 1);
     *ending = (Ending){ .batch = batch, .bound = bound, .domain = domain };
     ending->ticket = (JobTicket){
         .kind = JOB_DESTROY, .procedure = "domain.autodestroy", .owner = bound->client, .ready = on_ready, .error = ERROR_INIT,
     };
+    lock_acquire(&batch->autodestroy->lock);
+    batch->parked++;
+    lock_release(&batch->autodestroy->lock);
     outcome = job_begin(&domain->jobs, &ending->ticket, NULL);
-    if (outcome == JOB_PARKED)
-        return true;    /* it may be over already */
+    if (outcome == JOB_PARKED) {
+        log_info("domain '%s' will end with the connection that had started it when a running operation is over", name);
+        return;
+    }
+    lock_acquire(&batch->autodestroy->lock);
+    batch->parked--;
+    lock_release(&batch->autodestroy->lock);
     ending->outcome = outcome;
     finish(ending);
-    return false;
-}
-
-/* Whoever waits for the last one frees what is behind it, once this has let go of the lock. */
-static void thread_ends(Autodestroy *autodestroy)
-{
-    LOCK_SCOPE(&autodestroy->lock);
-    autodestroy->threads--;
-    cond_broadcast(&autodestroy->idle);
 }
 
 static void *run(void *data)
 {
     Batch *batch = data;
-    unsigned parked = 0;
 
     for (unsigned i = 0; i < batch->list->len; i++)
-        parked += begin(batch, g_ptr_array_index(batch->list, i));
-    for (; parked > 0; parked--)
-        finish(wait_ready(batch));
-    g_ptr_array_unref(batch->list);
-    thread_ends(batch->autodestroy);
-    g_free(batch);
-    return NULL;
+        begin(batch, g_ptr_array_index(batch->list, i));
+    return end_ready(batch);
 }
 
 /* Takes the list over. */
@@ -190,9 +252,9 @@ static void end_all(Autodestroy *autodestroy, GPtrArray *list)
     Batch *batch = g_new(Batch, 1);
     GThread *thread;
 
-    *batch = (Batch){ .autodestroy = autodestroy, .list = list, .ready = G_QUEUE_INIT };
+    *batch = (Batch){ .autodestroy = autodestroy, .list = list, .ready = G_QUEUE_INIT, .busy = true };
     lock_acquire(&autodestroy->lock);
-    autodestroy->threads++;
+    autodestroy->batches++;
     lock_release(&autodestroy->lock);
     thread = g_thread_try_new("autodestroy", run, batch, NULL);
     if (thread) {
@@ -200,9 +262,7 @@ static void end_all(Autodestroy *autodestroy, GPtrArray *list)
         return;
     }
     log_error("%u domains ought to end with the connection that had started them: no thread can be made", list->len);
-    g_ptr_array_unref(list);
-    g_free(batch);
-    thread_ends(autodestroy);
+    batch_done(batch);
 }
 
 /* --- the lists -------------------------------------------------------------------------------- */
@@ -221,7 +281,7 @@ void autodestroy_free(Autodestroy *autodestroy)
     if (!autodestroy)
         return;
     lock_acquire(&autodestroy->lock);
-    while (autodestroy->threads > 0)
+    while (autodestroy->batches > 0)
         cond_wait(&autodestroy->idle, &autodestroy->lock);
     lock_release(&autodestroy->lock);
     cond_deinit(&autodestroy->idle);

@@ -6,6 +6,7 @@
 
 #include "base/i18n.h"
 #include "base/probe.h"
+#include "base/waiting.h"
 #include "rpc/lxc-rows.h"
 #include "rpc/qemu-rows.h"
 #include "rpc/remote-rows.h"
@@ -38,11 +39,16 @@ int enter_not_supported(const Proc *proc, Error *error)
 int enter(Op *op, const void *args, void *result)
 {
     Wrap *wrap = op->host ? op->host->wrap : NULL;
+    bool may_wait = wrap || (op->host && !op->host->driver->prompt);
     int r;
 
     g_assert(op->proc->job == JOB_NONE || op->ticket);
     PROBE_DRIVER_BEGIN(op->proc->name, op->client, op->view ? op->view->name : NULL);
+    if (may_wait)
+        waiting_begin();
     r = wrap ? wrap->around(wrap, op, args, result) : op->invoke(op, args, result);
+    if (may_wait)
+        waiting_end();
     PROBE_DRIVER_END(op->proc->name, op->client, op->error->code);
     g_assert((r == 0) == (op->error->code == VIR_ERR_OK));
     return r;

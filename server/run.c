@@ -142,13 +142,42 @@ static int open_sockets(Server *server, Error *error)
     return network_open(server, sockets, error);
 }
 
+/* --- the end -------------------------------------------------------------------------------------- */
+
+/* The time is over: a worker is with a call that doesn't end. The timer thread. */
+typedef struct LastMoment {
+    Timer timer;
+    Rpc *rpc;
+} LastMoment;
+
+static void leave_at_last(Timer *timer)
+{
+    const LastMoment *moment = (const LastMoment *)(const void *)((const char *)timer - offsetof(LastMoment, timer));
+
+    rpc_tell_stuck(moment->rpc);
+    log_error("droverd ends without them");
+    _exit(EXIT_FAILURE);
+}
+
+/* Waits for the threads of the wire, but not for ever. What has been answered is kept however this ends. */
+static void stop_rpc(Server *server)
+{
+    LastMoment moment = { .timer.fire = leave_at_last, .rpc = server->rpc };
+
+    timer_start(server->timers, &moment.timer, clock_now() + (int64_t)server->config->stop_timeout * CLOCK_S);
+    rpc_stop(server->rpc);
+    while (!timer_cancel(server->timers, &moment.timer))
+        pause();    /* it has fired: the process ends */
+    rpc_free(server->rpc);
+}
+
 /* Everything that server_start has made so far. */
 static void take_apart(Server *server)
 {
     g_ptr_array_unref(server->sockets);
     metrics_stop(server->metrics);
     if (server->rpc)
-        rpc_free(server->rpc);
+        stop_rpc(server);
     autodestroy_free(server->autodestroy);
     if (server->hosts)
         hosts_free(server->hosts);

@@ -8,6 +8,7 @@
 
 const Driver test_driver = {
     .scheme = "test",
+    .prompt = true,
     .type = "TEST",
     .error_domain = VIR_FROM_TEST,
 

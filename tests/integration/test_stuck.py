@@ -310,3 +310,14 @@ def test_a_domain_whose_call_waits_for_a_worker_can_be_destroyed_at_once(make_se
     assert c.reply(waiting).status == wire.OK
     errors = [caller.reply(serial).error() for caller, serial in zip(callers, serials)]
     assert all("given up before it began" in e.message and e.code == 78 for e in errors[2:]), errors
+
+
+def test_a_call_that_nothing_ends_does_not_keep_the_server(make_server):
+    hang = "delay ms=600000 procedure=connect.get_capabilities"
+    server = make_server({"driver_wrap": [hang], "stop_timeout": 1})
+    c = server.open()
+    c.request(wire.CONNECT_GET_CAPABILITIES)
+    wait_until(lambda: "freeWorkers    : 4\n" in server.virt_admin("srv-threadpool-info", "droverd").out, "it hangs")
+    server.terminate()
+    assert server.ended(60) == 1
+    assert "the call connect.get_capabilities of client" in server.log()

@@ -3,6 +3,8 @@
  * workers and takes the fixture's lock (LOCK_TEST_HOST); the rest runs on the test's thread. */
 #include "rpc-fixture.h"
 
+#include "base/waiting.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -309,6 +311,12 @@ static bool serve_here(Fixture *f, Call *call)
 {
     switch (call->proc->number) {
     case DO_SLOW:
+        if (call->payload_size >= 4)
+            waiting_begin();
+        wait_at_gate(f);
+        if (call->payload_size >= 4)
+            waiting_end();
+        break;
     case DO_BULK:
         wait_at_gate(f);
         break;

@@ -13,7 +13,7 @@
 enum {
     DO_ECHO = 1,    /* inline: an empty answer */
     DO_BIG,         /* inline: an answer of as many bytes as the argument says */
-    DO_SLOW,        /* worker: ends when the gate is open */
+    DO_SLOW,        /* worker: ends when the gate is open; says that it waits when there is an argument */
     DO_NOTE,        /* worker: ends at once */
     DO_HIGH,        /* as NOTE; priority workers may take it */
     DO_BULK,        /* worker, bulk: as BIG; ends when the gate is open */

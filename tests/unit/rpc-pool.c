@@ -290,6 +290,71 @@ static void a_bulk_call_gets_through_when_all_ordinary_workers_are_busy(Fixture 
     close(fd);
 }
 
+/* --- as many as there are processors -------------------------------------------------------------- */
+
+static unsigned most_computing(void)
+{
+    return MAX(2, g_get_num_processors());
+}
+
+/* A still engine with three workers more than may compute. */
+static FixtureSettings with_spare_workers(void)
+{
+    FixtureSettings settings = with_workers(0, most_computing() + 3, 0);
+
+    settings.threads.io_threads = 1;
+    settings.limits.max_client_requests = most_computing() + 3;
+    settings.still = true;
+    return settings;
+}
+
+static unsigned queued(Fixture *f)
+{
+    WorkerInfo info;
+
+    rpc_workers(f->rpc, &info);
+    return info.queued;
+}
+
+static void who_says_that_it_waits_lets_another_compute(Fixture *f, gconstpointer data)
+{
+    int fd = fixture_dial_accepted(f);
+
+    for (uint32_t serial = 1; serial <= most_computing() + 3; serial++) {
+        fixture_call_with(f, fd, DO_SLOW, serial, 1);
+        WAIT_UNTIL(f, LOCKED(f, f->running) == serial);
+    }
+    fixture_open_gate(f);
+    fixture_expect_answers(f, fd, most_computing() + 3);
+    close(fd);
+}
+
+/* Only turns of the I/O thread find out that the calls compute for too long, and none is made while this looks. */
+static void no_more_compute_than_there_are_processors_until_they_seem_to_wait(Fixture *f, gconstpointer data)
+{
+    unsigned most = most_computing();
+    int fd = fixture_dial_accepted(f);
+    uint8_t frames[64][FRAME_HEADER_SIZE];
+
+    if (most + 3 > G_N_ELEMENTS(frames)) {
+        g_test_skip("too many processors");
+        close(fd);
+        return;
+    }
+    for (uint32_t serial = 1; serial <= most + 3; serial++)
+        fixture_put_header(frames[serial - 1], FRAME_HEADER_SIZE, DO_SLOW, FRAME_CALL, serial);
+    fixture_send(f, fd, frames, (most + 3) * FRAME_HEADER_SIZE);
+    io_turn(f->rpc->io[0], 0);
+    while (LOCKED(f, f->running) < most)
+        g_usleep(200);
+    g_assert_cmpuint(queued(f), ==, 3);
+    WAIT_UNTIL(f, LOCKED(f, f->running) == most + 3);
+    g_assert_cmpuint(queued(f), ==, 0);
+    fixture_open_gate(f);
+    fixture_expect_answers(f, fd, most + 3);
+    close(fd);
+}
+
 static void bulk_calls_wait_for_a_client_to_read_its_answers(Fixture *f, gconstpointer data)
 {
     int fd = fixture_dial_accepted(f), other;
@@ -494,7 +559,8 @@ static void the_only_identity_may_have_all_workers(Fixture *f, gconstpointer dat
 
 int main(int argc, char **argv)
 {
-    FixtureSettings one = with_workers(1, 1, 0), none = with_workers(0, 3, 0), four = with_workers(2, 4, 1), two_prio = with_workers(2, 4, 2);
+    FixtureSettings one = with_workers(1, 1, 0), none = with_workers(0, 3, 0), four = with_workers(2, 4, 1),
+                    two_prio = with_workers(2, 4, 2), spare = with_spare_workers();
 
     g_test_init(&argc, &argv, NULL);
 #define ADD(settings, claim) FIXTURE_ADD("/rpc/pool/", &settings, claim)
@@ -511,6 +577,8 @@ int main(int argc, char **argv)
     ADD(none, threads_are_started_when_they_are_needed_and_no_more_than_allowed);
     ADD(four, few_bulk_calls_run_at_once_and_ordinary_ones_beside_them);
     ADD(two_prio, a_bulk_call_gets_through_when_all_ordinary_workers_are_busy);
+    ADD(spare, who_says_that_it_waits_lets_another_compute);
+    ADD(spare, no_more_compute_than_there_are_processors_until_they_seem_to_wait);
     ADD(four, bulk_calls_wait_for_a_client_to_read_its_answers);
     ADD(four, bulk_calls_of_a_client_that_did_not_read_end_with_it);
     ADD(four, calls_of_a_client_that_has_left_are_not_begun);
