@@ -230,17 +230,17 @@ static void on_ready(JobTicket *ticket, JobOutcome outcome)
     call_fail(serve->call);
 }
 
-/* `here`: this thread may run what is granted; else that goes to a worker. */
+/* `here`: this thread may run what is granted; else that goes to a worker. One that has lost its job keeps its deadline. */
 static void begin_job(Serve *serve, bool here)
 {
     Call *call = serve->call;
     Server *server = serve->session->server;
-    int64_t now = clock_now();
+    int64_t now = clock_now(), deadline = serve->ticket.deadline;
 
     call_phase(call, CALL_WAITED, now);
     serve->ticket = (JobTicket){
         .kind = call->proc->job, .procedure = call->proc->name, .owner = serve->op.client,
-        .deadline = now + __atomic_load_n(&server->job_timeout, __ATOMIC_RELAXED), .ready = on_ready,
+        .deadline = deadline ? deadline : now + __atomic_load_n(&server->job_timeout, __ATOMIC_RELAXED), .ready = on_ready,
         .may_lose = true, .error = ERROR_INIT,
     };
     serve->job_granted = false;
@@ -293,19 +293,6 @@ static int run_granted(Serve *serve)
     return enter(&serve->op, serve->args, serve->result);
 }
 
-/* A destroy has come while the call waited for a worker. */
-static void lose_job(Serve *serve)
-{
-    g_autoptr(DomainView) view = domain_view(serve->op.domain);
-
-    serve->job_granted = false;
-    error_set(&serve->call->error, VIR_FROM_DOMAIN, VIR_ERR_OPERATION_ABORTED,
-              _("%s of domain '%s' was given up before it began, since the domain was to be destroyed"),
-              serve->call->proc->name, view ? view->name : "");
-    cancel(serve);
-    call_fail(serve->call);
-}
-
 /* What happens between the grant of the job and its end. The domain may have gone while the call waited;
  * hand-written operations claim it anew then. */
 static void run_in_job(Serve *serve)
@@ -314,7 +301,7 @@ static void run_in_job(Serve *serve)
     int r;
 
     if (!job_keep(&serve->ticket)) {
-        lose_job(serve);
+        begin_job(serve, true);    /* a destroy has come while the call waited for a worker: it is behind that now */
         return;
     }
     if (call_client_left(call)) {

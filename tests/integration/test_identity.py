@@ -142,6 +142,15 @@ def test_ten_connections_of_one_leave_workers_to_the_one_of_another(way, tmp_pat
         # A guest whose suspend waits for a worker can be destroyed as well as one whose suspend hangs.
         for i in range(CROWD):
             way.run_other("destroy", f"crowd{i}")
+
+        def ended():
+            """Those that had waited come after the destroy, and hang now; another one asks them to stop."""
+            for i, p in enumerate(crowd):
+                if p.poll() is None:
+                    admin.reply(admin.request(wire.DOMAIN_DESTROY, guests[f"crowd{i}"].encode()))
+            return all(p.poll() is not None for p in crowd)
+
+        wait_until(ended, "every suspend has ended", 60 * server.slow)
     except BaseException:
         for i in range(CROWD):
             admin.on_domain(wire.DOMAIN_DESTROY, guests[f"crowd{i}"])

@@ -196,9 +196,9 @@ def test_limits_of_calls_go_up_and_down_while_calls_are_queued(make_server):
     wait_until(lambda: clients(server)[-1]["queued"] == 0, "four may run, of which three hang")
     reload(max_client_requests=1, max_client_queue=1)
     assert clients(server)[-1]["running"] == 3    # nothing is taken away
-    for d in domains[2:5]:
+    for d in domains[2:]:    # several workers have begun them: which three hang isn't known
         c.on_domain(wire.DOMAIN_DESTROY, d)
-    assert [busy.reply(s).status for s in serials] == [wire.ERROR] * 5 + [wire.OK] * 3
+    assert sorted(busy.reply(s).status for s in serials) == sorted([wire.ERROR] * 5 + [wire.OK] * 3)
     assert busy.define(wire.domain_xml("after")).name == "after"
     wait_until(shows(0, 0), "nothing is left")
 
