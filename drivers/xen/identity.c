@@ -72,13 +72,17 @@ const XenInfo *xen_sweep_find(const XenSweep *sweep, int id, const Uuid *uuid)
 
 /* --- comparing ------------------------------------------------------------------------------- */
 
+/* Often it is xenstored's word that makes us look: then a domain is seen so long after it at most. */
+#define MEETING_TIME (2 * CLOCK_S)
+
 /* A domain that is paused and never ran is being built, until it runs. One that was made to stay paused is told from
- * it by the time: xenstored has been told of some domain since, and nothing has happened for as long as devices may take. */
+ * it by the time: xenstored has been told of some domain since it was seen, or just before, and nothing has happened for as long
+ * as devices may take. */
 static bool may_be_building(const XenHost *xen, const DomainView *view)
 {
     int64_t introduced = __atomic_load_n(&xen->introduced, __ATOMIC_RELAXED);
 
-    return introduced < view->started || clock_real() < introduced + xen->patience;
+    return introduced + MEETING_TIME < view->started || clock_real() < introduced + xen->patience;
 }
 
 static bool agrees(const XenHost *xen, const XenInfo *info, const DomainView *view)

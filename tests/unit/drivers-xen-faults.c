@@ -170,6 +170,21 @@ static void domain_that_is_made_paused_is_told_of_after_a_while(void)
     fixture_free(fixture);
 }
 
+static void domain_that_is_seen_when_xenstored_tells_of_it_can_be_made_paused(void)
+{
+    Fixture *fixture = double_open(10);
+    XenInfo *info = double_create_silently(double_of(fixture), 20, 20, "new");
+
+    xen_host(&fixture->host)->patience = 0;
+    info->paused = true;
+    info->cpu_time = 0;
+    double_fire(double_of(fixture), "@introduceDomain");
+    listed(fixture);
+    listed(fixture);
+    g_assert_cmpstr(fixture_events(fixture), ==, "lifecycle new 20 2 0\nlifecycle new 20 3 0\n");
+    fixture_free(fixture);
+}
+
 static void name_that_no_document_can_hold_is_no_name(void)
 {
     Fixture *fixture = double_open(1);
@@ -195,6 +210,7 @@ int main(int argc, char **argv)
     ADD(half_built_domain_is_started_when_it_runs);
     ADD(half_built_domain_that_fails_is_never_told_of);
     ADD(domain_that_is_made_paused_is_told_of_after_a_while);
+    ADD(domain_that_is_seen_when_xenstored_tells_of_it_can_be_made_paused);
     ADD(name_that_no_document_can_hold_is_no_name);
     return g_test_run();
 }
