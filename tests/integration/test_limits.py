@@ -56,6 +56,13 @@ def clients(server):
     return sorted((r for r in rows if r["server"] == "droverd"), key=lambda r: r["id"])
 
 
+def opened(server):
+    """A client whose opening isn't counted any more: it was answered a moment before."""
+    c = server.open()
+    wait_until(lambda: [(r["running"], r["queued"]) for r in clients(server)][-1] == (0, 0), "its opening is over")
+    return c
+
+
 def hang(times):
     """The first calls of this kind hang until their domain is destroyed."""
     return [f"delay ms=600000 procedure=domain.suspend times={times}"]
@@ -157,7 +164,7 @@ def test_admin_max_client_requests(make_server):
 def test_max_client_requests(make_server):
     server = make_server({"driver_wrap": hang(2), "max_client_requests": 2})
     c, domains = running(server, 4)
-    busy = server.open()
+    busy = opened(server)
     serials = [busy.request(wire.DOMAIN_SUSPEND, d.encode()) for d in domains]
     wait_until(lambda: [(r["running"], r["queued"]) for r in clients(server)][-1] == (2, 2), "two run and two wait")
     assert busy.version() > 0    # what needs no worker passes them
@@ -174,7 +181,7 @@ def test_limits_of_calls_go_up_and_down_while_calls_are_queued(make_server):
         {"driver_wrap": hang(5), "max_client_requests": 2, "max_client_queue": 2, "log_outputs": "2:stderr", "log_level": 2}
     )
     c, domains = running(server, 8)
-    busy = server.open()
+    busy = opened(server)
 
     def reload(**changes):
         before = server.log().count("configuration was read again")
@@ -206,7 +213,7 @@ def test_limits_of_calls_go_up_and_down_while_calls_are_queued(make_server):
 def test_max_client_queue(make_server):
     server = make_server({"driver_wrap": hang(1), "max_client_requests": 1, "max_client_queue": 3})
     c, domains = running(server, 6)
-    busy = server.open()
+    busy = opened(server)
     serials = [busy.request(wire.DOMAIN_SUSPEND, d.encode()) for d in domains[:4]]
     wait_until(lambda: [(r["running"], r["queued"]) for r in clients(server)][-1] == (1, 3), "its queue is full")
     assert busy.version() > 0
@@ -224,7 +231,7 @@ def test_max_client_queue(make_server):
 def test_max_client_parked(make_server):
     server = make_server({"driver_wrap": hang(1), "max_client_requests": 2, "max_client_parked": 3})
     c, (stuck,) = running(server, 1)
-    busy = server.open()
+    busy = opened(server)
 
     def shows(*numbers):
         return lambda: tuple(clients(server)[-1][k] for k in ("running", "parked", "queued")) == numbers
