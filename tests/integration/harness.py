@@ -186,6 +186,14 @@ class Server:
         with open(self.config_path, "w") as f:
             f.write(format_config(self.config))
 
+    def reload(self, **changes):
+        """Changes the configuration and has it read again, which must be logged (log_level 2)."""
+        before = self.log().count("configuration was read again")
+        self.config.update(changes)
+        self.write_config()
+        self.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: self.log().count("configuration was read again") > before, "it is read again")
+
     def environment(self):
         env = client_environment(os.path.join(self.directory, "home"))
         if self.kind == "libvirtd":

@@ -2,7 +2,6 @@
 """Sockets of IP that systemd hands over, and settings of the network that are read again with SIGHUP; with the real virsh."""
 
 import os
-import signal
 import socket
 
 import harness
@@ -121,14 +120,6 @@ def tls_server(make_server, ca, server_pair):
     server = make_server(config)
     server.tls = uri("tls", port, "pkipath={}")
 
-    def reload(**changes):
-        before = server.log().count("configuration was read again")
-        server.config.update(changes)
-        server.write_config()
-        server.process.send_signal(signal.SIGHUP)
-        wait_until(lambda: server.log().count("configuration was read again") > before, "it is read again")
-
-    server.reload = reload
     return server
 
 

@@ -7,7 +7,6 @@ import json
 import os
 import re
 import select
-import signal
 import socket
 import time
 
@@ -183,25 +182,18 @@ def test_limits_of_calls_go_up_and_down_while_calls_are_queued(make_server):
     c, domains = running(server, 8)
     busy = opened(server)
 
-    def reload(**changes):
-        before = server.log().count("configuration was read again")
-        server.config.update(changes)
-        server.write_config()
-        server.process.send_signal(signal.SIGHUP)
-        wait_until(lambda: server.log().count("configuration was read again") > before, "it is read again")
-
     def shows(*numbers):
         return lambda: tuple(clients(server)[-1][k] for k in ("running", "queued")) == numbers
 
     serials = [busy.request(wire.DOMAIN_SUSPEND, d.encode()) for d in domains]
     wait_until(shows(2, 2), "two run, two are queued, four are not read")
-    reload(max_client_queue=100)
+    server.reload(max_client_queue=100)
     c.on_domain(wire.DOMAIN_DESTROY, domains[0])    # an end is when the new limits are looked at
     wait_until(shows(2, 5), "all are read")
-    reload(max_client_requests=4)
+    server.reload(max_client_requests=4)
     c.on_domain(wire.DOMAIN_DESTROY, domains[1])
     wait_until(lambda: clients(server)[-1]["queued"] == 0, "four may run, of which three hang")
-    reload(max_client_requests=1, max_client_queue=1)
+    server.reload(max_client_requests=1, max_client_queue=1)
     assert clients(server)[-1]["running"] == 3    # nothing is taken away
     for d in domains[2:]:    # several workers have begun them: which three hang isn't known
         c.on_domain(wire.DOMAIN_DESTROY, d)

@@ -4,7 +4,6 @@
 import os
 import re
 import shutil
-import signal
 import socket
 import ssl
 import struct
@@ -396,14 +395,6 @@ def test_resumed_session_meets_the_new_list_of_revoked(tls_server, ca, tmp_path,
     wait_until(lambda: "revoked" in server.log(), "the log says why")
 
 
-def reload(server, **changes):
-    before = server.log().count("configuration was read again")
-    server.config.update(changes)
-    server.write_config()
-    server.process.send_signal(signal.SIGHUP)
-    wait_until(lambda: server.log().count("configuration was read again") > before, "it is read again")
-
-
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
 def test_resumed_session_meets_the_new_list_of_names(tls_server, ca, version):
     key, cert = ca.issue("listed" + version.name, ['cn = "listed"'] + pki.CLIENT)
@@ -415,10 +406,10 @@ def test_resumed_session_meets_the_new_list_of_names(tls_server, ca, version):
     with python_tls(server, ca, key, cert, session, c) as again:
         assert again.session_reused
         asks(again)
-    reload(server, tls_allowed_dn_list=["CN=another"])
+    server.reload(tls_allowed_dn_list=["CN=another"])
     assert not python_tls(server, ca, key, cert, session, c)
     wait_until(lambda: "tls_allowed_dn_list does not have" in server.log(), "the log says why")
-    reload(server, tls_allowed_dn_list=["CN=l?sted"])
+    server.reload(tls_allowed_dn_list=["CN=l?sted"])
     with python_tls(server, ca, key, cert, c=c) as welcome:
         asks(welcome)
 
