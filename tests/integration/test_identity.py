@@ -8,7 +8,6 @@ for as long as the test looks at it."""
 import json
 import os
 import re
-import signal
 import subprocess
 
 import pytest
@@ -174,17 +173,10 @@ def test_max_identity_workers_goes_up_and_down_while_calls_are_queued(make_serve
 
         return look
 
-    def reload(most):
-        before = server.log().count("configuration was read again")
-        server.config["max_identity_workers"] = most
-        server.write_config()
-        server.process.send_signal(signal.SIGHUP)
-        wait_until(lambda: server.log().count("configuration was read again") > before, "it is read again")
-
     wait_until(shows(3, 5), "three run")
-    reload(4)
+    server.reload(max_identity_workers=4)
     wait_until(shows(4, 4), "one more runs")
-    reload(1)
+    server.reload(max_identity_workers=1)
     assert shows(4, 4)()    # nothing is taken away from anybody
     by_client = sorted(use_of(server, f"uid:{NOBODY}")[0], key=lambda c: c["id"])
     began = [i for i, c in enumerate(by_client) if c["running"]]
@@ -196,7 +188,7 @@ def test_max_identity_workers_goes_up_and_down_while_calls_are_queued(make_serve
 
     destroy(began[:3])
     wait_until(shows(1, 4), "no other begins before the last of those has ended")
-    reload(0)
+    server.reload(max_identity_workers=0)
     wait_until(shows(4, 1), "four fifths of five")
     left = [i for i in range(8) if i not in began[:3]]
     for i in left:
