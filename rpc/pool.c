@@ -11,8 +11,8 @@
  * workers take them when all ordinary workers do. Handshakes cost CPU too; proofs of identity may wait for a
  * database, so that a part of the workers is the most that they may hold. New calls are begun while fewer workers compute than
  * there are processors; one that waits (base/waiting.h) doesn't compute, nor one that has been with its call for some
- * milliseconds: an I/O thread looks for those while calls are held up by it. While others are connected, the calls of one identity
- * leave some workers to them. */
+ * milliseconds: an I/O thread looks for those while calls are held up by it. A high call isn't held up: one priority worker may
+ * compute beside those. While others are connected, the calls of one identity leave some workers to them. */
 #include "rpc/identity.h"
 
 #include <inttypes.h>
@@ -26,6 +26,7 @@ LOG_SOURCE("rpc.pool");
 
 typedef struct Round {
     Share *first, *last;
+    unsigned n;
 } Round;
 
 /* Whom to wake once the pool's lock is released: they would wait for it else. */
@@ -34,7 +35,7 @@ typedef struct Wake {
     bool io;                  /* an I/O thread, which sees to calls that are held up (pool_unstick) */
 } Wake;
 
-/* What a worker does as far as it counts for `computing`. */
+/* What a worker does as far as it counts for `computing` or `computing_high`. */
 typedef enum Doing { DOING_OTHER, DOING_COMPUTE, DOING_WAIT } Doing;
 
 typedef struct Worker {
@@ -43,7 +44,7 @@ typedef struct Worker {
     XdrOut out;
     bool prio;
     Waiter waiter;            /* its thread's: it says so when it waits */
-    Doing doing;              /* atomic; whoever takes DOING_COMPUTE away takes it from `computing` */
+    Doing doing;              /* atomic; whoever takes DOING_COMPUTE away takes it from what computing_of says */
     /* under LOCK_POOL */
     const Proc *proc;         /* of its call; NULL: it is with none */
     uint64_t client_id;       /* who has made that */
@@ -60,6 +61,7 @@ struct Pool {
     unsigned max_computing;   /* ordinary workers that are given calls while so many others compute */
     /* atomic */
     unsigned computing;       /* ordinary workers that are with a call and don't wait */
+    unsigned computing_high;  /* priority workers that are with a high call and don't wait */
     int held;                 /* calls wait though workers are idle: pool_unstick is wanted */
     /* under LOCK_POOL */
     Lock lock;
@@ -111,9 +113,9 @@ static unsigned most_of_one(const Pool *pool)
     return pool->most_of_one ? MIN(pool->most_of_one, max) : MAX(1, max - MAX(1, max / 5));
 }
 
-static bool has_enough(const Pool *pool, const Identity *identity)
+static bool has_as_many(const Identity *identity, unsigned most)
 {
-    return __atomic_load_n(&identity->working, __ATOMIC_RELAXED) >= most_of_one(pool);
+    return __atomic_load_n(&identity->working, __ATOMIC_RELAXED) >= most;
 }
 
 /* Workers of a kind that may be with proofs of identity at once. */
@@ -142,6 +144,7 @@ static void round_append(Round *round, Share *share)
     else
         round->first = share;
     round->last = share;
+    round->n++;
 }
 
 static Share *round_take(Round *round)
@@ -151,6 +154,7 @@ static Share *round_take(Round *round)
     round->first = share->next;
     if (!round->first)
         round->last = NULL;
+    round->n--;
     share->next = NULL;
     share->queued = false;
     return share;
@@ -275,13 +279,15 @@ static Call *take_proof(Pool *pool, bool prio)
 static Call *take_counted(Pool *pool, TurnClass class)
 {
     Round *round = &pool->rounds[class];
+    unsigned most;
 
     if (!round->first)
         return NULL;
+    most = most_of_one(pool);
     for (Share *last = round->last;;) {
         Share *share = round->first;
 
-        if (!has_enough(pool, share->identity))
+        if (!has_as_many(share->identity, most))
             return take_turn(round);
         round_append(round, round_take(round));
         if (share == last)
@@ -317,9 +323,27 @@ static void hold_locked(Pool *pool, Wake *wake)
     wake->io = true;
 }
 
+/* Calls of this class are held up; a high one gets a priority worker, unless one computes already: that looks when it ends,
+ * and is found out like the others when it doesn't. */
+static void wake_beside_locked(Pool *pool, TurnClass class, Wake *wake)
+{
+    hold_locked(pool, wake);
+    if (class != TURN_HIGH || pool->idle_prio <= pool->waking_prio)
+        return;
+    if (__atomic_load_n(&pool->computing_high, __ATOMIC_SEQ_CST) + pool->waking_prio > 0)
+        return;
+    pool->waking_prio++;
+    wake->prio++;
+}
+
 static bool has_new_calls(const Pool *pool)
 {
     return pool->rounds[TURN_HIGH].first || pool->rounds[TURN_NORMAL].first;
+}
+
+static TurnClass first_new(const Pool *pool)
+{
+    return pool->rounds[TURN_HIGH].first ? TURN_HIGH : TURN_NORMAL;
 }
 
 static Call *choose_new_call_locked(Pool *pool, bool high_first, Wake *wake)
@@ -329,7 +353,7 @@ static Call *choose_new_call_locked(Pool *pool, bool high_first, Wake *wake)
     if (!has_new_calls(pool))
         return NULL;
     if (is_full(pool, 0)) {
-        hold_locked(pool, wake);
+        wake_beside_locked(pool, first_new(pool), wake);
         return NULL;
     }
     for (int i = 0; i < 2 && !call; i++)
@@ -355,6 +379,12 @@ static Call *choose_call_locked(Pool *pool, Wake *wake)
     return call;
 }
 
+/* Where it counts while it is with a call of its identity's. */
+static unsigned *computing_of(const Worker *worker)
+{
+    return worker->prio ? &worker->pool->computing_high : &worker->pool->computing;
+}
+
 static Call *take_call_locked(Worker *worker, Wake *wake)
 {
     Pool *pool = worker->pool;
@@ -367,11 +397,13 @@ static Call *take_call_locked(Worker *worker, Wake *wake)
     __atomic_sub_fetch(&pool->queued, 1, __ATOMIC_SEQ_CST);
     worker->client = client_ref(call->client);
     __atomic_add_fetch(&worker->client->working, 1, __ATOMIC_RELAXED);
-    if (worker->prio || !is_counted(class_of(call)))
+    if (!is_counted(class_of(call)))
         return call;
     worker->n_calls++;
-    __atomic_add_fetch(&pool->computing, 1, __ATOMIC_SEQ_CST);
+    __atomic_add_fetch(computing_of(worker), 1, __ATOMIC_SEQ_CST);
     __atomic_store_n(&worker->doing, DOING_COMPUTE, __ATOMIC_RELEASE);
+    if (worker->prio)
+        return call;
     worker->who = client_who(call->client);
     __atomic_add_fetch(&worker->who->working, 1, __ATOMIC_RELAXED);
     return call;
@@ -383,7 +415,7 @@ static bool uncount_call(Worker *worker)
     bool counted = worker->who != NULL;
 
     if (__atomic_exchange_n(&worker->doing, DOING_OTHER, __ATOMIC_ACQ_REL) == DOING_COMPUTE)
-        __atomic_sub_fetch(&worker->pool->computing, 1, __ATOMIC_SEQ_CST);
+        __atomic_sub_fetch(computing_of(worker), 1, __ATOMIC_SEQ_CST);
     if (counted)
         __atomic_sub_fetch(&worker->who->working, 1, __ATOMIC_RELAXED);
     __atomic_sub_fetch(&worker->client->working, 1, __ATOMIC_RELAXED);
@@ -411,17 +443,34 @@ static void run_call(Worker *worker, Call *call)
 
 static bool start_worker_locked(Pool *pool, bool prio);
 
-/* Whether an ordinary worker would find a call of this class that it may take. Those who have enough workers are few. */
+/* Whether an identity that doesn't have `most` workers has calls in this round. */
+static bool has_hungry(const Round *round, unsigned most)
+{
+    for (const Share *share = round->first; share; share = share->next)
+        if (!has_as_many(share->identity, most))
+            return true;
+    return false;
+}
+
+/* Whether an ordinary worker would find a call of this class that it may take. The workers are enough for only so many
+ * identities at once: when more than these have calls here, one of them has too few. Else there are few to look at, one as long
+ * as an identity may have most of the workers. */
 static bool has_for_ordinary(const Pool *pool, TurnClass class)
 {
+    const Round *round = &pool->rounds[class];
+    unsigned most;
+
     if (class == TURN_PROOF)
         return may_prove(pool, false);
     if (!is_counted(class))
         return true;
-    for (const Share *share = pool->rounds[class].first; share; share = share->next)
-        if (!has_enough(pool, share->identity))
-            return true;
-    return false;
+    most = most_of_one(pool);
+    if (round->n <= pool->n_workers / most)
+        return has_hungry(round, most);
+#ifdef LOCK_CHECK
+    g_assert(has_hungry(round, most));
+#endif
+    return true;
 }
 
 /* Somebody must look at the queues for calls of this class: added to `wake`. A new worker is started when all are busy. */
@@ -434,7 +483,7 @@ static void wake_locked(Pool *pool, TurnClass class, Wake *wake)
     if ((class == TURN_BULK && !may_take_bulk(pool, false)) || (class == TURN_LOGIN && pool->logins >= pool->max_bulk))
         return;    /* who ends one of them will look */
     if ((class == TURN_HIGH || class == TURN_NORMAL) && is_full(pool, pool->waking + pool->fresh)) {
-        hold_locked(pool, wake);
+        wake_beside_locked(pool, class, wake);
         return;    /* who ends one, or waits, will look */
     }
     if (ordinary && pool->idle > pool->waking) {
@@ -482,12 +531,12 @@ static void worker_waits(Waiter *waiter, bool waits)
 
     if (!__atomic_compare_exchange_n(&worker->doing, &from, to, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
         return;
-    __atomic_add_fetch(&pool->computing, waits ? -1u : 1u, __ATOMIC_SEQ_CST);
+    __atomic_add_fetch(computing_of(worker), waits ? -1u : 1u, __ATOMIC_SEQ_CST);
     if (!waits || __atomic_load_n(&pool->queued, __ATOMIC_SEQ_CST) == 0)
         return;
     lock_acquire(&pool->lock);
     if (has_new_calls(pool))
-        wake_locked(pool, pool->rounds[TURN_HIGH].first ? TURN_HIGH : TURN_NORMAL, &wake);
+        wake_locked(pool, first_new(pool), &wake);
     lock_release(&pool->lock);
     wake_up(pool, &wake);
 }
@@ -576,7 +625,7 @@ static void *worker_main(void *data)
         Call *call = take_call_locked(worker, &wake);
         TurnClass class;
 
-        if (!call && wake.io) {
+        if (!call && (wake.io || wake.prio)) {
             lock_release(&pool->lock);
             wake_up(pool, &wake);
             lock_acquire(&pool->lock);
@@ -787,7 +836,7 @@ static void look_at_workers_locked(Pool *pool)
         if (worker->n_seen != worker->n_calls)
             worker->n_seen = worker->n_calls;
         else if (__atomic_compare_exchange_n(&worker->doing, &doing, DOING_WAIT, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
-            __atomic_sub_fetch(&pool->computing, 1, __ATOMIC_SEQ_CST);
+            __atomic_sub_fetch(computing_of(worker), 1, __ATOMIC_SEQ_CST);
     }
 }
 
@@ -806,7 +855,9 @@ void pool_unstick(Pool *pool, int64_t now)
     } else {
         look_at_workers_locked(pool);
         for (unsigned i = 0; i < pool->max_computing && !is_full(pool, pool->waking + pool->fresh); i++)
-            wake_locked(pool, pool->rounds[TURN_HIGH].first ? TURN_HIGH : TURN_NORMAL, &wake);
+            wake_locked(pool, first_new(pool), &wake);
+        if (is_full(pool, pool->waking + pool->fresh))
+            wake_beside_locked(pool, first_new(pool), &wake);
     }
     lock_release(&pool->lock);
     wake_up(pool, &wake);

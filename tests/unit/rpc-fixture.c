@@ -240,6 +240,7 @@ static const Proc procs[] = {
     ROW(DO_SLOW, "slow", LANE_WORKER),
     ROW(DO_NOTE, "note", LANE_WORKER),
     ROW(DO_HIGH, "high", LANE_WORKER, .flags = PROC_HIGH),
+    ROW(DO_SLOW_HIGH, "slow high", LANE_WORKER, .flags = PROC_HIGH),
     ROW(DO_BULK, "bulk", LANE_BULK, .encode = encode_zeros),
     ROW(DO_PARK, "park", LANE_WORKER),
     ROW(DO_PARK_HIGH, "park high", LANE_WORKER, .flags = PROC_HIGH),
@@ -311,6 +312,7 @@ static bool serve_here(Fixture *f, Call *call)
 {
     switch (call->proc->number) {
     case DO_SLOW:
+    case DO_SLOW_HIGH:
         if (call->payload_size >= 4)
             waiting_begin();
         wait_at_gate(f);

@@ -16,6 +16,7 @@ enum {
     DO_SLOW,        /* worker: ends when the gate is open; says that it waits when there is an argument */
     DO_NOTE,        /* worker: ends at once */
     DO_HIGH,        /* as NOTE; priority workers may take it */
+    DO_SLOW_HIGH,   /* as SLOW; priority workers may take it */
     DO_BULK,        /* worker, bulk: as BIG; ends when the gate is open */
     DO_PARK,        /* worker: parks until fixture_resume, or for as many milliseconds as the argument says */
     DO_PARK_HIGH,

@@ -298,9 +298,9 @@ static unsigned most_computing(void)
 }
 
 /* A still engine with three workers more than may compute. */
-static FixtureSettings with_spare_workers(void)
+static FixtureSettings with_spare_workers(unsigned prio)
 {
-    FixtureSettings settings = with_workers(0, most_computing() + 3, 0);
+    FixtureSettings settings = with_workers(0, most_computing() + 3, prio);
 
     settings.threads.io_threads = 1;
     settings.limits.max_client_requests = most_computing() + 3;
@@ -352,6 +352,67 @@ static void no_more_compute_than_there_are_processors_until_they_seem_to_wait(Fi
     g_assert_cmpuint(queued(f), ==, 0);
     fixture_open_gate(f);
     fixture_expect_answers(f, fd, most + 3);
+    close(fd);
+}
+
+/* One turn takes what was sent, and none is made until so many slow calls are running. */
+static void turn_until_running(Fixture *f, unsigned n)
+{
+    io_turn(f->rpc->io[0], 0);
+    while (LOCKED(f, f->running) < n)
+        g_usleep(200);
+}
+
+/* As many ordinary workers compute as may, and this many high calls come: 'h' computes, 'w' says that it waits. */
+static int fill_and_call_high(Fixture *f, const char *high)
+{
+    int fd = fixture_dial_accepted(f);
+    uint32_t serial = 0;
+
+    while (serial < most_computing())
+        fixture_call(f, fd, DO_SLOW, ++serial);
+    turn_until_running(f, most_computing());
+    for (; *high; high++) {
+        if (*high == 'w')
+            fixture_call_with(f, fd, DO_SLOW_HIGH, ++serial, 1);
+        else
+            fixture_call(f, fd, DO_SLOW_HIGH, ++serial);
+    }
+    return fd;
+}
+
+static void a_high_call_begins_at_once_though_all_processors_compute(Fixture *f, gconstpointer data)
+{
+    int fd = fill_and_call_high(f, "h");
+
+    turn_until_running(f, most_computing() + 1);
+    g_assert_cmpuint(queued(f), ==, 0);
+    fixture_open_gate(f);
+    fixture_expect_answers(f, fd, most_computing() + 1);
+    close(fd);
+}
+
+static void a_second_high_call_waits_until_the_first_seems_to_wait(Fixture *f, gconstpointer data)
+{
+    int fd = fill_and_call_high(f, "hh");
+
+    turn_until_running(f, most_computing() + 1);
+    g_assert_cmpuint(queued(f), ==, 1);
+    WAIT_UNTIL(f, LOCKED(f, f->running) == most_computing() + 2);
+    g_assert_cmpuint(queued(f), ==, 0);
+    fixture_open_gate(f);
+    fixture_expect_answers(f, fd, most_computing() + 2);
+    close(fd);
+}
+
+static void a_high_call_that_says_that_it_waits_lets_another_begin(Fixture *f, gconstpointer data)
+{
+    int fd = fill_and_call_high(f, "wh");
+
+    turn_until_running(f, most_computing() + 2);
+    g_assert_cmpuint(queued(f), ==, 0);
+    fixture_open_gate(f);
+    fixture_expect_answers(f, fd, most_computing() + 2);
     close(fd);
 }
 
@@ -560,7 +621,8 @@ static void the_only_identity_may_have_all_workers(Fixture *f, gconstpointer dat
 int main(int argc, char **argv)
 {
     FixtureSettings one = with_workers(1, 1, 0), none = with_workers(0, 3, 0), four = with_workers(2, 4, 1),
-                    two_prio = with_workers(2, 4, 2), spare = with_spare_workers();
+                    two_prio = with_workers(2, 4, 2), spare = with_spare_workers(0),
+                    spare_prio = with_spare_workers(2);
 
     g_test_init(&argc, &argv, NULL);
 #define ADD(settings, claim) FIXTURE_ADD("/rpc/pool/", &settings, claim)
@@ -579,6 +641,9 @@ int main(int argc, char **argv)
     ADD(two_prio, a_bulk_call_gets_through_when_all_ordinary_workers_are_busy);
     ADD(spare, who_says_that_it_waits_lets_another_compute);
     ADD(spare, no_more_compute_than_there_are_processors_until_they_seem_to_wait);
+    ADD(spare_prio, a_high_call_begins_at_once_though_all_processors_compute);
+    ADD(spare_prio, a_second_high_call_waits_until_the_first_seems_to_wait);
+    ADD(spare_prio, a_high_call_that_says_that_it_waits_lets_another_begin);
     ADD(four, bulk_calls_wait_for_a_client_to_read_its_answers);
     ADD(four, bulk_calls_of_a_client_that_did_not_read_end_with_it);
     ADD(four, calls_of_a_client_that_has_left_are_not_begun);
