@@ -7,13 +7,7 @@
 
 #include "base/lock-profile.h"
 
-typedef struct LockFigure {
-    MetricId id;
-    bool time;                /* nanoseconds */
-    size_t at;                /* of an uint64_t in LockUse */
-} LockFigure;
-
-static const LockFigure totals[] = {
+static const MetricFigure totals[] = {
     { METRIC_LOCK_ACQUISITIONS, false, offsetof(LockUse, acquired) },
     { METRIC_LOCK_CONTENDED, false, offsetof(LockUse, contended) },
     { METRIC_LOCK_HOLDS, false, offsetof(LockUse, holds) },
@@ -24,33 +18,15 @@ static const LockFigure totals[] = {
     { METRIC_LOCK_HELD_LONGEST, true, offsetof(LockUse, held_longest) },
 };
 
-/* NULL: nobody has used the class. */
-static GString *labels_of(const LockUse *use, LockClass class)
+/* Classes that nobody has used have no lines. */
+static void write_totals(const LockUse *classes, MetricText *text)
 {
-    GString *labels;
+    g_autoptr(GArray) rows = metric_rows_new();
 
-    if (!use->acquired && !use->idle)
-        return NULL;
-    labels = g_string_new(NULL);
-    metric_label(labels, "lock", lock_class_name(class));
-    return labels;
-}
-
-static void write_figure(const LockUse *classes, const LockFigure *figure, MetricText *text)
-{
-    metric_begin(text, &metric_families[figure->id]);
-    for (unsigned i = 0; i < LOCK_CLASSES; i++) {
-        GString *labels = labels_of(&classes[i], (LockClass)i);
-        uint64_t value = *(const uint64_t *)(const void *)((const char *)&classes[i] + figure->at);
-
-        if (!labels)
-            continue;
-        if (figure->time)
-            metric_time(text, labels->str, value);
-        else
-            metric_number(text, labels->str, value);
-        g_string_free(labels, TRUE);
-    }
+    for (unsigned i = 0; i < LOCK_CLASSES; i++)
+        if (classes[i].acquired || classes[i].idle)
+            metric_rows_add(rows, "lock", lock_class_name((LockClass)i), &classes[i]);
+    metric_table(text, totals, G_N_ELEMENTS(totals), rows);
 }
 
 /* The profile's last bucket has no end, so that none of ours may end behind it. */
@@ -84,7 +60,6 @@ void metrics_locks_section(MetricText *text)
         return;
     classes = g_new(LockUse, LOCK_CLASSES);
     lock_profile_totals(classes);
-    for (unsigned i = 0; i < G_N_ELEMENTS(totals); i++)
-        write_figure(classes, &totals[i], text);
+    write_totals(classes, text);
     write_waits(classes, text);
 }

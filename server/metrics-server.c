@@ -198,13 +198,7 @@ static void write_clients(Server *server, MetricText *text)
 
 /* --- identities ---------------------------------------------------------------------------------------------- */
 
-typedef struct IdentityFigure {
-    MetricId id;
-    bool time;                /* nanoseconds */
-    size_t at;                /* of an uint64_t in ClientUse */
-} IdentityFigure;
-
-static const IdentityFigure identity_figures[] = {
+static const MetricFigure identity_figures[] = {
     { METRIC_IDENTITY_CALLS, false, offsetof(ClientUse, served) },
     { METRIC_IDENTITY_CALLS_FAILED, false, offsetof(ClientUse, failed) },
     { METRIC_IDENTITY_CALLS_SLOW, false, offsetof(ClientUse, slow) },
@@ -230,20 +224,16 @@ static void write_open_calls(MetricText *text, const IdentityReport *report)
     }
 }
 
-static void write_use(MetricText *text, const GPtrArray *reports, const IdentityFigure *figure)
+static void write_use(MetricText *text, const GPtrArray *reports)
 {
-    begin(text, figure->id);
+    g_autoptr(GArray) rows = metric_rows_new();
+
     for (unsigned i = 0; i < reports->len; i++) {
         const IdentityReport *report = g_ptr_array_index(reports, i);
-        uint64_t value = *(const uint64_t *)(const void *)((const char *)&report->use + figure->at);
-        g_autoptr(GString) labels = g_string_new(NULL);
 
-        metric_label(labels, "identity", report->who);
-        if (figure->time)
-            metric_time(text, labels->str, value);
-        else
-            metric_number(text, labels->str, value);
+        metric_rows_add(rows, "identity", report->who, &report->use);
     }
+    metric_table(text, identity_figures, G_N_ELEMENTS(identity_figures), rows);
 }
 
 /* Events too, since what their clients have not read is counted with those. */
@@ -266,8 +256,7 @@ static void write_identities(Server *server, MetricText *text)
     begin(text, METRIC_IDENTITY_CALLS_OPEN);
     for (unsigned i = 0; i < reports->len; i++)
         write_open_calls(text, g_ptr_array_index(reports, i));
-    for (unsigned i = 0; i < G_N_ELEMENTS(identity_figures); i++)
-        write_use(text, reports, &identity_figures[i]);
+    write_use(text, reports);
     arena_reset(&arena);
     rpc_lost_events(server->rpc, &cut_off, &lost);
     one(text, METRIC_EVENTS, __atomic_load_n(&server->announced, __ATOMIC_RELAXED));
@@ -299,15 +288,9 @@ static void write_certificates(Server *server, MetricText *text)
 
 /* --- stores ------------------------------------------------------------------------------------------------------ */
 
-typedef struct StoreFigure {
-    MetricId id;
-    bool time;                /* nanoseconds */
-    size_t at;                /* of an uint64_t in StoreCounts */
-} StoreFigure;
-
 static void write_stores(Server *server, MetricText *text)
 {
-    static const StoreFigure figures[] = {
+    static const MetricFigure figures[] = {
         { METRIC_STORE_CHANGES, false, offsetof(StoreCounts, changes) },
         { METRIC_STORE_FLUSHES, false, offsetof(StoreCounts, flushes) },
         { METRIC_STORE_FLUSH_TIME, true, offsetof(StoreCounts, flush_ns) },
@@ -315,26 +298,18 @@ static void write_stores(Server *server, MetricText *text)
         { METRIC_STORE_FAILURES, false, offsetof(StoreCounts, failures) },
     };
     g_autoptr(GPtrArray) hosts = hosts_shared(server->hosts);
+    g_autofree StoreCounts *counts = g_new(StoreCounts, hosts->len);
+    g_autoptr(GArray) rows = metric_rows_new();
 
-    for (unsigned i = 0; i < G_N_ELEMENTS(figures); i++) {
-        begin(text, figures[i].id);
-        for (unsigned k = 0; k < hosts->len; k++) {
-            const Host *host = g_ptr_array_index(hosts, k);
-            g_autoptr(GString) labels = g_string_new(NULL);
-            StoreCounts counts;
-            uint64_t value;
+    for (unsigned i = 0; i < hosts->len; i++) {
+        const Host *host = g_ptr_array_index(hosts, i);
 
-            if (!host->store)
-                continue;
-            store_counts(host->store, &counts);
-            value = *(const uint64_t *)(const void *)((const char *)&counts + figures[i].at);
-            metric_label(labels, "uri", host->key);
-            if (figures[i].time)
-                metric_time(text, labels->str, value);
-            else
-                metric_number(text, labels->str, value);
-        }
+        if (!host->store)
+            continue;
+        store_counts(host->store, &counts[i]);
+        metric_rows_add(rows, "uri", host->key, &counts[i]);
     }
+    metric_table(text, figures, G_N_ELEMENTS(figures), rows);
 }
 
 /* --- what drivers count --------------------------------------------------------------------------------------------- */

@@ -74,6 +74,50 @@ void metric_begin(MetricText *text, const MetricFamily *family)
         g_string_append_printf(text->out, "# UNIT %s %s\n", family->name, family->unit);
 }
 
+/* --- tables ------------------------------------------------------------------------------------------ */
+
+static void row_clear(void *row)
+{
+    g_free(((MetricRow *)row)->labels);
+}
+
+GArray *metric_rows_new(void)
+{
+    GArray *rows = g_array_new(FALSE, FALSE, sizeof(MetricRow));
+
+    g_array_set_clear_func(rows, row_clear);
+    return rows;
+}
+
+void metric_rows_add(GArray *rows, const char *label, const char *value, const void *figures)
+{
+    GString *labels = g_string_new(NULL);
+    MetricRow row = { .figures = figures };
+
+    metric_label(labels, label, value);
+    row.labels = g_string_free(labels, FALSE);
+    g_array_append_val(rows, row);
+}
+
+static void write_figure(MetricText *text, const MetricFigure *figure, const MetricRow *row)
+{
+    uint64_t value = *(const uint64_t *)(const void *)((const char *)row->figures + figure->at);
+
+    if (figure->time)
+        metric_time(text, row->labels, value);
+    else
+        metric_number(text, row->labels, value);
+}
+
+void metric_table(MetricText *text, const MetricFigure *figures, unsigned n, const GArray *rows)
+{
+    for (unsigned i = 0; i < n; i++) {
+        metric_begin(text, &metric_families[figures[i].id]);
+        for (unsigned k = 0; k < rows->len; k++)
+            write_figure(text, &figures[i], &g_array_index(rows, MetricRow, k));
+    }
+}
+
 void metric_end(MetricText *text)
 {
     if (text->open_metrics)

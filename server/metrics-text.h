@@ -54,5 +54,25 @@ enum { METRIC_FIRST_POWER = 10, METRIC_LAST_POWER = 36, METRIC_POWER_STEP = 2 };
 /* The same of something that isn't kept as a Histogram: below[k] lasted less than 2^(METRIC_FIRST_POWER + k * METRIC_POWER_STEP)
  * nanoseconds, n of them; `count` and `sum` are of all. */
 void metric_buckets(MetricText *text, const char *labels, const uint64_t *below, unsigned n, uint64_t count, uint64_t sum);
+
+/* One family of many that are made of the members of one struct. */
+typedef struct MetricFigure {
+    MetricId id;
+    bool time;                /* nanoseconds */
+    size_t at;                /* of an uint64_t in the struct */
+} MetricFigure;
+
+/* What has such figures: a line in each of their families. */
+typedef struct MetricRow {
+    char *labels;             /* owned by its rows */
+    const void *figures;      /* the struct, not owned */
+} MetricRow;
+
+/* Of MetricRow, to be given back with g_array_unref. */
+GArray *metric_rows_new(void);
+/* One label; the struct lives as long as the rows. */
+void metric_rows_add(GArray *rows, const char *label, const char *value, const void *figures);
+/* One family after another, each with all rows. */
+void metric_table(MetricText *text, const MetricFigure *figures, unsigned n, const GArray *rows);
 /* Nothing may follow. */
 void metric_end(MetricText *text);

@@ -163,11 +163,30 @@ static void every_family_ends_in_its_unit_and_in_nothing_that_the_format_appends
     }
 }
 
+static void a_table_has_a_line_for_each_row_in_each_family(void)
+{
+    const struct { uint64_t changes, ns; } one = { 3, 1500000000 }, two = { UINT64_MAX, 0 };
+    const MetricFigure figures[] = { { METRIC_STORE_CHANGES, false, 0 }, { METRIC_STORE_FLUSH_TIME, true, 8 } };
+    g_autoptr(GArray) rows = metric_rows_new();
+    MetricText text = begin(true);
+
+    metric_rows_add(rows, "uri", "a", &one);
+    metric_rows_add(rows, "uri", "b\"", &two);
+    metric_table(&text, figures, G_N_ELEMENTS(figures), rows);
+    expect(&text, "# HELP drover_store_changes Changes of documents that were brought to the disk\n"
+        "# TYPE drover_store_changes counter\n"
+        "drover_store_changes_total{uri=\"a\"} 3\ndrover_store_changes_total{uri=\"b\\\"\"} 18446744073709551615\n"
+        "# HELP drover_store_flush_seconds How long those took, together\n"
+        "# TYPE drover_store_flush_seconds counter\n# UNIT drover_store_flush_seconds seconds\n"
+        "drover_store_flush_seconds_total{uri=\"a\"} 1.500000000\ndrover_store_flush_seconds_total{uri=\"b\\\"\"} 0\n");
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
 #define ADD(claim) g_test_add_func("/server/metrics-text/" #claim, claim)
     ADD(label_values_are_escaped);
+    ADD(a_table_has_a_line_for_each_row_in_each_family);
     ADD(label_values_that_are_no_text_become_one);
     ADD(a_counter_has_its_suffix_where_each_format_wants_it);
     ADD(help_is_escaped_and_the_unit_told);
