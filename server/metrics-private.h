@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* One scrape on its way: metrics-server.c writes what droverd counts itself, metrics-sample.c takes the figures of domains,
- * metrics-domains.c writes them, metrics.c has the HTTP around it. All on the thread of the endpoint that is asked. */
+/* One scrape on its way: metrics-server.c writes what droverd counts itself, metrics-sample.c takes the figures of one
+ * hypervisor's domains, metrics-take.c those of all hypervisors and waits for them, metrics-domains.c writes them, metrics.c has
+ * the HTTP around it. On the thread of the endpoint that is asked, but for what drivers are asked: that has threads of its own. */
 #pragma once
 
 #include "server/metrics-text.h"
@@ -35,7 +36,7 @@ extern const SampleParam sample_domain_params[], sample_vcpu_params[], sample_bl
 
 /* Figures of one thing, in the order of its params. */
 typedef struct SampleRow {
-    const char *labels;       /* ready to be written; in the sample's chunk */
+    size_t labels;            /* where they begin in the sample's texts, ready to be written */
     uint32_t has;             /* a bit for each value that is there */
     uint64_t values[SAMPLE_PARAMS_MAX];
 } SampleRow;
@@ -49,25 +50,60 @@ typedef struct SampleDomain {
     unsigned waiting;
 } SampleDomain;
 
-typedef struct SampleHost {
-    const char *uri;          /* as a label, ready to be written */
+/* The figures of one hypervisor's domains at one moment; whose it is, is its owner's matter. Its size is bounded by what there is:
+ * some 300 bytes for a domain, 200 for a device. Its memory is used again by the next that is taken in its place. */
+typedef struct HostSample {
+    Host *host;               /* a shared one, so that it stays */
+    size_t uri;               /* its label */
     unsigned active, inactive;
-    bool good;                /* the driver has answered */
-} SampleHost;
+    bool good;                /* the driver has answered, or there was nothing to ask */
+    int64_t overdue;          /* nanoseconds for which the driver has not; 0 while it may still be waited for */
+    GArray *domains;          /* of SampleDomain */
+    GArray *vcpus, *disks, *interfaces;    /* of SampleRow */
+    GString *texts;           /* labels, each with its end */
+    GString *scratch;
+} HostSample;
 
-/* The figures of all domains at one moment; immutable when made. Its size is bounded by what there is: some 300 bytes for a
- * domain, 200 for a device. */
+HostSample *host_sample_new(void);
+/* NULL is fine. */
+void host_sample_free(HostSample *sample);
+/* Forgets what was there and takes what is published. Waits for nothing. */
+void host_sample_begin(HostSample *sample, Host *host);
+/* Whether there is anything to ask the driver. */
+bool host_sample_wants(const HostSample *sample);
+/* Asks it: takes no job and waits for no guest, but drivers may break that. */
+void host_sample_ask(HostSample *sample);
+
+static inline const char *sample_text(const HostSample *sample, size_t at)
+{
+    return sample->texts->str + at;
+}
+
+/* --- metrics-take.c ---------------------------------------------------------------------------------- */
+
+/* Takes samples for one endpoint. */
+typedef struct Sampler Sampler;
+
+/* The figures of all domains; immutable when made. One thread's at a time, as its sampler. */
 typedef struct Samples {
     unsigned refs;            /* of scrapes of one endpoint, and its own */
     int64_t taken;            /* clock_now() */
-    GArray *hosts;            /* of SampleHost */
-    GArray *domains;          /* of SampleDomain */
-    GArray *vcpus, *disks, *interfaces;    /* of SampleRow */
-    GStringChunk *texts;
+    Sampler *sampler;
+    GPtrArray *hosts;         /* of HostSample */
 } Samples;
 
-/* Asks each driver for what it publishes: takes no job and waits for no guest. */
-Samples *samples_take(Server *server);
+/* `wait`: nanoseconds for which drivers are waited for. */
+Sampler *sampler_new(Server *server, int64_t wait);
+/* From now on nobody waits for drivers. Any thread. */
+void sampler_stop(Sampler *sampler);
+/* When it is stopped and no thread takes samples: waits for whatever drivers still do. Once. */
+void sampler_join(Sampler *sampler);
+/* Writes to the log which drivers that is. Any thread. */
+void sampler_tell_stuck(Sampler *sampler);
+/* After sampler_join, when all samples are given back. */
+void sampler_free(Sampler *sampler);
+/* A driver that has not answered in time is not asked again, nor waited for, until it has. */
+Samples *samples_take(Sampler *sampler);
 Samples *samples_ref(Samples *samples);
 void samples_unref(Samples *samples);
 
@@ -75,7 +111,7 @@ void samples_unref(Samples *samples);
 
 /* Where a scrape is among the families of domains; zero at first. */
 typedef struct DomainsCursor {
-    unsigned family, row;
+    unsigned family, host, row;
     bool begun;               /* the head of the family is written */
 } DomainsCursor;
 

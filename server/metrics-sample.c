@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The figures of all domains for one scrape, from the operation that answers virConnectGetAllDomainStats, so that monitoring
- * sees what clients see and a driver has nothing more to fill in. Asked for some thousand domains at a time, which bounds the
- * answer that is in memory. On the endpoint's thread; takes LOCK_HOSTS, shards of lists and LOCK_JOB, one after another. */
+/* The figures of one hypervisor's domains for a scrape, from the operation that answers virConnectGetAllDomainStats, so that
+ * monitoring sees what clients see and a driver has nothing more to fill in. Asked for some thousand domains at a time, which
+ * bounds the answer that is in memory. On the thread that has the sample: an endpoint's, and another one while the driver is
+ * asked. Takes shards of lists and LOCK_JOB, one after another. */
 #include "server/metrics-private.h"
 
 #include <libvirt/libvirt.h>
@@ -149,12 +150,15 @@ static int index_in(const char *name, const char *kind, const char **rest)
     return (int)index;
 }
 
-static const char *keep_labels(Samples *samples, const char *of_domain, const char *label, const char *value)
+/* Keeps the labels at `of`, and one more. */
+static size_t keep_labels(HostSample *sample, size_t of, const char *label, const char *value)
 {
-    g_autoptr(GString) labels = g_string_new(of_domain);
+    size_t at = sample->texts->len;
 
-    metric_label(labels, label, value);
-    return g_string_chunk_insert(samples->texts, labels->str);
+    g_string_assign(sample->scratch, sample_text(sample, of));
+    metric_label(sample->scratch, label, value);
+    g_string_append_len(sample->texts, sample->scratch->str, (gssize)sample->scratch->len + 1);
+    return at;
 }
 
 /* The devices of one domain and kind, which stand in the answer one after another. */
@@ -165,16 +169,17 @@ typedef struct SampleDevices {
     int index;                /* of the last row; -1: none of this domain */
 } SampleDevices;
 
-static void set_device(Samples *samples, const SampleDomain *domain, SampleDevices *devices, int index, const char *rest,
+static void set_device(HostSample *sample, const SampleDomain *domain, SampleDevices *devices, int index, const char *rest,
                        const Field *field)
 {
     SampleRow *row;
 
     if (index != devices->index) {
-        g_autofree char *number = g_strdup_printf("%d", index);
+        char number[16];
 
+        g_snprintf(number, sizeof number, "%d", index);
         g_array_append_val(devices->rows, ((SampleRow){
-            .labels = keep_labels(samples, domain->row.labels, devices->label, number),
+            .labels = keep_labels(sample, domain->row.labels, devices->label, number),
         }));
         devices->index = index;
     }
@@ -182,18 +187,18 @@ static void set_device(Samples *samples, const SampleDomain *domain, SampleDevic
     if (field->text && strcmp(rest, "name") == 0) {
         g_autofree char *name = g_strndup((const char *)field->text, field->size);
 
-        row->labels = keep_labels(samples, domain->row.labels, devices->label, name);
+        row->labels = keep_labels(sample, domain->row.labels, devices->label, name);
     } else if (!field->text && field->type != VIR_TYPED_PARAM_DOUBLE) {
         set_value(row, devices->params, rest, field->number);
     }
 }
 
-static bool read_params(Samples *samples, SampleDomain *domain, XdrIn *in)
+static bool read_params(HostSample *sample, SampleDomain *domain, XdrIn *in)
 {
     SampleDevices kinds[] = {
-        { "vcpu.", "vcpu", sample_vcpu_params, samples->vcpus, -1 },
-        { "block.", "device", sample_block_params, samples->disks, -1 },
-        { "net.", "device", sample_net_params, samples->interfaces, -1 },
+        { "vcpu.", "vcpu", sample_vcpu_params, sample->vcpus, -1 },
+        { "block.", "device", sample_block_params, sample->disks, -1 },
+        { "net.", "device", sample_net_params, sample->interfaces, -1 },
     };
     uint32_t n;
 
@@ -209,7 +214,7 @@ static bool read_params(Samples *samples, SampleDomain *domain, XdrIn *in)
         for (unsigned i = 0; i < G_N_ELEMENTS(kinds) && index < 0; i++) {
             index = index_in(field.name, kinds[i].kind, &rest);
             if (index >= 0 && domain)
-                set_device(samples, domain, &kinds[i], index, rest, &field);
+                set_device(sample, domain, &kinds[i], index, rest, &field);
         }
         if (index < 0 && domain && !field.text && field.type != VIR_TYPED_PARAM_DOUBLE)
             set_value(&domain->row, sample_domain_params, field.name, field.number);
@@ -234,7 +239,7 @@ static SampleDomain *find_from(GArray *domains, unsigned first, unsigned n, unsi
     return NULL;
 }
 
-static bool read_records(Samples *samples, unsigned first, unsigned n, const XdrEncoded *records)
+static bool read_records(HostSample *sample, unsigned first, unsigned n, const XdrEncoded *records)
 {
     g_autoptr(GByteArray) bytes = g_byte_array_new();
     unsigned at = 0;
@@ -253,7 +258,7 @@ static bool read_records(Samples *samples, unsigned first, unsigned n, const Xdr
         uint32_t size, id;
 
         if (!get_text(&in, &name, &size) || !xdr_get_opaque_fixed(&in, uuid, sizeof uuid) || !xdr_get_uint(&in, &id)
-            || !read_params(samples, find_from(samples->domains, first, n, &at, uuid), &in))
+            || !read_params(sample, find_from(sample->domains, first, n, &at, uuid), &in))
             return false;
     }
     return true;
@@ -268,8 +273,9 @@ static RemoteDomain handle_of(const DomainView *view)
 }
 
 /* False: the driver has failed. */
-static bool ask_driver(Samples *samples, Host *host, unsigned first, unsigned n)
+static bool ask_driver(HostSample *sample, unsigned first, unsigned n)
 {
+    Host *host = sample->host;
     const Proc *proc = program_proc(&remote_program, REMOTE_PROC_CONNECT_GET_ALL_DOMAIN_STATS);
     const Invoke *invoke = invoke_find(&remote_program, proc);
     RemoteConnectGetAllDomainStatsArgs args = { .n_doms = n, .flags = VIR_CONNECT_GET_ALL_DOMAINS_STATS_NOWAIT };
@@ -284,11 +290,11 @@ static bool ask_driver(Samples *samples, Host *host, unsigned first, unsigned n)
     arena_init(&arena, NULL, 0);
     args.doms = arena_array(&arena, n, sizeof *args.doms);
     for (unsigned i = 0; i < n; i++)
-        args.doms[i] = handle_of(g_array_index(samples->domains, SampleDomain, first + i).view);
+        args.doms[i] = handle_of(g_array_index(sample->domains, SampleDomain, first + i).view);
     good = enter(&op, &args, &result) == 0;
     if (!good)
         log_info("%s gives no figures of its domains: %s", host->uri, error.message);
-    else if (!read_records(samples, first, n, &result.retStats))
+    else if (!read_records(sample, first, n, &result.retStats))
         good = false;
     op_release_kept(&op);
     error_clear(&error);
@@ -314,90 +320,95 @@ static void look_at_job(SampleDomain *sample, Host *host, int64_t now)
         sample->held = MAX(now - holding->since, 0);
 }
 
-static void add_domain(Samples *samples, Host *host, DomainView *view, const char *uri)
+static void add_domain(HostSample *sample, DomainView *view)
 {
-    SampleDomain sample = { .view = domain_view_ref(view), .taken = clock_now() };
-    SampleRow *row = &sample.row;
+    SampleDomain domain = { .view = domain_view_ref(view), .taken = clock_now() };
+    SampleRow *row = &domain.row;
     const uint64_t known[] = {
         [ROW_STATE] = (uint64_t)view->state, [ROW_REASON] = (uint64_t)view->reason, [ROW_MEMORY] = view->memory * 1024,
         [ROW_MEMORY_MAX] = view->max_memory * 1024, [ROW_VCPUS] = view->vcpus, [ROW_VCPUS_MAX] = view->max_vcpus,
     };
 
-    row->labels = keep_labels(samples, uri, "domain", view->name);
+    row->labels = keep_labels(sample, sample->uri, "domain", view->name);
     memcpy(row->values, known, sizeof known);
     row->has = (1u << G_N_ELEMENTS(known)) - 1;
-    look_at_job(&sample, host, sample.taken);
-    g_array_append_val(samples->domains, sample);
+    look_at_job(&domain, sample->host, domain.taken);
+    g_array_append_val(sample->domains, domain);
 }
 
-static void add_host(Samples *samples, Host *host)
+/* --- one hypervisor's ------------------------------------------------------------------------------------ */
+
+static void domain_clear(void *domain)
 {
-    const Proc *proc = program_proc(&remote_program, REMOTE_PROC_CONNECT_GET_ALL_DOMAIN_STATS);
+    domain_view_unref(((SampleDomain *)domain)->view);
+}
+
+HostSample *host_sample_new(void)
+{
+    HostSample *sample = g_new0(HostSample, 1);
+
+    sample->domains = g_array_new(FALSE, FALSE, sizeof(SampleDomain));
+    g_array_set_clear_func(sample->domains, domain_clear);
+    sample->vcpus = g_array_new(FALSE, FALSE, sizeof(SampleRow));
+    sample->disks = g_array_new(FALSE, FALSE, sizeof(SampleRow));
+    sample->interfaces = g_array_new(FALSE, FALSE, sizeof(SampleRow));
+    sample->texts = g_string_new(NULL);
+    sample->scratch = g_string_new(NULL);
+    return sample;
+}
+
+void host_sample_free(HostSample *sample)
+{
+    if (!sample)
+        return;
+    g_array_unref(sample->domains);
+    g_array_unref(sample->vcpus);
+    g_array_unref(sample->disks);
+    g_array_unref(sample->interfaces);
+    g_string_free(sample->texts, TRUE);
+    g_string_free(sample->scratch, TRUE);
+    g_free(sample);
+}
+
+void host_sample_begin(HostSample *sample, Host *host)
+{
     DomainPage *pages[DOMAIN_LIST_SHARDS];
     unsigned n_pages = domain_list_pages(host->domains, pages, G_N_ELEMENTS(pages));
-    unsigned first = samples->domains->len;
-    SampleHost sample = {
-        .uri = keep_labels(samples, "", "uri", host->key), .good = true,
-        .active = domain_list_count(host->domains, VIR_CONNECT_LIST_DOMAINS_ACTIVE),
-        .inactive = domain_list_count(host->domains, VIR_CONNECT_LIST_DOMAINS_INACTIVE),
-    };
 
+    g_array_set_size(sample->domains, 0);
+    g_array_set_size(sample->vcpus, 0);
+    g_array_set_size(sample->disks, 0);
+    g_array_set_size(sample->interfaces, 0);
+    g_string_truncate(sample->texts, 0);
+    g_string_append_c(sample->texts, '\0');    /* no labels at all, for those that begin with none */
+    sample->host = host;
+    sample->uri = keep_labels(sample, 0, "uri", host->key);
+    sample->active = domain_list_count(host->domains, VIR_CONNECT_LIST_DOMAINS_ACTIVE);
+    sample->inactive = domain_list_count(host->domains, VIR_CONNECT_LIST_DOMAINS_INACTIVE);
+    sample->good = true;
+    sample->overdue = 0;
     for (unsigned i = 0; i < n_pages; i++) {
         for (uint32_t k = 0; k < pages[i]->n; k++)
-            add_domain(samples, host, pages[i]->entries[k].view, sample.uri);
+            add_domain(sample, pages[i]->entries[k].view);
         domain_page_unref(pages[i]);
     }
-    while (first < samples->domains->len && sample.good && enter_offered(host, &remote_program, proc, NULL)) {
-        unsigned n = MIN(samples->domains->len - first, BATCH);
+}
+
+bool host_sample_wants(const HostSample *sample)
+{
+    const Proc *proc = program_proc(&remote_program, REMOTE_PROC_CONNECT_GET_ALL_DOMAIN_STATS);
+
+    return sample->domains->len > 0 && enter_offered(sample->host, &remote_program, proc, NULL);
+}
+
+void host_sample_ask(HostSample *sample)
+{
+    for (unsigned first = 0, n; first < sample->domains->len && sample->good; first += n) {
         int64_t now = clock_now();
 
+        n = MIN(sample->domains->len - first, BATCH);
         for (unsigned i = 0; i < n; i++)
-            g_array_index(samples->domains, SampleDomain, first + i).taken = now;
-        sample.good = ask_driver(samples, host, first, n);
-        first += n;
+            g_array_index(sample->domains, SampleDomain, first + i).taken = now;
+        sample->good = ask_driver(sample, first, n);
     }
-    g_array_append_val(samples->hosts, sample);
-}
-
-static void domain_clear(void *sample)
-{
-    domain_view_unref(((SampleDomain *)sample)->view);
-}
-
-Samples *samples_take(Server *server)
-{
-    Samples *samples = g_new0(Samples, 1);
-    g_autoptr(GPtrArray) hosts = hosts_shared(server->hosts);
-
-    samples->refs = 1;
-    samples->taken = clock_now();
-    samples->hosts = g_array_new(FALSE, FALSE, sizeof(SampleHost));
-    samples->domains = g_array_new(FALSE, FALSE, sizeof(SampleDomain));
-    g_array_set_clear_func(samples->domains, domain_clear);
-    samples->vcpus = g_array_new(FALSE, FALSE, sizeof(SampleRow));
-    samples->disks = g_array_new(FALSE, FALSE, sizeof(SampleRow));
-    samples->interfaces = g_array_new(FALSE, FALSE, sizeof(SampleRow));
-    samples->texts = g_string_chunk_new(65536);
-    for (unsigned i = 0; i < hosts->len; i++)
-        add_host(samples, g_ptr_array_index(hosts, i));
-    return samples;
-}
-
-Samples *samples_ref(Samples *samples)
-{
-    samples->refs++;
-    return samples;
-}
-
-void samples_unref(Samples *samples)
-{
-    if (!samples || --samples->refs > 0)
-        return;
-    g_array_unref(samples->hosts);
-    g_array_unref(samples->domains);
-    g_array_unref(samples->vcpus);
-    g_array_unref(samples->disks);
-    g_array_unref(samples->interfaces);
-    g_string_chunk_free(samples->texts);
-    g_free(samples);
 }

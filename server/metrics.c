@@ -31,6 +31,7 @@ enum {
     REQUEST_BYTES = 16384,    /* of a request and what belongs to its connection */
     PART_BYTES = 65536,       /* made at once */
     SHARED_MS = 1000,         /* so old may figures be that another scrape has taken */
+    ANSWER_MS = 5000,         /* for which a driver is waited for, and the other scrapes of its endpoint with it */
     BACKLOG = 64,
 };
 
@@ -47,6 +48,7 @@ typedef struct Endpoint {
     struct MHD_Daemon *daemon;
     SocketFile *file;         /* NULL: it is a port */
     int fd;
+    Sampler *sampler;
     /* its thread's */
     Samples *latest;          /* NULL: none yet */
     GQueue peers;             /* of Peer, the oldest first */
@@ -75,7 +77,7 @@ static Samples *share_samples(Endpoint *endpoint)
 {
     if (!endpoint->latest || clock_now() - endpoint->latest->taken > SHARED_MS * CLOCK_MS) {
         samples_unref(endpoint->latest);
-        endpoint->latest = samples_take(endpoint->server);
+        endpoint->latest = samples_take(endpoint->sampler);
     }
     return samples_ref(endpoint->latest);
 }
@@ -263,7 +265,9 @@ static int endpoint_start(Metrics *metrics, Server *server, int fd, SocketFile *
 {
     Endpoint *endpoint = &metrics->endpoints[metrics->n++];
 
-    *endpoint = (Endpoint){ .server = server, .fd = fd, .file = file };
+    *endpoint = (Endpoint){
+        .server = server, .fd = fd, .file = file, .sampler = sampler_new(server, ANSWER_MS * CLOCK_MS),
+    };
     /* Not epoll: with it this library overlooks an end that comes together with the last bytes, and waits IDLE_SECONDS. */
     endpoint->daemon = MHD_start_daemon(
         MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_POLL | MHD_USE_ERROR_LOG, 0, NULL, NULL, serve, endpoint,
@@ -326,6 +330,7 @@ Metrics *metrics_start(Server *server, Error *error)
         && (!config->metrics_port || start_port(metrics, server, error) == 0))
         return metrics;
     metrics_stop(metrics);
+    metrics_free(metrics);
     return NULL;
 }
 
@@ -336,11 +341,26 @@ void metrics_stop(Metrics *metrics)
 
         if (endpoint->file)
             socket_unlink(endpoint->file);
+        sampler_stop(endpoint->sampler);
         if (endpoint->daemon)
             MHD_stop_daemon(endpoint->daemon);    /* closes the descriptor */
         else
             close(endpoint->fd);
         samples_unref(endpoint->latest);
+        endpoint->latest = NULL;
+        sampler_join(endpoint->sampler);
     }
+}
+
+void metrics_tell_stuck(Metrics *metrics)
+{
+    for (unsigned i = 0; metrics && i < metrics->n; i++)
+        sampler_tell_stuck(metrics->endpoints[i].sampler);
+}
+
+void metrics_free(Metrics *metrics)
+{
+    for (unsigned i = 0; metrics && i < metrics->n; i++)
+        sampler_free(metrics->endpoints[i].sampler);
     g_free(metrics);
 }

@@ -9,5 +9,10 @@ typedef struct Metrics Metrics;
 /* Listens as the configuration says and answers on threads of its own. NULL and an error when it can't; NULL and no error
  * when the configuration wants nothing. Main thread, when the hosts and the services are there. */
 Metrics *metrics_start(Server *server, Error *error);
-/* Ends the threads and disconnects whoever is being answered; before the hosts go. NULL is fine. */
+/* Ends the endpoints and disconnects whoever is being answered, then waits for drivers that still take the figures of their
+ * domains, however long that lasts; before the hosts go. Main thread; NULL is fine. */
 void metrics_stop(Metrics *metrics);
+/* Writes to the log which drivers those are. Any thread; NULL is fine. */
+void metrics_tell_stuck(Metrics *metrics);
+/* Once it is stopped. NULL is fine. */
+void metrics_free(Metrics *metrics);

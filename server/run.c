@@ -144,30 +144,34 @@ static int open_sockets(Server *server, Error *error)
 
 /* --- the end -------------------------------------------------------------------------------------- */
 
-/* The time is over: a worker is with a call that doesn't end. The timer thread. */
+/* The time is over: a worker is with a call that doesn't end, or a driver with its figures. The timer thread. */
 typedef struct LastMoment {
     Timer timer;
-    Rpc *rpc;
+    const Server *server;
 } LastMoment;
 
 static void leave_at_last(Timer *timer)
 {
     const LastMoment *moment = (const LastMoment *)(const void *)((const char *)timer - offsetof(LastMoment, timer));
 
-    rpc_tell_stuck(moment->rpc);
+    rpc_tell_stuck(moment->server->rpc);
+    metrics_tell_stuck(moment->server->metrics);
     log_error("droverd ends without them");
     _exit(EXIT_FAILURE);
 }
 
-/* Waits for the threads of the wire, but not for ever. What has been answered is kept however this ends. */
-static void stop_rpc(Server *server)
+/* Waits for the threads of the wire and those that ask drivers for metrics, but not for ever. What has been answered is kept
+ * however this ends. */
+static void stop_threads(Server *server)
 {
-    LastMoment moment = { .timer.fire = leave_at_last, .rpc = server->rpc };
+    LastMoment moment = { .timer.fire = leave_at_last, .server = server };
 
     timer_start(server->timers, &moment.timer, clock_now() + (int64_t)server->config->stop_timeout * CLOCK_S);
     rpc_stop(server->rpc);
+    metrics_stop(server->metrics);
     while (!timer_cancel(server->timers, &moment.timer))
         pause();    /* it has fired: the process ends */
+    metrics_free(server->metrics);
     rpc_free(server->rpc);
 }
 
@@ -175,9 +179,8 @@ static void stop_rpc(Server *server)
 static void take_apart(Server *server)
 {
     g_ptr_array_unref(server->sockets);
-    metrics_stop(server->metrics);
     if (server->rpc)
-        stop_rpc(server);
+        stop_threads(server);
     autodestroy_free(server->autodestroy);
     if (server->hosts)
         hosts_free(server->hosts);
