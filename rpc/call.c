@@ -65,7 +65,7 @@ void call_begin_inline(Call *call, Client *client, const Program *program, const
     call->stream = NULL;
     call->sparse = call->answered = false;
     call->server = NULL;
-    call->on_end = NULL;
+    call->on_answer = call->on_end = NULL;
     call->out = out;
     call_clock_start(call, CALL_RAN, io_mark(client->io));
 }
@@ -417,6 +417,8 @@ static bool put_result(Call *call, XdrOut *out, const void *result)
 
 static void send_answer(Call *call, XdrOut *out, size_t from)
 {
+    if (call->on_answer)
+        call->on_answer(call);
     PROBE_REPLY_OUT(call->client->identity.id, call->proc->name, call->header.serial, call->error.code, out->size - from);
     if (call->n_reply_fds) {
         outbox_send_fds(call->client, out, from, call->reply_fds, call->n_reply_fds);

@@ -304,6 +304,7 @@ struct Call {
     bool answered;
     bool stopped;             /* its last phase has ended */
     void *server;             /* the server's part, in the arena; NULL at first */
+    void (*on_answer)(Call *call); /* the server's, when the answer is known and has not left; may be NULL */
     void (*on_end)(Call *call);    /* the server's, when the call is about to be freed; may be NULL */
     XdrOut *out;              /* the serving thread's scratch output, NULL: none */
     /* private: in the client's or the pool's list, under LOCK_CLIENT or LOCK_POOL */

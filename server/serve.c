@@ -23,13 +23,21 @@ static const Program *const programs[] = { &remote_program, &qemu_program, &lxc_
 /* More domains than this and a call that grows with them goes to a worker. */
 enum { BULK_INLINE_MAX = 256 };
 
+/* The line in the log is there before the client knows. */
+static void audit_answer(Call *call)
+{
+    call->on_answer = NULL;
+    audit_call(call->server);
+}
+
 static void end_serve(Call *call)
 {
     Serve *serve = call->server;
 
     if (!serve)
         return;
-    audit_call(serve);
+    if (call->on_answer)
+        audit_answer(call);    /* there was nobody to be answered */
     policy_unref(serve->policy);
     op_release_kept(&serve->op);
     domain_config_unref(serve->document);
@@ -63,6 +71,8 @@ static Serve *begin(Call *call)
 
     call->server = serve;
     call->on_end = end_serve;
+    if (call->proc->flags & PROC_RO_DENIED)
+        call->on_answer = audit_answer;
     serve->call = call;
     serve->session = session;
     serve->op.host = host_of(call, session);

@@ -39,6 +39,20 @@ def test_a_change_leaves_a_line_with_who_what_and_how_it_ended(make_server):
     assert "failed (55)" in one(server, "domain.create")
 
 
+def test_the_line_is_there_before_the_answer(make_server):
+    server = make_server(CONFIG)
+    c = server.open()
+    d = c.lookup("test")
+    for n in range(1, 41):
+        c.on_domain(wire.DOMAIN_SUSPEND if n % 2 else wire.DOMAIN_RESUME, d)
+        assert len(lines(server)) == n
+    assert c.error_of(wire.DOMAIN_CREATE, d.encode()).code == 55
+    assert len(lines(server)) == 41
+    c.on_domain(wire.DOMAIN_SUSPEND, d)
+    server.kill()
+    assert len(lines(server)) == 42
+
+
 def test_questions_leave_none(make_server):
     server = make_server(CONFIG)
     c = server.open()
