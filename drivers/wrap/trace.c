@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Writes every operation, what became of it and how long it took into the log, as information from
- * drivers.wrap.trace: "trace procedure=domain.* domain=x". Runs on the thread of the operation and takes
- * LOCK_LOG for a moment. */
+ * drivers.wrap.trace, and that it begins, for debugging: "trace procedure=domain.* domain=x". Runs on the
+ * thread of the operation and takes LOCK_LOG for a moment. */
 #include "base/clock.h"
 #include "base/log.h"
 #include "drivers/wrap/private.h"
@@ -21,6 +21,9 @@ static int trace_around(Wrap *wrap, Op *op, const void *args, void *result)
 
     if (!log_wanted(&log_source, LOG_LEVEL_INFO) || !wrap_rule_takes(&((Trace *)wrap)->rule, op))
         return wrap_next(wrap, op, args, result);
+    name = wrap_domain_name(op);
+    log_debug("client %" G_GUINT64_FORMAT ": %s%s%s%s begins", op->client, op->proc->name, name ? " of '" : "", name ? name : "",
+              name ? "'" : "");
     begun = clock_now();
     r = wrap_next(wrap, op, args, result);
     name = wrap_domain_name(op);

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Metrics over HTTP: what they say agrees with what clients are told, whoever is stuck, and whatever is sent there."""
 
+import errno
 import importlib.util
 import json
 import os
@@ -298,8 +299,9 @@ def test_events_that_nobody_reads_are_seen_and_their_loss_is_counted(make_server
     d = maker.lookup("test")
 
     def pending():
-        maker.on_domain(wire.DOMAIN_SUSPEND, d)
-        maker.on_domain(wire.DOMAIN_RESUME, d)
+        for _ in range(20):
+            maker.on_domain(wire.DOMAIN_SUSPEND, d)
+            maker.on_domain(wire.DOMAIN_RESUME, d)
         return scraped(server).get("drover_events_pending_bytes") > 0
 
     wait_until(pending, "events wait for who doesn't read them", 60 * server.slow)
@@ -381,6 +383,46 @@ def test_a_hypervisor_that_fails_leaves_what_is_published(make_server):
     assert found.get("drover_host_sampled", uri=URI) == 0
     assert found.get("drover_domain_state", uri=URI, domain="test") == 1
     assert found.get("drover_domain_cpu_seconds_total", uri=URI, domain="test") is None
+
+
+def thread_names(server):
+    names = []
+    for task in os.listdir(f"/proc/{server.pid}/task"):
+        try:
+            with open(f"/proc/{server.pid}/task/{task}/comm") as f:
+                names.append(f.read().strip())
+        except FileNotFoundError:
+            pass    # it has just ended
+    return names
+
+
+HANGING_STATISTICS = {"driver_wrap": ["delay ms=600000 procedure=connect.get_all_domain_stats"]}
+
+
+def test_a_hypervisor_that_does_not_answer_is_told_of_and_holds_up_one_scrape(make_server):
+    server = make_server(HANGING_STATISTICS)
+    found = scraped(server)
+    assert found.get("drover_host_sampled", uri=URI) == 0
+    first = found.get("drover_host_sample_overdue_seconds", uri=URI)
+    assert first > 0
+    assert found.get("drover_domain_state", uri=URI, domain="test") == 1
+    assert found.get("drover_domain_cpu_seconds_total", uri=URI, domain="test") is None
+    wait_until(lambda: scraped(server).get("drover_host_sample_overdue_seconds", uri=URI) > first, "it is overdue for longer")
+    assert thread_names(server).count("metrics-ask") == 1, "it is not asked again"
+    server.kill()
+
+
+def test_the_end_does_not_wait_for_a_hypervisor_that_does_not_answer(make_server, monkeypatch):
+    # it leaves its threads behind, on purpose
+    monkeypatch.setenv("TSAN_OPTIONS", os.environ.get("TSAN_OPTIONS", "") + ":report_thread_leaks=0")
+    server = make_server({**HANGING_STATISTICS, "stop_timeout": 1})
+    s = scrape.connect(socket_path(server))
+    s.sendall(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
+    wait_until(lambda: "metrics-ask" in thread_names(server), "the hypervisor is asked")
+    server.terminate()
+    assert server.ended(60) == 1
+    assert f"{URI} doesn't answer the question for figures of its domains" in server.log()
+    s.close()
 
 
 # --- where it listens
@@ -485,8 +527,12 @@ def answer_or_close(where, data):
     with scrape.connect(where) as s:
         try:
             s.sendall(data)
+            s.shutdown(socket.SHUT_WR)    # else it would be waited for more
             got = scrape.read_all(s)
         except (BrokenPipeError, ConnectionResetError):
+            return None
+        except OSError as e:
+            assert e.errno == errno.ENOTCONN, e    # it was closed before all was sent
             return None
     return scrape.Answer(got).status if got else None
 
@@ -597,7 +643,7 @@ def test_answers_that_nobody_reads_make_room_too(endpoint):
 @pytest.mark.limit(120)
 def test_scrapes_at_the_same_time_all_come_whole(endpoint):
     server, where = endpoint
-    fill(server, 1000)
+    fill(server, 400)    # each answer is made in several parts
     results = []
 
     def many():
@@ -609,7 +655,7 @@ def test_scrapes_at_the_same_time_all_come_whole(endpoint):
         t.start()
     for t in threads:
         t.join()
-    assert results == [1000] * 20
+    assert results == [400] * 20
 
 
 def test_a_socket_is_served_while_the_port_is_flooded(make_server):
