@@ -66,10 +66,12 @@ static void unmake(XenHost *xen, Domain *domain, int id)
         xen_record_mark(xen, id, XEN_WORD_ENDING);    /* else one that is marked as whole would run after a kill */
         xen->hv->ops->destroy(xen->hv, id);
     }
-    if (id < 0 || xen_ask(xen, id, &domain->uuid, &info) == 0)
+    if (id < 0 || xen_ask(xen, id, &domain->uuid, &info) == 0) {
+        xen_hostdevs_give_back(xen, &domain->uuid);
         xen_record_remove(xen, &domain->uuid);
-    else
+    } else {
         log_error("domain %d is left of a guest that could not be built, and can't be destroyed", id);
+    }
 }
 
 static int build(XenHost *xen, const XenStart *start, int *id, char **why)
@@ -149,8 +151,9 @@ int xen_start(XenHost *xen, Domain *domain, const XenStart *start, Error *error)
 
     if (xen_check_document(xen, start->config, error) < 0 || xen_record_begin(xen, start->config, error) < 0)
         return -1;
-    r = build(xen, start, &id, &why);
-    if (r < 0)
+    if (xen_hostdevs_take(xen, start->config, error) < 0)
+        r = -1;
+    else if ((r = build(xen, start, &id, &why)) < 0)
         error_set(error, VIR_FROM_LIBXL, VIR_ERR_OPERATION_FAILED, _("Xen can't start domain '%s': %s"),
                   start->config->name, why ? why : g_strerror(-r));
     else if ((r = let_go(xen, domain, start, id, error)) == 0)

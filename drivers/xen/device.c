@@ -157,6 +157,21 @@ static int ask_xen(Op *op, int id, DeviceChange change, const XenDevice *device)
     return r < 0 ? fail(op, r, why) : 0;
 }
 
+/* A device of the host has to be had before, and is given back after. */
+static int move_device(Op *op, int id, DeviceChange change, const XenDevice *device)
+{
+    XenHost *xen = xen_host(op->host);
+    const Hostdev *hostdev = device->kind == XEN_DEVICE_HOSTDEV ? device->element : NULL;
+    int r;
+
+    if (hostdev && change == DEVICE_ATTACH && xen_hostdev_take(xen, &op->domain->uuid, hostdev, op->error) < 0)
+        return -1;
+    r = ask_xen(op, id, change, device);
+    if (hostdev && (change == DEVICE_ATTACH ? r < 0 : change == DEVICE_DETACH && r == 0))
+        xen_hostdev_give_back(xen, &op->domain->uuid, hostdev);
+    return r;
+}
+
 /* What couldn't be stored doesn't stay in the guest either. */
 static void take_back(Op *op, int id, DeviceChange change, const XenDevice *device)
 {
@@ -168,6 +183,8 @@ static void take_back(Op *op, int id, DeviceChange change, const XenDevice *devi
         r = xen->hv->ops->detach(xen->hv, id, device, &why);
     else if (change == DEVICE_DETACH)
         r = xen->hv->ops->attach(xen->hv, id, device, &why);
+    if (r == 0 && change == DEVICE_ATTACH && device->kind == XEN_DEVICE_HOSTDEV)
+        xen_hostdev_give_back(xen, &op->domain->uuid, device->element);
     if (r < 0 || change == DEVICE_UPDATE)
         log_warning("a device of domain '%s' was changed, and its definition was not: %s", op->view->name,
                     why ? why : g_strerror(-r));
@@ -220,7 +237,7 @@ static int change_live(Op *op, int id, const Edit *edit, DomainFacts *facts, Dom
     }
     if (persistent && edit->change == DEVICE_ATTACH)
         give_same_address(&device, defined, persistent);
-    if (ask_xen(op, id, edit->change, &device) < 0)
+    if (move_device(op, id, edit->change, &device) < 0)
         return -1;
     xen_tell_passed_over(before, active);
     facts->active = active;

@@ -104,6 +104,11 @@ static bool ask_write(struct xs_handle *xs, Request *request)
     return xs_write(xs, XBT_NULL, request->path, request->value, (unsigned)strlen(request->value));
 }
 
+static bool ask_remove(struct xs_handle *xs, Request *request)
+{
+    return xs_rm(xs, XBT_NULL, request->path);
+}
+
 static bool ask_directory(struct xs_handle *xs, Request *request)
 {
     request->names = xs_directory(xs, XBT_NULL, request->path, &request->n);
@@ -112,7 +117,7 @@ static bool ask_directory(struct xs_handle *xs, Request *request)
 
 static int ask_once(Hypervisor *hv, StoreHandle *handle, Ask *ask, Request *request)
 {
-    const char *name = ask == ask_read ? "read" : ask == ask_write ? "write" : "directory";
+    const char *name = ask == ask_read ? "read" : ask == ask_write ? "write" : ask == ask_remove ? "remove" : "directory";
     int r = 0;
 
     lock_assert_none();
@@ -159,6 +164,13 @@ int xenstore_write(Hypervisor *hv, const char *path, const char *value)
     Request request = { .path = path, .value = value };
 
     return ask_store(hv, ask_write, &request);
+}
+
+int xenstore_remove(Hypervisor *hv, const char *path)
+{
+    Request request = { .path = path };
+
+    return ask_store(hv, ask_remove, &request);
 }
 
 int xenstore_directory(Hypervisor *hv, const char *path, char ***names)

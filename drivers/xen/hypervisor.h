@@ -106,6 +106,13 @@ typedef struct XenDevice {
     const void *element;      /* Disk, Interface, … of conf/elements; borrowed */
 } XenDevice;
 
+/* Who has a PCI device of the host. */
+typedef enum XenPciState {
+    XEN_PCI_HOST,             /* a driver of the host, or nobody */
+    XEN_PCI_ASSIGNABLE,       /* nobody; guests can have it */
+    XEN_PCI_ASSIGNED,         /* a guest */
+} XenPciState;
+
 typedef struct XenAsked {
     uint64_t hypercalls, requests;    /* atomic */
 } XenAsked;
@@ -151,6 +158,8 @@ typedef struct HypervisorOps {
     /* The value of a path, with a NUL behind it; `*value` is the caller's, from g_malloc. */
     int (*read)(Hypervisor *hv, const char *path, char **value);
     int (*write)(Hypervisor *hv, const char *path, const char *value);
+    /* Removes a path with all below it. */
+    int (*remove)(Hypervisor *hv, const char *path);
     /* The names below a path, NULL-terminated, the caller's. -E2BIG: more than xenstored can tell. */
     int (*directory)(Hypervisor *hv, const char *path, char ***names);
     /* Tells one event at once, so that whoever watches knows that the watch is there. */
@@ -186,6 +195,12 @@ typedef struct HypervisorOps {
     int (*attach)(Hypervisor *hv, int id, const XenDevice *device, char **why);
     int (*detach)(Hypervisor *hv, int id, const XenDevice *device, char **why);
     int (*update)(Hypervisor *hv, int id, const XenDevice *device, char **why);
+    /* Who has a PCI device of the host: XenPciState; *owner: the guest's id, when one has it. -ENODEV: there is no such device.
+     * NULL together with pci_release: this host gives none. */
+    int (*pci_state)(Hypervisor *hv, const HostPciAddress *address, int *owner);
+    /* No guest has the device any more; `driver`: the host's own driver gets it, else guests can have it still. -EBUSY: a guest
+     * has it. What has been done before is no failure. */
+    int (*pci_release)(Hypervisor *hv, const HostPciAddress *address, bool driver, char **why);
     /* How much the guest shall take, KiB: its balloon driver follows when it can. */
     int (*set_memory)(Hypervisor *hv, int id, uint64_t kib, char **why);
     /* How many virtual CPUs are online. */

@@ -42,6 +42,7 @@ int xenstore_connect(RealHypervisor *real);
 void xenstore_disconnect(RealHypervisor *real);
 int xenstore_read(Hypervisor *hv, const char *path, char **value);
 int xenstore_write(Hypervisor *hv, const char *path, const char *value);
+int xenstore_remove(Hypervisor *hv, const char *path);
 int xenstore_directory(Hypervisor *hv, const char *path, char ***names);
 int xenstore_watch(Hypervisor *hv, const char *path, const char *token);
 int xenstore_unwatch(Hypervisor *hv, const char *path, const char *token);
@@ -93,6 +94,10 @@ char *hotplug_bridge_program(void);    /* for interfaces on a bridge of the host
 int machine_attach(Hypervisor *hv, int id, const XenDevice *device, char **why);
 int machine_detach(Hypervisor *hv, int id, const XenDevice *device, char **why);
 int machine_update(Hypervisor *hv, int id, const XenDevice *device, char **why);
+
+/* --- hypervisor-pci.c ------------------------------------------------------------------------ */
+int machine_pci_state(Hypervisor *hv, const HostPciAddress *address, int *owner);
+int machine_pci_release(Hypervisor *hv, const HostPciAddress *address, bool driver, char **why);
 
 /* --- hypervisor-save.c ----------------------------------------------------------------------- */
 int machine_save(Hypervisor *hv, int id, int stream, char **why);

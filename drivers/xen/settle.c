@@ -132,6 +132,7 @@ void xen_stopped(XenHost *xen, Domain *domain, const DomainView *view, const Xen
     xen_domain(domain)->ending = xen_domain(domain)->own_end = false;
     if (xen_domain(domain)->ours) {
         xen_domain(domain)->ours = false;
+        xen_hostdevs_give_back(xen, &domain->uuid);
         xen_record_remove(xen, &domain->uuid);
     }
     /* One that was never whole has not stopped. */

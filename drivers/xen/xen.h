@@ -27,6 +27,7 @@ struct XenHost {
     XenSampler *sampler;      /* counters of disks and interfaces; owned */
     int64_t patience;         /* ns that a domain may be paused before its first instruction until that is news */
     /* relaxed atomic */
+    bool hostdevs_marked;     /* a PCI device has been marked as a guest's; hostdev.c */
     int64_t introduced;       /* clock_real() when xenstored was last told of a domain */
     /* by xen_open alone */
     bool opening;             /* true until xen_open returns; nobody else knows the host then */
@@ -334,6 +335,18 @@ int xen_domain_attach_device_flags(Op *op, const RemoteDomainAttachDeviceFlagsAr
 int xen_domain_detach_device_flags(Op *op, const RemoteDomainDetachDeviceFlagsArgs *args);
 int xen_domain_detach_device_alias(Op *op, const RemoteDomainDetachDeviceAliasArgs *args);
 int xen_domain_update_device_flags(Op *op, const RemoteDomainUpdateDeviceFlagsArgs *args);
+
+/* --- hostdev.c: PCI devices of the host; in a job of the guest, and may wait ---------------------------------- */
+
+/* Before Xen gives the device (the devices of a document) to the guest: whether it can be had, and a mark that it is to be given back.
+ * Other kinds of devices are let pass. 0; or -1 and an error, and what is marked is to be given back. */
+int xen_hostdev_take(XenHost *xen, const Uuid *uuid, const Hostdev *hostdev, Error *error);
+int xen_hostdevs_take(XenHost *xen, const DomainConfig *config, Error *error);
+/* The guest hasn't the device any more; the guest is gone, or wasn't built. What can't be done is named in the log. */
+void xen_hostdev_give_back(XenHost *xen, const Uuid *uuid, const Hostdev *hostdev);
+void xen_hostdevs_give_back(XenHost *xen, const Uuid *uuid);
+/* Gives back what guests had that don't run any more. By xen_open alone. */
+void xen_hostdevs_recover(XenHost *xen);
 
 /* --- console.c ------------------------------------------------------------------------------- */
 XenConsoles *xen_consoles_new(void);
