@@ -17,7 +17,8 @@
 #include "conf/config-private.h"
 
 #define FROM VIR_FROM_DOMAIN
-#define VERSION 2
+#define VERSION 3
+#define VERSION_CRC 2    /* the state has a CRC-32 in the place of the sum */
 #define DIGEST_SIZE 32
 
 static const char magic[8] = "DROVERSV";
@@ -37,8 +38,7 @@ typedef struct Header {
     uint64_t document_size;
     uint64_t state_offset;
     uint64_t state_size;
-    uint32_t state_crc;
-    uint32_t zero;
+    uint64_t state_sum;
     uint8_t digest[DIGEST_SIZE];
 } Header;
 
@@ -70,7 +70,7 @@ static void swap_numbers(Header *header)
     header->document_size = GUINT64_TO_LE(header->document_size);
     header->state_offset = GUINT64_TO_LE(header->state_offset);
     header->state_size = GUINT64_TO_LE(header->state_size);
-    header->state_crc = GUINT32_TO_LE(header->state_crc);
+    header->state_sum = GUINT64_TO_LE(header->state_sum);
 }
 
 /* Of the header as it stands in the file, and the document. */
@@ -188,7 +188,7 @@ static int read_header(Loaded *loaded, const char *path, Error *error)
     if (n < (ssize_t)sizeof *header || memcmp(header->magic, magic, sizeof magic) != 0)
         return refuse(error, path, _("it is none of drover's"));
     swap_numbers(header);
-    if (header->version != VERSION)
+    if (header->version != VERSION && header->version != VERSION_CRC)
         return refuse(error, path, _("it was written by another version of drover"));
     if (header->document_size > DOMAIN_STORED_TEXT_LIMIT
         || header->state_offset != sizeof *header + header->document_size
@@ -217,13 +217,32 @@ static int read_document(Loaded *loaded, const char *path, Error *error)
     return 0;
 }
 
+/* Of the state that is there, as the image's version has it; -1 and errno. */
+static int sum_of(const Loaded *loaded, uint64_t *value)
+{
+    const Header *header = &loaded->header;
+    StateSum sum = { 0 };
+    uint32_t crc = 0;
+
+    if (header->version == VERSION_CRC) {
+        if (state_sum_crc(loaded->fd, header->state_offset, header->state_size, &crc) < 0)
+            return -1;
+        *value = crc;
+        return 0;
+    }
+    if (state_sum_add(&sum, loaded->fd, header->state_offset, header->state_size) < 0)
+        return -1;
+    *value = sum.value;
+    return 0;
+}
+
 /* On a device there may be more behind it. */
 static int check_state(const Loaded *loaded, const char *path, Error *error)
 {
     const Header *header = &loaded->header;
     bool file = S_ISREG(loaded->found.st_mode);
     uint64_t have = file ? (uint64_t)loaded->found.st_size : (uint64_t)lseek(loaded->fd, 0, SEEK_END);
-    StateSum sum = { 0 };
+    uint64_t sum;
 
     if (!(header->flags & FLAG_COMPLETE))
         return refuse(error, path, _("it was never finished"));
@@ -233,9 +252,9 @@ static int check_state(const Loaded *loaded, const char *path, Error *error)
         return refuse(error, path, _("something was added at its end"));
     if (!(header->flags & FLAG_STATE_CHECKED))
         return 0;
-    if (state_sum_add(&sum, loaded->fd, header->state_offset, header->state_size) < 0)
+    if (sum_of(loaded, &sum) < 0)
         return fail_file(error, path);
-    if (sum.crc != header->state_crc)
+    if (sum != header->state_sum)
         return refuse(error, path, _("the guest's state was altered"));
     return 0;
 }
@@ -277,7 +296,7 @@ static int sum_state(int fd, const StateSum *begun, Header *header)
     }
     if (state_sum_add(&sum, fd, header->state_offset + sum.size, header->state_size - sum.size) < 0)
         return -1;
-    header->state_crc = sum.crc;
+    header->state_sum = sum.value;
     return 0;
 }
 

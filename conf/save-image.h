@@ -3,16 +3,17 @@
  * driver wrote it. The layout, all numbers little endian:
  *
  *     0  8   "DROVERSV"
- *     8  4   the version, 2
+ *     8  4   the version, 3
  *    12  4   flags: 1 the image is complete, 2 the guest was running, 4 the state has a checksum
  *    16  16  the name of the driver that can read the state, padded with NULs
  *    32  8   the length of the document
  *    40  8   where the state begins
  *    48  8   the length of the state, until the end of the file
- *    56  4   the CRC-32 of the state, see state-sum.h; zero without that flag
- *    60  4   zero
+ *    56  8   the checksum of the state, see state-sum.h; zero without that flag
  *    64  32  the SHA-256 of all that stands before it here, and of the document
  *    96      the document, without a NUL
+ *
+ * Images of version 2 are read, too: they have the CRC-32 of the state at 56, and zero at 60.
  *
  * An image is held against its checksums before anything is made of it. All of this may wait for a disk: no lock may be
  * held. What is wrong with a file is VIR_ERR_SYSTEM_ERROR, what is wrong in it VIR_ERR_OPERATION_FAILED. */

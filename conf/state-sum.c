@@ -1,80 +1,117 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* See state-sum.h. A long piece is cut into as many parts as threads may share it; each part is read and summed by one, the
- * last by the caller's own. The threads end before the call does and have nothing in common but the descriptor. */
+/* See state-sum.h. Each thread takes the next piece that nobody has taken, so that one which gets less of its processor than
+ * the others holds up nobody, and a disk is read from front to back. The threads end before the call does. */
 #include "conf/state-sum.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <unistd.h>
 
 #include <glib.h>
+#include <xxhash.h>
 #include <zlib.h>
 
 enum {
-    READ_SIZE = 256 << 10,     /* small enough for a processor's cache */
-    PART_MIN = 16 << 20,       /* less isn't worth a thread */
-    PARTS_MAX = 4,
+    SHARE_MIN = 8 << 20,       /* less isn't worth a thread */
+    THREADS_MAX = 4,
 };
 
-typedef struct Part {
+typedef struct Work {
     int fd;
-    uint64_t offset, size;
-    uLong crc;                 /* result */
-    int error;                 /* errno, or 0 */
-} Part;
+    uint64_t offset, size;     /* fixed */
+    uint64_t first;            /* fixed: the number of the piece at `offset` */
+    /* atomic */
+    uint64_t next;             /* the piece that nobody has taken yet, from 0 on */
+    uint64_t value;
+    int error;                 /* errno of one of the threads, or 0 */
+} Work;
 
-static void *sum_part(void *data)
+/* Reads all of it, or -1 and errno. */
+static int read_all(int fd, char *some, size_t size, uint64_t offset)
 {
-    Part *part = data;
-    g_autofree Bytef *some = g_malloc(READ_SIZE);
-    uint64_t at = part->offset, left = part->size;
-
-    while (left > 0 && !part->error) {
-        ssize_t n = pread(part->fd, some, (size_t)MIN(left, READ_SIZE), (off_t)at);
+    while (size > 0) {
+        ssize_t n = pread(fd, some, size, (off_t)offset);
 
         if (n < 0 && errno == EINTR)
             continue;
-        if (n <= 0) {
-            part->error = n < 0 ? errno : EIO;
-            break;
-        }
-        part->crc = crc32_z(part->crc, some, (z_size_t)n);
-        at += (uint64_t)n;
-        left -= (uint64_t)n;
+        if (n == 0)
+            errno = EIO;
+        if (n <= 0)
+            return -1;
+        some += n;
+        size -= (size_t)n;
+        offset += (uint64_t)n;
     }
+    return 0;
+}
+
+static void *sum_pieces(void *data)
+{
+    Work *work = data;
+    g_autofree char *some = g_malloc(STATE_SUM_PIECE);
+    uint64_t n = work->size / STATE_SUM_PIECE + (work->size % STATE_SUM_PIECE > 0);
+    uint64_t value = 0, i, at;
+    size_t size;
+
+    while (!__atomic_load_n(&work->error, __ATOMIC_RELAXED)
+           && (i = __atomic_fetch_add(&work->next, 1, __ATOMIC_RELAXED)) < n) {
+        at = i * STATE_SUM_PIECE;
+        size = (size_t)MIN(work->size - at, STATE_SUM_PIECE);
+        if (read_all(work->fd, some, size, work->offset + at) < 0)
+            __atomic_store_n(&work->error, errno, __ATOMIC_RELAXED);
+        else
+            value += XXH64(some, size, work->first + i);
+    }
+    __atomic_add_fetch(&work->value, value, __ATOMIC_RELAXED);
     return NULL;
 }
 
-static unsigned count_parts(uint64_t size)
+/* With the caller's own. */
+static unsigned count_threads(uint64_t size)
 {
-    return (unsigned)CLAMP(size / PART_MIN, 1, MIN(PARTS_MAX, (uint64_t)g_get_num_processors()));
+    unsigned processors = size < 2 * SHARE_MIN ? 1 : g_get_num_processors();    /* asks the system each time */
+    unsigned most = MIN(processors, THREADS_MAX);
+
+    return (unsigned)CLAMP(size / SHARE_MIN, 1, most);
 }
 
 int state_sum_add(StateSum *sum, int fd, uint64_t offset, uint64_t size)
 {
-    unsigned n = count_parts(size);
-    Part parts[PARTS_MAX];
-    GThread *threads[PARTS_MAX] = { NULL };
-    uint64_t each = size / n;
-    uLong crc = sum->crc;
-    int error = 0;
+    Work work = { .fd = fd, .offset = offset, .size = size, .first = sum->size / STATE_SUM_PIECE };
+    unsigned n = count_threads(size);
+    GThread *threads[THREADS_MAX] = { NULL };
 
-    for (unsigned i = 0; i < n; i++) {
-        parts[i] = (Part){ .fd = fd, .offset = offset + i * each, .size = i < n - 1 ? each : size - i * each };
-        threads[i] = i < n - 1 ? g_thread_try_new("state-sum", sum_part, &parts[i], NULL) : NULL;
-        if (!threads[i])
-            sum_part(&parts[i]);
-    }
-    for (unsigned i = 0; i < n; i++) {
-        if (threads[i])
-            g_thread_join(threads[i]);
-        error = error ? error : parts[i].error;
-        crc = crc32_combine(crc, parts[i].crc, (z_off_t)parts[i].size);
-    }
-    if (error) {
-        errno = error;
+    if (size > 0 && sum->size % STATE_SUM_PIECE > 0) {
+        errno = EINVAL;
         return -1;
     }
-    sum->crc = (uint32_t)crc;
+    for (unsigned i = 1; i < n; i++)
+        threads[i] = g_thread_try_new("state-sum", sum_pieces, &work, NULL);
+    sum_pieces(&work);
+    for (unsigned i = 1; i < n; i++)
+        if (threads[i])
+            g_thread_join(threads[i]);
+    if (work.error) {
+        errno = work.error;
+        return -1;
+    }
+    sum->value += work.value;
     sum->size += size;
+    return 0;
+}
+
+int state_sum_crc(int fd, uint64_t offset, uint64_t size, uint32_t *crc)
+{
+    g_autofree char *some = g_malloc(STATE_SUM_PIECE);
+    uLong value = 0;
+
+    for (uint64_t at = 0; at < size; at += STATE_SUM_PIECE) {
+        size_t n = (size_t)MIN(size - at, STATE_SUM_PIECE);
+
+        if (read_all(fd, some, n, offset + at) < 0)
+            return -1;
+        value = crc32_z(value, (const Bytef *)some, (z_size_t)n);
+    }
+    *crc = (uint32_t)value;
     return 0;
 }

@@ -13,7 +13,7 @@
 
 enum {
     LOOK_MS = 20,
-    STEP = 4 << 20,           /* bytes between two looks whether it shall end */
+    STEP = 16 * STATE_SUM_PIECE,    /* bytes between two looks whether it shall end */
 };
 
 struct XenFollower {
@@ -24,7 +24,7 @@ struct XenFollower {
     GThread *thread;          /* the caller's */
 };
 
-/* How much there is to do, at most a step. */
+/* How much there is to do, at most a step. Pieces that aren't whole may still grow. */
 static uint64_t ahead(const XenFollower *follower)
 {
     uint64_t at = follower->offset + follower->sum.size;
@@ -32,7 +32,7 @@ static uint64_t ahead(const XenFollower *follower)
 
     if (fstat(follower->fd, &found) < 0 || (uint64_t)found.st_size <= at)
         return 0;
-    return MIN((uint64_t)found.st_size - at, STEP);
+    return MIN(((uint64_t)found.st_size - at) / STATE_SUM_PIECE * STATE_SUM_PIECE, STEP);
 }
 
 static bool shall_end(const XenFollower *follower, int timeout)

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <glib/gstdio.h>
+#include <xxhash.h>
 #include <zlib.h>
 
 #include "base/auto.h"
@@ -29,11 +30,6 @@ static DomainConfig *guest_of(const char *document)
 
     g_assert_cmpstr(error.message, ==, NULL);
     return guest;
-}
-
-static uint32_t crc32_of(const char *text, size_t size)
-{
-    return (uint32_t)crc32_z(0, (const Bytef *)text, size);
 }
 
 /* A directory with an image in it. */
@@ -252,27 +248,113 @@ static void a_document_the_guest_would_notice_is_refused(void)
     place_clear(&place);
 }
 
-/* Whoever has summed more than is there, or something else, leaves no image that could be opened. */
+/* A state of two pieces and something; what was summed of it while it was written isn't read again. Whoever has summed more
+ * than is there, or something else, leaves no image that could be opened. */
 static void what_was_summed_while_it_was_written_counts(void)
 {
+    enum { SIZE = 2 * STATE_SUM_PIECE + 1000 };
     g_autoptr(DomainConfig) guest = guest_of(GUEST("8192", ""));
-    const StateSum sums[] = { { 5, crc32_of(STATE, 5) }, { 5, crc32_of(STATE, 6) }, { 1000, 0 } };
+    g_autofree char *state = g_malloc0(SIZE);
+    const uint64_t first = XXH64(state, STATE_SUM_PIECE, 0), second = XXH64(state, STATE_SUM_PIECE, 1);
+    const struct {
+        StateSum sum;
+        bool finished, good;
+    } cases[] = {
+        { { 0, 0 }, true, true },
+        { { STATE_SUM_PIECE, first }, true, true },
+        { { 2 * STATE_SUM_PIECE, first + second }, true, true },
+        { { STATE_SUM_PIECE, second }, true, false },
+        { { STATE_SUM_PIECE - 1, XXH64(state, STATE_SUM_PIECE - 1, 0) }, false, false },
+        { { SIZE + 1, 0 }, false, false },
+    };
     Place place;
 
     place_init(&place, GUEST("8192", ""), true, true);
-    for (size_t i = 0; i < G_N_ELEMENTS(sums); i++) {
+    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
         AUTO_FD fd = open(place.path, O_RDWR | O_TRUNC | O_CLOEXEC);
+        SaveImage image = SAVE_IMAGE_INIT;
         Error error = ERROR_INIT;
 
         g_assert_cmpint(save_image_begin(fd, place.path, "test", guest, true, &error), ==, 0);
-        g_assert_cmpint(write(fd, STATE, strlen(STATE)), ==, strlen(STATE));
-        g_assert_cmpint(save_image_finish(fd, place.path, &sums[i], &error), ==, sums[i].size < 1000 ? 0 : -1);
+        g_assert_cmpint(write(fd, state, SIZE), ==, SIZE);
+        g_assert_cmpint(save_image_finish(fd, place.path, &cases[i].sum, &error), ==, cases[i].finished ? 0 : -1);
         error_clear(&error);
-        if (i == 0)
-            assert_image(place.path, GUEST("8192", ""), true);
-        else
+        if (!cases[i].good) {
             assert_refused(place.path, "test", VIR_ERR_OPERATION_FAILED);
+            continue;
+        }
+        g_assert_cmpint(save_image_open(place.path, "test", &rules, &image, &error), ==, 0);
+        g_assert_cmpuint(image.state_size, ==, SIZE);
+        save_image_clear(&image);
     }
+    place_clear(&place);
+}
+
+/* --- what an older drover has written ----------------------------------------------------------- */
+
+static void put_number(int fd, uint64_t number, size_t size, off_t at)
+{
+    number = GUINT64_TO_LE(number);
+    g_assert_cmpint(pwrite(fd, &number, size, at), ==, size);
+}
+
+/* Makes an image one of version 2 (or of another one): the CRC-32 of the state is in the place of the sum. */
+static void write_older(const char *path, uint32_t version)
+{
+    g_autoptr(GChecksum) sum = g_checksum_new(G_CHECKSUM_SHA256);
+    AUTO_FD fd = open(path, O_RDWR | O_CLOEXEC);
+    uint8_t head[64], digest[32];
+    gsize length = sizeof digest;
+    char document[4096];
+    uint64_t size;
+
+    put_number(fd, version, 4, 8);
+    put_number(fd, crc32_z(0, (const Bytef *)STATE, strlen(STATE)), 8, 56);
+    g_assert_cmpint(pread(fd, &size, sizeof size, 32), ==, sizeof size);
+    size = GUINT64_FROM_LE(size);
+    g_assert_cmpuint(size, <, sizeof document);
+    g_assert_cmpint(pread(fd, head, sizeof head, 0), ==, sizeof head);
+    g_assert_cmpint(pread(fd, document, size, 96), ==, size);
+    g_checksum_update(sum, head, sizeof head);
+    g_checksum_update(sum, (const guchar *)document, (gssize)size);
+    g_checksum_get_digest(sum, digest, &length);
+    g_assert_cmpint(pwrite(fd, digest, sizeof digest, 64), ==, sizeof digest);
+}
+
+static void an_older_image_is_read(void)
+{
+    const char *titled = GUEST("8192", "<title>another</title>");
+    AUTO_FD fd = -1;
+    Place place;
+    char byte;
+    off_t end;
+
+    place_init(&place, GUEST("8192", ""), true, true);
+    write_older(place.path, 2);
+    assert_image(place.path, GUEST("8192", ""), true);
+    replace(place.path, titled, TRISTATE_ABSENT, VIR_ERR_OK);
+    assert_image(place.path, titled, true);
+    fd = open(place.path, O_RDWR | O_CLOEXEC);
+    end = lseek(fd, 0, SEEK_END);
+    for (off_t i = 0; i < end; i++) {
+        g_assert_cmpint(pread(fd, &byte, 1, i), ==, 1);
+        byte ^= 0x20;
+        g_assert_cmpint(pwrite(fd, &byte, 1, i), ==, 1);
+        assert_refused(place.path, "test", VIR_ERR_OPERATION_FAILED);
+        byte ^= 0x20;
+        g_assert_cmpint(pwrite(fd, &byte, 1, i), ==, 1);
+    }
+    assert_image(place.path, titled, true);
+    place_clear(&place);
+}
+
+static void an_image_of_a_later_drover_is_refused(void)
+{
+    Place place;
+
+    place_init(&place, GUEST("8192", ""), true, true);
+    write_older(place.path, 4);
+    assert_refused(place.path, "test", VIR_ERR_OPERATION_FAILED);
     place_clear(&place);
 }
 
@@ -320,6 +402,8 @@ int main(int argc, char **argv)
     TEST(whether_the_guest_will_run_can_change_alone);
     TEST(a_document_the_guest_would_notice_is_refused);
     TEST(what_was_summed_while_it_was_written_counts);
+    TEST(an_older_image_is_read);
+    TEST(an_image_of_a_later_drover_is_refused);
     TEST(a_long_state_is_kept);
     return g_test_run();
 }

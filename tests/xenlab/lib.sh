@@ -39,12 +39,12 @@ lab_packages=(
     busybox-static kmod iproute2 procps strace dropbear-bin python3
     "xen-utils-$lab_xen" xen-utils-common xenstore-utils qemu-system-xen seabios
     libvirt-daemon libvirt-daemon-driver-xen libvirt-clients python3-libvirt
-    libglib2.0-0 libxml2 zlib1g libsystemd0 libgnutls30 libsasl2-2 libmicrohttpd12 "libxenmisc$lab_xen"
+    libglib2.0-0 libxml2 zlib1g libxxhash0 libsystemd0 libgnutls30 libsasl2-2 libmicrohttpd12 "libxenmisc$lab_xen"
 )
 # In the workshop beside them: what ./check asks for to build droverd, and Xen's headers.
 lab_tools=(
     gcc libc6-dev meson ninja-build pkg-config gettext
-    libglib2.0-dev libxml2-dev zlib1g-dev libvirt-dev libsystemd-dev libmicrohttpd-dev libgnutls28-dev libsasl2-dev libxen-dev
+    libglib2.0-dev libxml2-dev zlib1g-dev libxxhash-dev libvirt-dev libsystemd-dev libmicrohttpd-dev libgnutls28-dev libsasl2-dev libxen-dev
 )
 
 need_root() { [[ $(id -u) == 0 ]] || cannot "it needs root"; }
