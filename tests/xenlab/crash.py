@@ -229,11 +229,12 @@ GONE = (libvirt.VIR_ERR_RPC, libvirt.VIR_ERR_SYSTEM_ERROR, libvirt.VIR_ERR_INTER
 
 
 def broken_off(guests):
-    """After a kill and before the next start: {name: id} of guests that stand half way, as far as the host can tell."""
+    """After a kill and before the next start: {name: id} of guests that stand half way, as far as the host can tell. One that
+    has lost its name already is in the hands of libxl's child, which goes on without droverd."""
     found = running()
     halves = {}
     for guest in guests:
-        if guest.uuid in found and word(found[guest.uuid][0]) != "built" and found[guest.uuid][2] != "dying":
+        if guest.uuid in found and word(found[guest.uuid][0]) != "built" and found[guest.uuid][2] not in ("dying", "nameless"):
             halves[guest.name] = found[guest.uuid][0]
     return halves
 
