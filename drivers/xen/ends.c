@@ -128,9 +128,7 @@ static void go_on(XenHost *xen, Domain *domain, XenInfo *info)
     r = xen->hv->ops->go_on(xen->hv, info->id, &why);
     if (r < 0)
         log_error("domain '%s' stands still since droverd ended while it saved it: %s", domain->name, why ? why : g_strerror(-r));
-    else
-        log_warning("domain '%s' was being saved when droverd ended; it goes on, and has no new image", domain->name);
-    if (r == 0 && xen_record_mark(xen, info->id, XEN_WORD_BUILT) < 0)
+    else if (xen_record_mark(xen, info->id, XEN_WORD_BUILT) < 0)
         log_warning("xenstored can't keep that domain '%s' goes on", domain->name);
     r = xen_ask(xen, info->id, &domain->uuid, info);
     if (r >= 0)

@@ -81,7 +81,7 @@ static int build(Hypervisor *hv, MachineContext *context, const XenBuild *build,
         *why = machine_why(context);
     /* libxl destroys what it can't finish; when that was interrupted, it is done once more. */
     if (r < 0 && made_id != none)
-        machine_context_destroy(context, (int)made_id);
+        libxl_domain_destroy(context->ctx, made_id, NULL);
     libxl_domain_config_dispose(&made);
     return r;
 }

@@ -4,17 +4,15 @@
 #include "drivers/xen/real.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <string.h>
-#include <time.h>
-#include <unistd.h>
 
 #include <libxl.h>
-#include <libxl_utils.h>
+#include <xencall.h>
 #include <xentoollog.h>
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "drivers/xen/child.h"
 
 LOG_SOURCE("drivers.xen.libxl");
 
@@ -51,40 +49,27 @@ xentoollog_logger xen_logger(void)
 
 /* --- a context for one operation ------------------------------------------------------------- */
 
-enum {
-    CHILD_SECONDS = 120,      /* libxl itself waits at most 60 s for what such a child does */
-    DESTROY_SECONDS = 10,     /* a domain with much memory may need longer: what was done is done, and it is asked again */
-    DESTROY_TRIES = 60,
-};
+/* How long a child may first take to find all locks free. Nearly always it is a millisecond. */
+#define CHILD_PATIENCE (500 * CLOCK_MS)
 
-/* In a child, which has only the thread that forked: a lock that another thread held just then is never released there. libxencall
- * has one for all its handles, and libxl destroys a domain in such a child. So it ends when its time is over. A timer of this kind
- * is gone when it becomes another program. */
-static void end_in_time(int seconds)
+/* What libxl's code in a child may want: libxentoolcore's list of handles, libxencall's cache of pages, and the locks behind
+ * what it has to say. Locks of libxl's own and of the C library are looked after by those. */
+static void prove_locks(void *data)
 {
-    struct sigevent event = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGALRM };
-    const struct itimerspec time = { .it_value.tv_sec = seconds };
-    timer_t timer;
+    MachineContext *context = data;
+    xencall_handle *calls = xencall_open(&context->logger, 0);
 
-    signal(SIGALRM, SIG_DFL);
-    if (timer_create(CLOCK_MONOTONIC, &event, &timer) == 0)
-        timer_settime(timer, 0, &time, NULL);
+    if (calls)
+        xencall_free_buffer(calls, xencall_alloc_buffer(calls, 1));
+    xencall_close(calls);
+    lock_acquire(&context->lock);
+    lock_release(&context->lock);
+    log_count(LOG_LEVEL_ERROR);
 }
 
-/* Our threads leave signals to the main thread, by blocking them. A device model that inherited that would never be told to
- * end, and its guest would keep its memory for as long as it runs. */
 static pid_t fork_child(void *user)
 {
-    const MachineContext *context = user;
-    pid_t pid = fork();
-    sigset_t none;
-
-    if (pid == 0) {
-        sigemptyset(&none);
-        sigprocmask(SIG_SETMASK, &none, NULL);
-        end_in_time(context->patience);
-    }
-    return pid;
+    return child_fork(prove_locks, user, CHILD_PATIENCE);
 }
 
 /* Droverd has several contexts and children of its own, so each context reaps only those that it started. */
@@ -122,7 +107,7 @@ static void context_message(xentoollog_logger *logger, xentoollog_level level, i
 
 int machine_context_open(MachineContext *context)
 {
-    *context = (MachineContext){ .logger = xen_logger(), .patience = CHILD_SECONDS };
+    *context = (MachineContext){ .logger = xen_logger() };
     lock_init(&context->lock, LOCK_XEN_CONTEXT);
     context->logger.vmessage = context_message;
     if (libxl_ctx_alloc(&context->ctx, LIBXL_VERSION, 0, &context->logger) != 0) {
@@ -164,33 +149,6 @@ int machine_errno(int rc)
     }
 }
 
-static bool is_there(MachineContext *context, int id)
-{
-    libxl_dominfo info;
-    bool there;
-
-    libxl_dominfo_init(&info);
-    there = libxl_domain_info(context->ctx, &info, (uint32_t)id) == 0;
-    libxl_dominfo_dispose(&info);
-    return there;
-}
-
-int machine_context_destroy(MachineContext *context, int id)
-{
-    int64_t begun;
-    int r;
-
-    context->patience = DESTROY_SECONDS;
-    for (int i = 0; i < DESTROY_TRIES; i++) {
-        begun = clock_now();
-        r = machine_errno(libxl_domain_destroy(context->ctx, (uint32_t)id, NULL));
-        if (r == 0 || clock_now() - begun < DESTROY_SECONDS * CLOCK_S || !is_there(context, id))
-            break;    /* not because a child's time was over */
-    }
-    context->patience = CHILD_SECONDS;
-    return r;
-}
-
 int machine_destroy(Hypervisor *hv, int id)
 {
     MachineContext context;
@@ -198,7 +156,7 @@ int machine_destroy(Hypervisor *hv, int id)
 
     if (r < 0)
         return r;
-    r = machine_context_destroy(&context, id);
+    r = machine_errno(libxl_domain_destroy(context.ctx, (uint32_t)id, NULL));
     machine_context_close(&context);
     return r;
 }

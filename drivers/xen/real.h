@@ -59,7 +59,6 @@ xentoollog_logger xen_logger(void);
 typedef struct MachineContext {
     libxl_ctx *ctx;           /* fixed */
     xentoollog_logger logger;
-    int patience;             /* seconds that a child of ours may run without becoming another program; the operation's */
     Lock lock;                /* LOCK_XEN_CONTEXT: libxl may speak from several threads */
     char *why;                /* under the lock: the first error that libxl has told of */
 } MachineContext;
@@ -71,8 +70,6 @@ void machine_context_close(MachineContext *context);
 char *machine_why(MachineContext *context);
 /* libxl's error numbers are its own: 0 or -errno. */
 int machine_errno(int rc);
-/* 0 or -errno. What libxl leaves to a child that gets stuck is done once more; may take minutes. */
-int machine_context_destroy(MachineContext *context, int id);
 int machine_destroy(Hypervisor *hv, int id);
 int machine_unpause(Hypervisor *hv, int id);
 

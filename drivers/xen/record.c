@@ -301,8 +301,11 @@ static bool recover(XenHost *xen, XenKept *kept, const XenInfo *info)
         return true;
     case REMAINS_SAVING:
         kept->unsaved = !saved_for_next_start(xen, info);
-        if (kept->unsaved)
+        if (kept->unsaved) {    /* ends.c sees to one that stands still, now or in a moment */
+            log_warning("domain '%s' (%d) was being saved when droverd ended; it goes on, and has no new image",
+                        config->name, info->id);
             return true;
+        }
         if (!end_remains(xen, config, info, "had just been saved"))
             return true;
         break;

@@ -1,29 +1,28 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Rounds of changes of small guests, each broken off by kill -9 of droverd, and what must be true afterwards.
+"""Rounds of changes of small guests, broken off by kill -9 of droverd, and what must be true afterwards.
 
     crash.py FOLDER ROUNDS SECONDS SEED LIMIT
 
 FOLDER: droverd's, with server.conf and root; ROUNDS: lives of guests that are to be begun at least; SECONDS: after these no
-more is begun; LIMIT: seconds for what should take one.
+more is begun, but for the first few kills; LIMIT: seconds for what should take one.
 
-Runs inside the dom0; test_crash.py starts it. Each thread has one guest and one call under way at most. So there are two
-things only that a guest may be after a kill: what was acknowledged last, or what the call under way would have made of it.
-The last line of the output tells how many there were, or what went wrong."""
+Runs inside the dom0; test_crash.py starts it. Each thread has one guest and one call under way at most, all over one
+connection. So there are two things only that a guest may be after a kill: what was acknowledged last, or what the call under
+way would have made of it. After each kill nothing may be there that belongs to no guest; after some, all guests are ended,
+and the whole host must be as it was. The last line of the output tells how many there were, or what went wrong."""
 
 import collections
 import os
 import random
 import re
 import signal
-import socket
-import struct
-import subprocess
 import sys
 import threading
 import time
 
 import libvirt
+from crash_host import STORE, Faults, Wrong, everything, files, free_memory, loops, orphans, processes, run, running, wait, word
 
 DROVERD = "/build/server/droverd"
 GUEST = """<domain type='xen'><name>{name}</name><uuid>{uuid}</uuid><memory unit='MiB'>4</memory><vcpu>1</vcpu>
@@ -37,98 +36,12 @@ DISK = "<disk type='file' device='disk'><source file='{}'/><target dev='{}' bus=
 INTERFACE = "<interface type='bridge'><mac address='00:16:3e:00:02:{:02x}'/><source bridge='xenbr0'/></interface>"
 PAUSED = libvirt.VIR_DOMAIN_START_PAUSED
 GUESTS = 8
-# Kills between two looks at what has leaked; for that all guests are ended.
-CLEAR = 10
-
-
-class Wrong(Exception):
-    pass
-
-
-def run(*argv):
-    return subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True)
-
-
-def wait(state, what, seconds):
-    deadline = time.monotonic() + seconds
-    while not (found := state()):
-        if time.monotonic() > deadline:
-            raise Wrong(f"after {seconds:.0f} s still not: {what()}")
-        time.sleep(0.2)
-    return found
-
-
-# --- what the host has, without drover ---------------------------------------------------------------------------------
-
-
-class Store:
-    """A connection to xenstored of our own: a process for each question would cost more than all else here."""
-
-    READ, WRITE = 2, 11
-
-    def __init__(self):
-        self.lock = threading.Lock()
-        self.socket = socket.socket(socket.AF_UNIX)
-        self.socket.connect("/run/xenstored/socket")
-
-    def receive(self, size):
-        data = b""
-        while len(data) < size:
-            part = self.socket.recv(size - len(data))
-            if not part:
-                raise Wrong("xenstored is gone")
-            data += part
-        return data
-
-    def ask(self, kind, path, value=""):
-        """The answer, or None where there is no such node."""
-        question = path.encode() + b"\0" + value.encode()
-        with self.lock:
-            self.socket.sendall(struct.pack("=4I", kind, 0, 0, len(question)) + question)
-            answer, _, _, size = struct.unpack("=4I", self.receive(16))
-            data = self.receive(size)
-        return data.decode() if answer == kind else None
-
-    def read(self, path):
-        return self.ask(self.READ, path)
-
-    def write(self, path, value):
-        self.ask(self.WRITE, path, value)
-
-
-STORE = Store()
-
-
-def running():
-    """{UUID: (id, name, state)} of all domains but the first; "dying" and "nameless" are states of those that
-    stand half way."""
-    found = {}
-    for line in run("/build/tests/xenlab/xenlab-domains", "show").stdout.splitlines():
-        number, uuid, flags = line.split()
-        if number == "0":
-            continue
-        name = STORE.read(f"/local/domain/{number}/name")
-        state = "dying" if "d" in flags else "nameless" if not name else "still" if "u" in flags else "ended" if "s" in flags else \
-            "paused" if "p" in flags else "running"
-        found[uuid] = (int(number), name, state)
-    return found
-
-
-def word(number):
-    return STORE.read(f"/local/domain/{number}/drover")
-
-
-def leftovers():
-    """What guests leave on a host where something went wrong: nodes, disks, interfaces."""
-    nodes = set(re.findall(r"^(/\S*) =", run("xenstore-ls", "-f").stdout, re.M))
-    # The hypervisor's own list of what each domain may use comes and goes in its time.
-    nodes = {node for node in nodes if not node.startswith("/local/domain/0/libxl/")}
-    loops = {line for line in run("losetup", "--noheadings", "-O", "BACK-FILE").stdout.split() if line}
-    return nodes | {f"loop {x}" for x in loops} | {f"interface {x}" for x in os.listdir("/sys/class/net") if "vif" in x}
-
-
-def free_memory():
-    return int(re.search(r"^free_memory\s*: (\d+)", run("xl", "info").stdout, re.M)[1])
+# A disk and an interface take longer than all the rest of a life.
+WITH_DEVICES = (2, 5)
+# Kills between two looks at the whole host, for which all guests are ended.
+CLEAR = 6
+# Kills that are made however slow the machine is, and how many a long run is to have.
+FEW, MANY = 3, 70
 
 
 # --- droverd -----------------------------------------------------------------------------------------------------------
@@ -163,6 +76,11 @@ class Server:
     def descriptors(self):
         return len(os.listdir(f"/proc/{self.pid}/fd"))
 
+    def memory(self):
+        """KiB."""
+        with open(f"/proc/{self.pid}/status") as f:
+            return int(re.search(r"VmRSS:\s*(\d+)", f.read())[1])
+
     def open(self):
         return libvirt.open(self.uri)
 
@@ -178,12 +96,12 @@ class Guest:
         self.name, self.kind = f"crash-{n}", ("pv", "pvh")[n % 2]
         self.uuid = f"5f0c1d6e-0000-4a63-9b0c-{n:012x}"
         self.image = f"{folder}/{self.name}.save"
-        devices = ""
-        if n // 2 % 2:
-            disk = f"{folder}/{self.name}.img"
-            with open(disk, "w") as f:
+        self.disk, devices = None, ""
+        if n in WITH_DEVICES:
+            self.disk = f"{folder}/{self.name}.img"
+            with open(self.disk, "w") as f:
                 f.truncate(1 << 20)
-            devices = DISK.format(disk, "xvda") + INTERFACE.format(n)
+            devices = DISK.format(self.disk, "xvda") + INTERFACE.format(n)
         self.document = GUEST.format(name=self.name, uuid=self.uuid, kernel=KERNELS[self.kind], type=TYPES[self.kind],
                                       devices=devices)
         self.is_now = (False, None, None)
@@ -211,7 +129,7 @@ class Guest:
             if image == "file":
                 found += 3 * [("restore", (defined, "running", image), lambda: conn.restore(self.image))]
         else:
-            found += 3 * [("destroy", (defined, None, image), lambda: self.handle(conn).destroy())]
+            found += 5 * [("destroy", (defined, None, image), lambda: self.handle(conn).destroy())]
             if state == "running":
                 found += [("suspend", (defined, "paused", image), lambda: self.handle(conn).suspend())]
                 # A guest of Xen's paravirtual kind would have to help.
@@ -232,31 +150,43 @@ class Guest:
         STORE.write(f"/local/domain/{domain.ID()}/device/suspend/event-channel", "3")
         return domain
 
-    def go_on(self, server, dice, ready, problems):
-        """One call after another until droverd is killed."""
+    def go_on(self, play):
+        """One call after another until droverd is killed, or the play is over."""
         try:
-            conn = server.open()
-            ready.release()
-            while True:
-                if self.is_now[1:] == (None, "file") and dice.random() < 0.3:
+            while not play.over.is_set():
+                if self.is_now[1:] == (None, "file") and play.dice.random() < 0.3:
                     os.unlink(self.image)
                     self.is_now = (*self.is_now[:2], None)
-                self.doing, self.wanted, call = dice.choice(self.calls(conn))
+                self.doing, self.wanted, call = play.dice.choice(self.calls(play.conn))
                 TOLD.begin(self.doing)
                 call()
                 self.is_now, self.wanted = self.wanted, None
         except libvirt.libvirtError as error:
-            if os.path.exists(f"/proc/{server.pid}") and error.get_error_code() not in GONE:
-                problems.append(f"{self.doing} of {self.name}, which is {self.is_now}: {error}")
-        finally:
-            ready.release()
+            if not play.killed and self.failed(play.faults):
+                self.is_now, self.wanted = self.seen(running().get(self.uuid), self.listed(play.conn)), None
+            elif not play.killed or error.get_error_code() not in GONE:
+                play.problems.append(f"{self.doing} of {self.name}, which is {self.is_now}: {error}")
 
-    def settle(self, found, listed):
-        """After a kill: it must be one of the two things. `found`: what the hypervisor has of it; `listed`: what drover says."""
+    def failed(self, before):
+        """Whether the emulated processor may have failed it since there were so many faults: that is nobody's fault here."""
+        return self.kind != "pv" and FAULTS.look() > before
+
+    def listed(self, conn):
+        try:
+            return self.handle(conn)
+        except libvirt.libvirtError:
+            return None
+
+    def seen(self, found, listed):
         defined = listed is not None and bool(listed.isPersistent())
         managed = listed is not None and bool(listed.hasManagedSaveImage())
         image = "managed" if managed else "file" if os.path.exists(self.image) else None
-        seen = (defined, found[2] if found else None, image)
+        return (defined, found[2] if found else None, image)
+
+    def settle(self, found, listed):
+        """After a kill: it must be one of the two things. `found`: what the hypervisor has of it; `listed`: what drover says."""
+        seen = self.seen(found, listed)
+        defined = seen[0]
         allowed = [self.is_now] + ([self.wanted] if self.wanted else [])
         if self.doing == "save" and self.wanted:    # for a moment both are there, and people have to choose
             allowed += [(defined, "still", "file")]
@@ -291,6 +221,7 @@ class Told:
 
 
 TOLD = Told()
+FAULTS = Faults()
 
 # What a client sees of a server that is killed.
 GONE = (libvirt.VIR_ERR_RPC, libvirt.VIR_ERR_SYSTEM_ERROR, libvirt.VIR_ERR_INTERNAL_ERROR, libvirt.VIR_ERR_NO_CONNECT,
@@ -298,37 +229,49 @@ GONE = (libvirt.VIR_ERR_RPC, libvirt.VIR_ERR_SYSTEM_ERROR, libvirt.VIR_ERR_INTER
 
 
 def broken_off(guests):
-    """After a kill and before the next start: {name: id} of guests that stand half way, as far as the host can tell."""
+    """After a kill and before the next start: {name: id} of guests that stand half way, as far as the host can tell. One that
+    has lost its name already is in the hands of libxl's child, which goes on without droverd."""
     found = running()
     halves = {}
     for guest in guests:
-        if guest.uuid in found and word(found[guest.uuid][0]) != "built" and found[guest.uuid][2] != "dying":
+        if guest.uuid in found and word(found[guest.uuid][0]) != "built" and found[guest.uuid][2] not in ("dying", "nameless"):
             halves[guest.name] = found[guest.uuid][0]
     return halves
 
 
-def play(server, guests, dice, delay):
-    """Lets all guests be changed at once, and kills droverd after a while."""
-    ready, problems = threading.Semaphore(0), []
-    threads = [
-        threading.Thread(target=guest.go_on, args=(server, random.Random(dice.random()), ready, problems), daemon=True)
-        for guest in guests
-    ]
-    for thread in threads:
-        thread.start()
-    for _ in threads:
-        ready.acquire()
-    time.sleep(delay)
-    server.kill()
-    for thread in threads:
-        thread.join(server.limit)
-        if thread.is_alive():
-            raise Wrong("a client has not noticed that droverd is gone")
-    if problems:
-        raise Wrong("; ".join(problems))
+class Play:
+    """All guests are changed at once, until so many lives have begun: then droverd is killed some seconds later, or, if it is
+    not to be killed, every call under way is answered."""
+
+    def __init__(self, server, dice):
+        self.server, self.dice = server, dice
+        self.conn = server.open()
+        self.over = threading.Event()
+        self.killed = False     # set before droverd is
+        self.problems = []
+        self.faults = FAULTS.count    # before it
+
+    def go_on(self, guests, lives, seconds=None):
+        threads = [threading.Thread(target=guest.go_on, args=(self,), daemon=True) for guest in guests]
+        wanted = TOLD.lives + lives
+        for thread in threads:
+            thread.start()
+        wait(lambda: TOLD.lives >= wanted or self.problems, lambda: f"{lives} lives have begun", lives * self.server.limit)
+        if seconds is not None and not self.problems:
+            time.sleep(seconds)
+            self.killed = True
+            self.server.kill()
+        self.over.set()
+        for thread in threads:
+            thread.join(self.server.limit)
+            if thread.is_alive():
+                raise Wrong("a client has not noticed that droverd is gone" if self.killed else "a call is never answered")
+        self.conn.close()
+        if self.problems:
+            raise Wrong("; ".join(self.problems))
 
 
-def look(server, guests):
+def look(server, guests, faults):
     """droverd is started anew: everything is as it was promised to be, and it says what it has cleaned."""
     halves = broken_off(guests)
     server.start()
@@ -343,7 +286,12 @@ def look(server, guests):
 
     found = wait(whole, lambda: f"nothing half built is left: {running()}", server.limit)[0]
     for guest in guests:
-        guest.settle(found.get(guest.uuid), listed.get(guest.uuid))
+        try:
+            guest.settle(found.get(guest.uuid), listed.get(guest.uuid))
+        except Wrong:
+            if not guest.failed(faults):
+                raise
+            guest.is_now, guest.wanted = guest.seen(found.get(guest.uuid), listed.get(guest.uuid)), None
     strangers = set(found) - {guest.uuid for guest in guests}
     if strangers:
         raise Wrong(f"nobody has made {[found[uuid] for uuid in strangers]}")
@@ -351,7 +299,28 @@ def look(server, guests):
     for name, number in halves.items():
         if f"'{name}'" not in log:
             raise Wrong(f"the log tells nothing of {name} ({number}), which stood half way:\n{log}")
+    nothing_over(server, guests, found)
     return conn, len(halves)
+
+
+def nothing_over(server, guests, found):
+    """On the host is what belongs to the guests that are there, and nothing else."""
+    living = {number: uuid for uuid, (number, _, _) in found.items()}
+    images = [guest.disk for guest in guests if guest.disk and guest.uuid in found]
+
+    kept = (
+        ("running", ".xml", set(found)),
+        ("save", ".save", {guest.uuid for guest in guests if guest.is_now[2] == "managed"}),
+        ("domains", ".xml", {guest.name for guest in guests if guest.is_now[0]}),
+    )
+
+    def wrong():
+        said = [f"{folder}: {difference(names, there)}" for folder, end, names in kept
+                if (there := files(f"{server.folder}/root", folder, end)) != names]
+        said += [f"{image} has no loop device" for image in images if image not in loops()]
+        return said + orphans(living, images) + processes(os.path.realpath(DROVERD), server.pid)
+
+    wait(lambda: not wrong(), lambda: f"there is what belongs to the guests that are there: {wrong()}", server.limit)
 
 
 def clear(conn, guests):
@@ -378,45 +347,70 @@ def difference(before, after):
     return f"{before} before, {after} now"
 
 
+class Host:
+    """What the host has when no guest runs, and droverd after a few guests: nothing that is made once counts as a leak."""
+
+    def __init__(self, server):
+        self.server, self.nodes, self.memory, self.descriptors = server, everything(), free_memory(), server.descriptors()
+
+    def same(self):
+        """Waits until it is so again: what is gone may take its time."""
+        same(self.server, "xenstore, disks and interfaces", self.nodes, everything)
+        same(self.server, "free memory", self.memory, free_memory)
+        wait(lambda: self.server.descriptors() <= self.descriptors,
+             lambda: f"droverd has {self.descriptors} descriptors, not {self.server.descriptors()}", self.server.limit)
+
+
+def warm_up(server, guests):
+    """A life of each kind of guest, twice; how long one takes, and the host as it is then."""
+    for _ in range(2):
+        conn = server.open()
+        began = time.monotonic()
+        for guest in guests[:4]:
+            conn.createXML(guest.document)
+            guest.handle(conn).destroy()
+        usual = (time.monotonic() - began) / 4
+        found = Host(server)
+        conn.close()
+    return usual, found
+
+
 def main(folder, rounds, seconds, seed, limit):
     dice = random.Random(seed)
     server = Server(folder, limit)
     guests = [Guest(n, folder) for n in range(GUESTS)]
     libvirt.registerErrorHandler(lambda *_: None, None)
     server.start()
-    # One life each, so that nothing that is made once counts as a leak; it says how long a call takes too.
-    conn = server.open()
-    for _ in range(2):
-        began = time.monotonic()
-        for guest in guests[:4]:
-            conn.createXML(guest.document)
-            guest.handle(conn).destroy()
-        usual = time.monotonic() - began
-        conn.close()
-        conn = server.open()
-        nodes, memory, descriptors = leftovers(), free_memory(), server.descriptors()
-    conn.close()
-    print(f"a life takes {usual / 4:.2f} s", flush=True)
+    usual, host = warm_up(server, guests)
+    print(f"a life takes {usual:.2f} s", flush=True)
     kills = halves = 0
-    deadline = time.monotonic() + seconds
+    began = time.monotonic()
+    pace = max(3, rounds // MANY)
     over = False
     while not over:
-        delay = dice.random() * usual    # side by side, each has begun a second call by then
-        play(server, guests, dice, delay)
+        lives, delay = dice.randint(1, 2 * pace - 1), dice.random() * usual
+        play = Play(server, dice)
+        play.go_on(guests, lives, delay)
         kills += 1
-        conn, some = look(server, guests)
+        conn, some = look(server, guests, play.faults)
         halves += some
-        print(f"kill {kills}: after {delay:.2f} s, {some} half way; " +
+        print(f"{time.monotonic() - began:.0f} s, {TOLD.lives} lives, kill {kills}: {some} half way; " +
               ", ".join(f"{guest.doing}: {guest.is_now}" for guest in guests), flush=True)
-        over = TOLD.lives >= rounds or time.monotonic() > deadline
-        if kills % CLEAR == 0 or over:
-            clear(conn, guests)
-            same(server, "xenstore, disks and interfaces", nodes, leftovers)
-            same(server, "free memory", memory, free_memory)
-            same(server, "the number of descriptors", descriptors, server.descriptors)
+        over = kills >= FEW and (TOLD.lives >= rounds or time.monotonic() > began + seconds)
         conn.close()
+        if kills % CLEAR == 0 or over:
+            # The same droverd for a while, and no kill: what it would leak itself stays.
+            before = server.memory()
+            Play(server, dice).go_on(guests, pace)
+            conn = server.open()
+            clear(conn, guests)
+            host.same()
+            nothing_over(server, guests, {})
+            print(f"nothing has leaked; droverd's memory: {before} KiB, {server.memory()} KiB {pace} lives later", flush=True)
+            conn.close()
     calls = ", ".join(f"{n} {word}" for word, n in sorted(TOLD.calls.items()))
-    print(f"{TOLD.lives} lives of guests, {kills} kills, {halves} guests stood half way; calls: {calls}")
+    print(f"{TOLD.lives} lives of guests, {kills} kills, {halves} guests stood half way; calls: {calls}; "
+          f"the processor failed {FAULTS.count} guests")
 
 
 if __name__ == "__main__":
