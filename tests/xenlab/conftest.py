@@ -18,6 +18,7 @@ STARTED = time.monotonic()
 PREPARED = pytest.StashKey()
 # By how many seconds the last test may outlast the time that all may take.
 GRACE = 180
+STORES = ("c", "ocaml")
 # The lab that runs, and the tests that were run again.
 RUNNING = {}
 AGAIN = []
@@ -28,7 +29,12 @@ def pytest_addoption(parser):
         "--xenstored",
         choices=["c", "ocaml", "both"],
         default="both",
-        help="which xenstored the lab has; with both, the tests marked one_store run with the first alone",
+        help="which xenstored the lab has; with both, the tests marked one_store run with one of them",
+    )
+    parser.addoption(
+        "--half",
+        action="store_true",
+        help="the other xenstored's tests run elsewhere: of those marked one_store, leave out what they have",
     )
     parser.addoption(
         "--minutes",
@@ -58,17 +64,43 @@ def pytest_configure(config):
     )
 
 
-def pytest_collection_modifyitems(items):
+def limit_of(item):
+    """The most seconds that a test may take on a machine that does nothing else."""
+    marker = item.get_closest_marker("limit")
+    return marker.args[0] if marker else 120
+
+
+def share_out(items):
+    """The items, but of those marked one_store only one for each test: a file's go to the same xenstored, since they share
+    guests, and both get as much to do, as far as the limits of the tests tell."""
+    files = {}
+    load = dict.fromkeys(STORES, 0)
+    for item in items:
+        if item.get_closest_marker("one_store"):
+            files.setdefault(item.path, []).append(item)
+    chosen = {}
+    for path, those in sorted(files.items(), key=lambda file: (-sum(map(limit_of, file[1])), file[0])):
+        chosen[path] = min(STORES, key=load.get)
+        load[chosen[path]] += sum(map(limit_of, those))
+    return [
+        item
+        for item in items
+        if not item.get_closest_marker("one_store") or item.callspec.params["lab"] == chosen[item.path]
+    ]
+
+
+def pytest_collection_modifyitems(config, items):
     items.sort(key=lambda item: item.get_closest_marker("slow") is not None)
+    wanted, half = config.getoption("--xenstored"), config.getoption("--half")
+    kept = share_out(items) if half or wanted == "both" else items
+    if wanted != "both":
+        kept = [item for item in kept if item.callspec.params["lab"] == wanted]
+    items[:] = kept
 
 
 def pytest_generate_tests(metafunc):
     if "lab" in metafunc.fixturenames:
-        chosen = metafunc.config.getoption("--xenstored")
-        stores = ["c", "ocaml"] if chosen == "both" else [chosen]
-        if metafunc.definition.get_closest_marker("one_store"):
-            stores = stores[:1]
-        metafunc.parametrize("lab", stores, indirect=True, scope="session")
+        metafunc.parametrize("lab", STORES, indirect=True, scope="session")
 
 
 def pytest_runtest_protocol(item, nextitem):
@@ -118,8 +150,7 @@ def limit(request, lab):
     """A test that hangs fails, and shows where; making the lab is not in its time."""
     if lab.dead:
         pytest.skip(lab.dead)    # the test that it died in has failed
-    marker = request.node.get_closest_marker("limit")
-    seconds = round((marker.args[0] if marker else 120) * lab.slow)
+    seconds = round(limit_of(request.node) * lab.slow)
     left = seconds_left(request.config)
     cut = left is not None and left + GRACE < seconds
 
