@@ -22,6 +22,8 @@ STORES = ("c", "ocaml")
 # The lab that runs, and the tests that were run again.
 RUNNING = {}
 AGAIN = []
+# What each test has cost: seconds of processor time of the emulated PC.
+WORK = []
 
 
 def pytest_addoption(parser):
@@ -42,6 +44,9 @@ def pytest_addoption(parser):
         default=0,
         help="how long all may take: tests that would begin later are skipped (default: without end)",
     )
+
+
+    parser.addoption("--work", type=int, default=0, help="show so many tests that have cost the most processor time")
 
 
 def seconds_left(config):
@@ -110,9 +115,12 @@ def pytest_runtest_protocol(item, nextitem):
     for left in (2, 1, 0):
         lab = RUNNING.get("lab")
         before = lab.faults() if lab else 0
+        worked = lab.work() if lab else 0
         reports = runtestprotocol(item, nextitem=nextitem, log=False)
         failed = any(report.failed for report in reports)
         faults = lab.faults() - before if lab else 0
+        lab = RUNNING.get("lab")
+        WORK.append(((lab.work() if lab else 0) - worked, item.nodeid))
         if not (failed and faults and left):
             break
         AGAIN.append(item.nodeid)
@@ -216,6 +224,8 @@ def pytest_terminal_summary(terminalreporter):
     failed = {r.nodeid for kind in ("failed", "error") for r in stats.get(kind, [])}
     passed = {r.nodeid for r in stats.get("passed", [])} - failed
     skipped = {r.nodeid for r in stats.get("skipped", [])}
+    for seconds, test in sorted(WORK, reverse=True)[: terminalreporter.config.getoption("--work")]:
+        terminalreporter.write_line(f"xenlab: {seconds:6.1f} s of processor time: {test}")
     for test in AGAIN:
         terminalreporter.write_line(f"xenlab: run again, since the emulated processor failed a guest: {test}")
     terminalreporter.write_line(f"xenlab: {len(passed)} passed, {len(failed)} failed, {len(skipped)} skipped")

@@ -59,6 +59,12 @@ def script(name, *args, timeout=1900, env=None):
     assert code == 0, f"{name} ended with {code}:\n{text[-4000:]}"
 
 
+def run_folder():
+    """Where the running lab is, as lib.sh has it."""
+    below = os.environ.get("XENLAB_DIR") or os.path.join(HERE, "..", "..", "build-check", "xenlab")
+    return os.environ.get("XENLAB_RUN") or os.path.join(below, "run")
+
+
 class Access(collections.namedtuple("Access", "client kind path")):
     """One request to xenstored: the connection that it came over, what was asked in capitals (READ, WRITE, DIRECTORY,
     TRANSACTION_START…), and of which node."""
@@ -129,14 +135,21 @@ class Lab:
     def faults(self):
         """How many guests the emulated processor has failed: now and then it loses its way in one that isn't PV, the more
         often the busier the machine is."""
-        folder = os.environ.get("XENLAB_RUN") or os.path.join(
-            os.environ.get("XENLAB_DIR") or os.path.join(HERE, "..", "..", "build-check", "xenlab"), "run"
-        )
         try:
-            with open(os.path.join(folder, "serial.log"), "rb") as log:
+            with open(os.path.join(run_folder(), "serial.log"), "rb") as log:
                 return log.read().count(b"Triple fault")
         except OSError:
             return 0
+
+    def work(self):
+        """The processor time that the emulated PC has used, in seconds: what a test costs, however busy the machine is."""
+        try:
+            with open(os.path.join(run_folder(), "qemu.pid"), encoding="ascii") as file:
+                pid = int(file.read())
+            with open(f"/proc/{pid}/stat", encoding="utf-8") as file:
+                return sum(map(int, file.read().rpartition(")")[2].split()[11:13])) / os.sysconf("SC_CLK_TCK")
+        except (OSError, ValueError):
+            return 0.0
 
     def _timed(self, what, name, **how):
         start = time.monotonic()
