@@ -45,7 +45,7 @@ static void what_others_have_done_is_told_before_a_change(void)
     g_assert_cmpint(resume(fixture, "guest-00005"), ==, VIR_ERR_OK);
     g_assert_cmpstr(fixture_events(fixture), ==, "lifecycle guest-00005 5 3 0\nlifecycle guest-00005 5 4 0\n");
     double_find(double_of(fixture), 5)->paused = true;
-    xen_observe(xen_host(&fixture->host), false);
+    xen_observe(xen_host(&fixture->host), true);
     g_assert_cmpstr(fixture_events(fixture), ==, "lifecycle guest-00005 5 3 0\n");
     double_find(double_of(fixture), 5)->paused = false;
     g_assert_cmpint(fixture_suspend(fixture, "guest-00005"), ==, VIR_ERR_OK);
