@@ -46,6 +46,10 @@ def pytest_addoption(parser):
     )
 
 
+    parser.addoption("--short", action="store_true", help="leave out the tests marked long")
+    parser.addoption(
+        "--running", type=float, help="use the lab that runs already, where all takes so many times as long as on a quiet machine"
+    )
     parser.addoption("--work", type=int, default=0, help="show so many tests that have cost the most processor time")
 
 
@@ -56,6 +60,8 @@ def seconds_left(config):
 
 
 def pytest_runtest_setup(item):
+    if item.config.getoption("--short") and item.get_closest_marker("long"):
+        pytest.skip("it takes minutes: ./check --xen has it")
     left = seconds_left(item.config)
     if left is not None and left < 0:
         pytest.skip(f"the {item.config.getoption('--minutes'):g} minutes that the lab has are over on this machine")
@@ -63,6 +69,7 @@ def pytest_runtest_setup(item):
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "one_store: which xenstored it is makes no difference to the test")
+    config.addinivalue_line("markers", "long: the test takes minutes, and is skipped with --short")
     config.addinivalue_line("markers", "slow: the test comes after the others of its lab")
     config.addinivalue_line(
         "markers", "limit(seconds): the most that the test may take on a machine that does nothing else (default 120)"
@@ -135,6 +142,14 @@ def pytest_runtest_protocol(item, nextitem):
 def lab(request):
     """A running lab. The tests of one xenstored come one after another: only one machine runs at a time."""
     made = xenlab.Lab(request.param)
+    running = request.config.getoption("--running")
+    if running:
+        made.slow = running
+        RUNNING["lab"] = made
+        yield made
+        del RUNNING["lab"]
+        made.hand.close()
+        return
     stash = request.config.stash
     if not stash.get(PREPARED, ""):
         try:

@@ -85,7 +85,7 @@ class Shell:
                 return 1, "", self.complaints()
             said += part
         out = said.decode(errors="replace").partition(begin)[2]
-        out = re.sub(f"virsh [#>] {re.escape(typed)}{end}$", "", out)
+        out = re.split(f"virsh [#>] {re.escape(typed)}", out)[0]    # the next prompt may stand behind it
         err = self.complaints()
         return int(re.search("^error:", err, re.M) is not None), out, err
 
