@@ -154,7 +154,8 @@ def lab(request):
     if not stash.get(PREPARED, ""):
         try:
             if PREPARED not in stash:
-                made.prepare()
+                left = seconds_left(request.config)
+                made.prepare(max(1, left) if left is not None else 1900)
             made.boot()
             stash[PREPARED] = ""
         except xenlab.Unavailable as why:

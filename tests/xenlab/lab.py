@@ -50,7 +50,7 @@ def script(name, *args, timeout=1900, env=None):
             os.killpg(child.pid, signal.SIGKILL)
             child.wait()
             if isinstance(problem, subprocess.TimeoutExpired):
-                raise Unavailable(f"{name} has taken longer than {timeout} s") from None
+                raise Unavailable(f"{name} has taken longer than {timeout:.0f} s") from None
             raise
         said.seek(0)
         text = said.read().strip()
@@ -106,14 +106,16 @@ class Lab:
         self.seconds = {}  # what took how long
         self.slow = 1.0  # by how much limits on time are stretched, from the time that it took to boot
         self.dead = ""  # why nothing more is asked of it
+        self.kept = set()  # ids of guests that several tests share
         self.hand = Hand()
 
     # --- life
 
-    def prepare(self):
-        """The image and droverd for it, made where they are missing or old."""
-        self._timed("image", "build-image")
-        self._timed("droverd", "build-drover")
+    def prepare(self, seconds=1900):
+        """The image and droverd for it, made where they are missing or old; in so many seconds, or the machine can't."""
+        end = time.monotonic() + seconds
+        self._timed("image", "build-image", timeout=seconds)
+        self._timed("droverd", "build-drover", timeout=max(1, end - time.monotonic()))
 
     def boot(self):
         wanted = {
@@ -249,8 +251,8 @@ class Lab:
         return guest
 
     def clean(self, keep=()):
-        """Ends every guest, whoever made it, but those with these ids."""
-        self.ask("clean", keep=list(keep), timeout=120)
+        """Ends every guest, whoever made it, but those with these ids and those that several tests share."""
+        self.ask("clean", keep=[*keep, *self.kept], timeout=120)
 
 
 class Guest:
