@@ -55,10 +55,9 @@ int xen_domain_suspend(Op *op, const RemoteDomainSuspendArgs *args)
 
     if (xen_need(op, &info) < 0 || refuse_first(op) < 0)
         return -1;
-    if (info.paused) {
-        xen_settle_held(xen, op->domain, &info);
+    xen_settle_held(xen, op->domain, &info);    /* what somebody else has done is told first */
+    if (info.paused)
         return 0;
-    }
     r = xen->hv->ops->pause(xen->hv, info.id);
     if (r < 0)
         return xen_fail(op->error, r, _("pause the domain"));
@@ -79,11 +78,11 @@ int xen_domain_resume(Op *op, const RemoteDomainResumeArgs *args)
     if (xen_need(op, &info) < 0)
         return -1;
     stands = info.shutdown && info.why == XEN_SHUTDOWN_SUSPEND;    /* a save was broken off */
-    if (!info.paused && !stands) {
-        xen_settle_held(xen, op->domain, &info);
+    if (!stands)
+        xen_settle_held(xen, op->domain, &info);    /* what somebody else has done is told first */
+    if (!info.paused && !stands)
         return error_set(op->error, VIR_FROM_DOMAIN, VIR_ERR_OPERATION_INVALID, _("domain '%s' is not paused"),
                          op->view->name);
-    }
     xen_announce_started(xen, op->domain);
     if (stands)
         r = xen->hv->ops->go_on(xen->hv, info.id, &why);

@@ -37,6 +37,22 @@ static void suspend_of_what_others_have_paused_tells_of_that(void)
     fixture_free(fixture);
 }
 
+static void what_others_have_done_is_told_before_a_change(void)
+{
+    Fixture *fixture = double_open(10);
+
+    double_find(double_of(fixture), 5)->paused = true;
+    g_assert_cmpint(resume(fixture, "guest-00005"), ==, VIR_ERR_OK);
+    g_assert_cmpstr(fixture_events(fixture), ==, "lifecycle guest-00005 5 3 0\nlifecycle guest-00005 5 4 0\n");
+    double_find(double_of(fixture), 5)->paused = true;
+    xen_observe(xen_host(&fixture->host), true);
+    g_assert_cmpstr(fixture_events(fixture), ==, "lifecycle guest-00005 5 3 0\n");
+    double_find(double_of(fixture), 5)->paused = false;
+    g_assert_cmpint(fixture_suspend(fixture, "guest-00005"), ==, VIR_ERR_OK);
+    g_assert_cmpstr(fixture_events(fixture), ==, "lifecycle guest-00005 5 4 0\nlifecycle guest-00005 5 3 0\n");
+    fixture_free(fixture);
+}
+
 static void destroy_ends_the_domain_and_tells_once(void)
 {
     Fixture *fixture = double_open(10);
@@ -206,6 +222,7 @@ int main(int argc, char **argv)
 #define ADD(test) g_test_add_func("/drivers-xen-life/" #test, test)
     ADD(suspend_and_resume_are_told_once_each);
     ADD(suspend_of_what_others_have_paused_tells_of_that);
+    ADD(what_others_have_done_is_told_before_a_change);
     ADD(destroy_ends_the_domain_and_tells_once);
     ADD(destroy_never_hits_another_domain_with_the_id);
     ADD(first_domain_is_neither_paused_nor_destroyed);

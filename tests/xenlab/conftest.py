@@ -18,9 +18,12 @@ STARTED = time.monotonic()
 PREPARED = pytest.StashKey()
 # By how many seconds the last test may outlast the time that all may take.
 GRACE = 180
+STORES = ("c", "ocaml")
 # The lab that runs, and the tests that were run again.
 RUNNING = {}
 AGAIN = []
+# What each test has cost: seconds of processor time of the emulated PC.
+WORK = []
 
 
 def pytest_addoption(parser):
@@ -28,7 +31,12 @@ def pytest_addoption(parser):
         "--xenstored",
         choices=["c", "ocaml", "both"],
         default="both",
-        help="which xenstored the lab has; with both, the tests marked one_store run with the first alone",
+        help="which xenstored the lab has; with both, the tests marked one_store run with one of them",
+    )
+    parser.addoption(
+        "--half",
+        action="store_true",
+        help="the other xenstored's tests run elsewhere: of those marked one_store, leave out what they have",
     )
     parser.addoption(
         "--minutes",
@@ -38,6 +46,13 @@ def pytest_addoption(parser):
     )
 
 
+    parser.addoption("--short", action="store_true", help="leave out the tests marked long")
+    parser.addoption(
+        "--running", type=float, help="use the lab that runs already, where all takes so many times as long as on a quiet machine"
+    )
+    parser.addoption("--work", type=int, default=0, help="show so many tests that have cost the most processor time")
+
+
 def seconds_left(config):
     """Of the time that all may take, or None: there is no end."""
     minutes = config.getoption("--minutes")
@@ -45,6 +60,8 @@ def seconds_left(config):
 
 
 def pytest_runtest_setup(item):
+    if item.config.getoption("--short") and item.get_closest_marker("long"):
+        pytest.skip("it takes minutes: ./check --xen has it")
     left = seconds_left(item.config)
     if left is not None and left < 0:
         pytest.skip(f"the {item.config.getoption('--minutes'):g} minutes that the lab has are over on this machine")
@@ -52,23 +69,50 @@ def pytest_runtest_setup(item):
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "one_store: which xenstored it is makes no difference to the test")
+    config.addinivalue_line("markers", "long: the test takes minutes, and is skipped with --short")
     config.addinivalue_line("markers", "slow: the test comes after the others of its lab")
     config.addinivalue_line(
         "markers", "limit(seconds): the most that the test may take on a machine that does nothing else (default 120)"
     )
 
 
-def pytest_collection_modifyitems(items):
+def limit_of(item):
+    """The most seconds that a test may take on a machine that does nothing else."""
+    marker = item.get_closest_marker("limit")
+    return marker.args[0] if marker else 120
+
+
+def share_out(items):
+    """The items, but of those marked one_store only one for each test: a file's go to the same xenstored, since they share
+    guests, and both get as much to do, as far as the limits of the tests tell."""
+    files = {}
+    load = dict.fromkeys(STORES, 0)
+    for item in items:
+        if item.get_closest_marker("one_store"):
+            files.setdefault(item.path, []).append(item)
+    chosen = {}
+    for path, those in sorted(files.items(), key=lambda file: (-sum(map(limit_of, file[1])), file[0])):
+        chosen[path] = min(STORES, key=load.get)
+        load[chosen[path]] += sum(map(limit_of, those))
+    return [
+        item
+        for item in items
+        if not item.get_closest_marker("one_store") or item.callspec.params["lab"] == chosen[item.path]
+    ]
+
+
+def pytest_collection_modifyitems(config, items):
     items.sort(key=lambda item: item.get_closest_marker("slow") is not None)
+    wanted, half = config.getoption("--xenstored"), config.getoption("--half")
+    kept = share_out(items) if half or wanted == "both" else items
+    if wanted != "both":
+        kept = [item for item in kept if item.callspec.params["lab"] == wanted]
+    items[:] = kept
 
 
 def pytest_generate_tests(metafunc):
     if "lab" in metafunc.fixturenames:
-        chosen = metafunc.config.getoption("--xenstored")
-        stores = ["c", "ocaml"] if chosen == "both" else [chosen]
-        if metafunc.definition.get_closest_marker("one_store"):
-            stores = stores[:1]
-        metafunc.parametrize("lab", stores, indirect=True, scope="session")
+        metafunc.parametrize("lab", STORES, indirect=True, scope="session")
 
 
 def pytest_runtest_protocol(item, nextitem):
@@ -78,9 +122,12 @@ def pytest_runtest_protocol(item, nextitem):
     for left in (2, 1, 0):
         lab = RUNNING.get("lab")
         before = lab.faults() if lab else 0
+        worked = lab.work() if lab else 0
         reports = runtestprotocol(item, nextitem=nextitem, log=False)
         failed = any(report.failed for report in reports)
         faults = lab.faults() - before if lab else 0
+        lab = RUNNING.get("lab")
+        WORK.append(((lab.work() if lab else 0) - worked, item.nodeid))
         if not (failed and faults and left):
             break
         AGAIN.append(item.nodeid)
@@ -95,11 +142,20 @@ def pytest_runtest_protocol(item, nextitem):
 def lab(request):
     """A running lab. The tests of one xenstored come one after another: only one machine runs at a time."""
     made = xenlab.Lab(request.param)
+    running = request.config.getoption("--running")
+    if running:
+        made.slow = running
+        RUNNING["lab"] = made
+        yield made
+        del RUNNING["lab"]
+        made.hand.close()
+        return
     stash = request.config.stash
     if not stash.get(PREPARED, ""):
         try:
             if PREPARED not in stash:
-                made.prepare()
+                left = seconds_left(request.config)
+                made.prepare(max(1, left) if left is not None else 1900)
             made.boot()
             stash[PREPARED] = ""
         except xenlab.Unavailable as why:
@@ -118,8 +174,7 @@ def limit(request, lab):
     """A test that hangs fails, and shows where; making the lab is not in its time."""
     if lab.dead:
         pytest.skip(lab.dead)    # the test that it died in has failed
-    marker = request.node.get_closest_marker("limit")
-    seconds = round((marker.args[0] if marker else 120) * lab.slow)
+    seconds = round(limit_of(request.node) * lab.slow)
     left = seconds_left(request.config)
     cut = left is not None and left + GRACE < seconds
 
@@ -185,6 +240,8 @@ def pytest_terminal_summary(terminalreporter):
     failed = {r.nodeid for kind in ("failed", "error") for r in stats.get(kind, [])}
     passed = {r.nodeid for r in stats.get("passed", [])} - failed
     skipped = {r.nodeid for r in stats.get("skipped", [])}
+    for seconds, test in sorted(WORK, reverse=True)[: terminalreporter.config.getoption("--work")]:
+        terminalreporter.write_line(f"xenlab: {seconds:6.1f} s of processor time: {test}")
     for test in AGAIN:
         terminalreporter.write_line(f"xenlab: run again, since the emulated processor failed a guest: {test}")
     terminalreporter.write_line(f"xenlab: {len(passed)} passed, {len(failed)} failed, {len(skipped)} skipped")

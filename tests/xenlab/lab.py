@@ -18,6 +18,7 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "integration"))
+from hand import Hand  # noqa: E402
 from harness import REPORTS, Result, format_config  # noqa: E402
 
 CANNOT = 77  # what the scripts end with on a machine that can't have a lab
@@ -49,13 +50,19 @@ def script(name, *args, timeout=1900, env=None):
             os.killpg(child.pid, signal.SIGKILL)
             child.wait()
             if isinstance(problem, subprocess.TimeoutExpired):
-                raise Unavailable(f"{name} has taken longer than {timeout} s") from None
+                raise Unavailable(f"{name} has taken longer than {timeout:.0f} s") from None
             raise
         said.seek(0)
         text = said.read().strip()
     if code == CANNOT:
         raise Unavailable(text.splitlines()[-1] if text else f"{name} does not say why")
     assert code == 0, f"{name} ended with {code}:\n{text[-4000:]}"
+
+
+def run_folder():
+    """Where the running lab is, as lib.sh has it."""
+    below = os.environ.get("XENLAB_DIR") or os.path.join(HERE, "..", "..", "build-check", "xenlab")
+    return os.environ.get("XENLAB_RUN") or os.path.join(below, "run")
 
 
 class Access(collections.namedtuple("Access", "client kind path")):
@@ -99,13 +106,16 @@ class Lab:
         self.seconds = {}  # what took how long
         self.slow = 1.0  # by how much limits on time are stretched, from the time that it took to boot
         self.dead = ""  # why nothing more is asked of it
+        self.kept = set()  # ids of guests that several tests share
+        self.hand = Hand()
 
     # --- life
 
-    def prepare(self):
-        """The image and droverd for it, made where they are missing or old."""
-        self._timed("image", "build-image")
-        self._timed("droverd", "build-drover")
+    def prepare(self, seconds=1900):
+        """The image and droverd for it, made where they are missing or old; in so many seconds, or the machine can't."""
+        end = time.monotonic() + seconds
+        self._timed("image", "build-image", timeout=seconds)
+        self._timed("droverd", "build-drover", timeout=max(1, end - time.monotonic()))
 
     def boot(self):
         wanted = {
@@ -121,19 +131,27 @@ class Lab:
         self.slow = max(1.0, self.seconds["boot"] / IDLE_BOOT)
 
     def stop(self):
+        self.hand.close()
         script("stop")
 
     def faults(self):
         """How many guests the emulated processor has failed: now and then it loses its way in one that isn't PV, the more
         often the busier the machine is."""
-        folder = os.environ.get("XENLAB_RUN") or os.path.join(
-            os.environ.get("XENLAB_DIR") or os.path.join(HERE, "..", "..", "build-check", "xenlab"), "run"
-        )
         try:
-            with open(os.path.join(folder, "serial.log"), "rb") as log:
+            with open(os.path.join(run_folder(), "serial.log"), "rb") as log:
                 return log.read().count(b"Triple fault")
         except OSError:
             return 0
+
+    def work(self):
+        """The processor time that the emulated PC has used, in seconds: what a test costs, however busy the machine is."""
+        try:
+            with open(os.path.join(run_folder(), "qemu.pid"), encoding="ascii") as file:
+                pid = int(file.read())
+            with open(f"/proc/{pid}/stat", encoding="utf-8") as file:
+                return sum(map(int, file.read().rpartition(")")[2].split()[11:13])) / os.sysconf("SC_CLK_TCK")
+        except (OSError, ValueError):
+            return 0.0
 
     def _timed(self, what, name, **how):
         start = time.monotonic()
@@ -142,50 +160,44 @@ class Lab:
 
     # --- commands in the dom0
 
-    def run(self, *argv, ok=True, timeout=60):
-        """Runs a command with exactly these arguments. `ok`: its exit status must be 0 (True), must not be (False), or does
-        not matter (None)."""
+    def ask(self, do, timeout=60, ok=True, **how):
+        """Has something done in the dom0: one of inside.py's calls. `ok`: its exit status must be 0 (True), must not be
+        (False), or does not matter (None)."""
         assert not self.dead, self.dead
         try:
-            done = self._run(argv, timeout * self.slow)
-        except subprocess.TimeoutExpired:
+            result = Result(*self.hand.ask(do, timeout * self.slow, **how))
+        except subprocess.TimeoutExpired as problem:
             try:
-                self._run(["true"], 60 * self.slow)
+                self.hand.ask("run", 60 * self.slow, argv=["true"])
             except subprocess.TimeoutExpired:
-                self.dead = f"the dom0 has answered nothing any more since: {shlex.join(argv)[:200]}"
+                self.dead = f"the dom0 has answered nothing any more since: {shlex.join(problem.cmd)[:200]}"
             raise
-        result = Result(done.returncode, done.stdout, done.stderr)
         if ok is not None:
-            assert (result.code == 0) == ok, f"{' '.join(argv)}: {result}"
+            assert (result.code == 0) == ok, f"{do} {how}: {result}"
         return result
 
-    @staticmethod
-    def _run(argv, timeout):
-        return subprocess.run(
-            [os.path.join(HERE, "run"), *argv],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=timeout,
-        )
+    def run(self, *argv, **how):
+        """Runs a command with exactly these arguments."""
+        return self.ask("run", argv=argv, **how)
 
     def sh(self, line, **how):
         """Runs a line of bash."""
-        return self.run("-c", line, **how)
+        return self.run("bash", "-c", line, **how)
 
     def xl(self, *args, **how):
         return self.run("xl", *args, **how)
 
     def virsh(self, uri, *args, **how):
-        return self.run("virsh", "-c", uri, *args, **how)
+        """A virsh that stays connected takes the command, one of its own with `alone=True`; the exit status is 1 when it has
+        complained."""
+        return self.ask("virsh", uri=uri, args=args, **how)
 
     def write(self, path, text):
         """Makes a file in the dom0."""
-        self.sh(f"cat >{shlex.quote(path)} <<'END-OF-FILE'\n{text}\nEND-OF-FILE")
+        self.ask("write", path=path, text=text)
 
     def read(self, path):
-        return self.run("cat", path).out
+        return self.ask("read", path=path).out
 
     def wait(self, state, what, seconds=30):
         """Looks for a state until a deadline; not too often, since each look takes time from what it waits for."""
@@ -194,7 +206,7 @@ class Lab:
         while not (found := state()):
             assert self.faults() == faults, "the emulated processor has failed a guest"
             assert time.monotonic() < deadline, f"after {seconds * self.slow:.0f} s still not: {what}"
-            time.sleep(0.5)
+            time.sleep(0.2)
         return found
 
     def seconds_of(self, *argv, rounds=5):
@@ -239,12 +251,8 @@ class Lab:
         return guest
 
     def clean(self, keep=()):
-        """Ends every guest, whoever made it, but those with these ids."""
-        kept = "".join(f" && $1 != {number}" for number in keep)
-        self.sh(
-            f"while /build/tests/xenlab/xenlab-domains show | awk '$1 != 0{kept} {{ print $1; some = 1 }} END {{ exit !some }}' "
-            ">/run/guests; do xargs -n 1 xl destroy </run/guests; done"
-        )
+        """Ends every guest, whoever made it, but those with these ids and those that several tests share."""
+        self.ask("clean", keep=[*keep, *self.kept], timeout=120)
 
 
 class Guest:
@@ -260,21 +268,15 @@ class Guest:
 
     def console(self):
         """All that it has written."""
-        return self.lab.sh(f"cat {self.console_path} 2>/dev/null", ok=None).out
+        return self.lab.ask("read", path=self.console_path, ok=None).out
 
     def ready(self, seconds=60):
         """Waits until it is up; what it says of itself is returned."""
-        # Waits in the dom0, without a fork: those would keep the guest from getting there.
-        looks = int(seconds * self.lab.slow * 2)
-        found = self.lab.sh(
-            f"exec 3<> <(:); for ((i = 0; i < {looks}; i++)); do "
-            f"if [[ -e {self.console_path} ]]; then mapfile -t lines <{self.console_path}; fi; "
-            'for line in "${lines[@]}"; do if [[ $line == "guest: ready"* ]]; then echo "$line"; exit; fi; done; '
-            "read -rt 0.5 -u 3; done; exit 1",
-            ok=None,
-            timeout=seconds + 60,
+        limit = seconds * self.lab.slow
+        found = self.lab.ask(
+            "until", path=self.console_path, pattern="^guest: ready.*(?=\n)", seconds=limit, ok=None, timeout=seconds + 60
         )
-        assert found.code == 0, f"{self.name} is not up after {seconds * self.lab.slow:.0f} s:\n{self.console()[-2000:]}"
+        assert found.code == 0, f"{self.name} is not up after {limit:.0f} s:\n{self.console()[-2000:]}"
         return found.out.strip()
 
     def sh(self, line, ok=True):
@@ -318,7 +320,7 @@ class Droverd:
         return int(self.lab.read(f"{self.folder}/pid"))
 
     def alive(self):
-        return self.lab.sh(f"kill -0 $(cat {self.folder}/pid)", ok=None).code == 0
+        return self.lab.ask("alive", path=f"{self.folder}/pid", ok=None).code == 0
 
     def uri(self, hypervisor="xen", path="/system"):
         return f"{hypervisor}+unix://{path}?socket={self.socket}"
@@ -327,12 +329,13 @@ class Droverd:
         return self.lab.virsh(self.uri(hypervisor, path), *args, **how)
 
     def log(self):
-        return self.lab.sh(f"cat {self.log_path} {self.folder}/output 2>/dev/null", ok=None).out
+        return "".join(self.lab.ask("read", path=path, ok=None).out for path in (self.log_path, f"{self.folder}/output"))
 
     def stop(self, seconds=10):
         """SIGTERM; it must end in order, with nothing bad in its log."""
         tenths = int(seconds * self.lab.slow * 10)
         assert self.alive(), f"droverd died:\n{self.log()[-4000:]}"
+        self.forget()
         self.lab.sh(
             f"pid=$(cat {self.folder}/pid); kill $pid; for ((i = 0; i < {tenths}; i++)); do "
             "kill -0 $pid 2>/dev/null || exit 0; sleep 0.1; done; kill -KILL $pid; exit 1"
@@ -345,3 +348,8 @@ class Droverd:
 
     def kill(self):
         self.lab.sh(f"kill -KILL $(cat {self.folder}/pid)")
+        self.forget()
+
+    def forget(self):
+        """The connections that virsh keeps are ended."""
+        self.lab.ask("forget", socket=self.socket)

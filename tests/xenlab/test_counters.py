@@ -56,7 +56,8 @@ def test_a_question_costs_so_many_hypercalls_and_no_request(lab, drover, many):
     check_costs(lab, drover, 10)
 
 
-@pytest.mark.one_store  # the making of the domains is what takes the time
+@pytest.mark.one_store
+@pytest.mark.long  # the making of the domains is what takes the time
 @pytest.mark.limit(600)
 def test_a_thousand_domains_cost_no_more(lab, drover, many):
     many(1000)

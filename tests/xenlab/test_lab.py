@@ -8,6 +8,7 @@ import pytest
 IMAGE = "/root/lab-disk.img"
 
 
+@pytest.mark.one_store
 def test_droverd_finds_its_libraries_in_the_dom0(lab):
     out = lab.sh("ldd /build/server/droverd $(find /build/drivers -maxdepth 1 -name '*.so')").out
     assert "not found" not in out, out
@@ -76,6 +77,7 @@ def test_xl_list_asks_once_for_each_domain(lab):
     assert lab.names() == []
 
 
+@pytest.mark.one_store
 def test_time_is_measured_inside(lab):
     taken = lab.seconds_of("sleep", "0.2", rounds=3)
     assert len(taken) == 3 and min(taken) >= 0.2

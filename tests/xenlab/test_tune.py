@@ -10,6 +10,18 @@ def stats(drover, *args):
     return dict(re.findall(r"^  ([^=\n]+)=(.*)$", drover.virsh("domstats", *args).out, re.M))
 
 
+@pytest.fixture(scope="module")
+def linux(lab):
+    """One guest with a disk and an interface for several tests."""
+    lab.sh("truncate -s 8M /run/tune.img")
+    guest = lab.create("tuned", "pv", disk="/run/tune.img", mac="00:16:3e:00:00:09")
+    guest.ready()
+    lab.kept.add(guest.id)
+    yield guest
+    lab.kept.clear()
+    lab.clean()
+
+
 @pytest.mark.one_store
 def test_weight_and_cap_are_the_ones_that_xl_sees(lab, guests, drover):
     guests("shared", "idle-pvh")
@@ -29,37 +41,33 @@ def test_a_pin_is_the_one_that_xl_sees(lab, guests, drover):
     assert re.search(r"^CPU Affinity:\s+y-", drover.virsh("vcpuinfo", "pinned").out, re.M)
 
 
-def test_memory_follows_and_is_bounded_by_what_the_guest_was_built_with(lab, guests, drover):
-    guests("sized", "pv").ready()
-    drover.virsh("setmem", "sized", "80M")
-    lab.wait(lambda: "actual 81920" in drover.virsh("dommemstat", "sized").out, "the guest has 80 MiB")
-    assert lab.xl("list", "sized").lines()[-1].split()[2] == "80"
-    assert "static_max" in drover.virsh("setmem", "sized", "500M", ok=False).err
-    assert stats(drover, "--balloon", "sized")["balloon.current"] == "81920"
+def test_memory_follows_and_is_bounded_by_what_the_guest_was_built_with(lab, linux, drover):
+    drover.virsh("setmem", "tuned", "80M")
+    lab.wait(lambda: "actual 81920" in drover.virsh("dommemstat", "tuned").out, "the guest has 80 MiB")
+    assert lab.xl("list", "tuned").lines()[-1].split()[2] == "80"
+    assert "static_max" in drover.virsh("setmem", "tuned", "500M", ok=False).err
+    assert stats(drover, "--balloon", "tuned")["balloon.current"] == "81920"
 
 
-def test_disks_and_interfaces_are_counted_without_a_word_to_xenstored(lab, guests, drover):
-    lab.sh("truncate -s 8M /run/tune.img")
-    guest = guests("counted", "pv", disk="/run/tune.img", mac="00:16:3e:00:00:09")
-    guest.ready()
+def test_disks_and_interfaces_are_counted_without_a_word_to_xenstored(lab, linux, drover):
     drover.virsh("list")
-    before = stats(drover, "--block", "counted")
-    guest.sh("dd if=/dev/xvda of=/dev/null bs=4k count=64 iflag=direct")
-    name = f"vif{guest.id}.0"
+    before = stats(drover, "--block", "tuned")
+    linux.sh("dd if=/dev/xvda of=/dev/null bs=4k count=64 iflag=direct")
+    name = f"vif{linux.id}.0"
 
     def has_read():
         """What was counted may be as old as a sample is."""
-        return int(stats(drover, "--block", "counted")["block.0.rd.bytes"]) - int(before["block.0.rd.bytes"]) >= 64 * 4096
+        return int(stats(drover, "--block", "tuned")["block.0.rd.bytes"]) - int(before["block.0.rd.bytes"]) >= 64 * 4096
 
     lab.wait(has_read, "what the guest has read is counted")
     with lab.accesses() as seen:
-        after = stats(drover, "--block", "--interface", "counted")
-        drover.virsh("domblkstat", "counted", "xvda")
-        drover.virsh("domifstat", "counted", name)
-    assert [a for a in seen if "counted" in a.path or "/backend" in a.path] == []
+        after = stats(drover, "--block", "--interface", "tuned")
+        drover.virsh("domblkstat", "tuned", "xvda")
+        drover.virsh("domifstat", "tuned", name)
+    assert [a for a in seen if "tuned" in a.path or "/backend" in a.path] == []
     assert int(after["sample.age"]) < 60e9
     assert after["block.0.name"] == "xvda" and after["net.0.name"] == name
-    assert "no disk" in drover.virsh("domblkstat", "counted", "sdz", ok=False).err
+    assert "no disk" in drover.virsh("domblkstat", "tuned", "sdz", ok=False).err
 
 
 @pytest.mark.one_store
