@@ -119,12 +119,14 @@ static int publish(XenHost *xen, Domain *domain, const XenStart *start, int id, 
 {
     DomainFacts facts = change_facts(domain);
     g_autoptr(DomainView) before = domain_view(domain);
+    g_autoptr(DomainConfig) document = domain_config_copy(start->config);
 
+    xen_devices_name(document);
     facts.id = id;
     facts.state = start->paused ? VIR_DOMAIN_PAUSED : VIR_DOMAIN_RUNNING;
     facts.reason = start->paused ? VIR_DOMAIN_PAUSED_USER : start->state_reason;
     facts.started = clock_real();
-    facts.active = start->config;
+    facts.active = document;
     facts.bound_to = start->bound_to;
     facts.managed_save = xen_managed_exists(xen, &domain->uuid);
     facts.memory = 0;
@@ -134,6 +136,7 @@ static int publish(XenHost *xen, Domain *domain, const XenStart *start, int id, 
     xen_domain(domain)->announced = true;
     xen_domain(domain)->ours = true;
     xen_domain(domain)->ending = false;
+    xen_devices_begin(xen, domain, id);
     if (before && before->id >= 0)
         announce_stopped(xen, before);
     change_announce(xen->host, domain, VIR_DOMAIN_EVENT_STARTED, start->detail);

@@ -37,6 +37,8 @@ static DomainConfig *edited(Op *op, const DomainConfig *config, const Edit *edit
                          : domain_config_change_device(copy, edit->change, edit->document, strlen(edit->document),
                                                        &xen_domain_rules, flags, op->error);
 
+    if (rc == 0 && flags & DOMAIN_PARSE_LIVE)
+        xen_devices_name(copy);
     return rc < 0 ? NULL : g_steal_pointer(&copy);
 }
 
@@ -243,12 +245,23 @@ static int change_live(Op *op, int id, const Edit *edit, DomainFacts *facts, Dom
     facts->active = active;
     if (persistent)
         facts->persistent = persistent;
-    if (xen_commit(xen, op->domain, facts, op->error) < 0) {
+    if ((xen_domain(op->domain)->ours && xen_record_change(xen, active, op->error) < 0)
+        || xen_commit(xen, op->domain, facts, op->error) < 0) {
         take_back(op, id, edit->change, &device);
         return -1;
     }
+    xen_devices_own(xen, op->domain, edit->change, &device);
     announce(op, edit->change, &device);
     return 0;
+}
+
+/* Which devices it has now, whoever has made it and them. */
+static void look_at_devices(Op *op, int id)
+{
+    XenHost *xen = xen_host(op->host);
+
+    xen_describe_held(xen, op->domain, id);
+    xen_devices_held(xen, op->domain);
 }
 
 static int change_device(Op *op, uint32_t flags, const Edit *edit)
@@ -261,7 +274,7 @@ static int change_device(Op *op, uint32_t flags, const Edit *edit)
     if (op_affects(op, op->view, flags, &affects) < 0 || (affects.live && xen_need(op, &info) < 0))
         return -1;
     if (affects.live)
-        xen_describe_held(xen_host(op->host), op->domain, info.id);    /* which devices it has, when others made it */
+        look_at_devices(op, info.id);
     facts = change_facts(op->domain);
     if (affects.config && !(persistent = edited(op, facts.persistent, edit, 0)))
         return -1;

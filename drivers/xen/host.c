@@ -18,7 +18,7 @@
 LOG_SOURCE("drivers.xen.host");
 
 #define XEN_URI "xen:///system"
-enum { PATIENCE_SECONDS = 10 };
+enum { PATIENCE_SECONDS = 10, BALLOON_SECONDS = 1 };
 
 bool xen_claims(const char *uri, char **key, Error *error)
 {
@@ -65,6 +65,8 @@ void xen_close(Host *host)
     g_hash_table_unref(xen->settling);
     g_hash_table_unref(xen->watched);
     g_hash_table_unref(xen->aliased);
+    g_hash_table_unref(xen->devices_told);
+    g_hash_table_unref(xen->balloons);
     xen_samples_free(xen);
     xen_records_close(xen);
     if (xen->hv)
@@ -94,12 +96,15 @@ static XenHost *xen_host_new(Host *host)
     xen->host = host;
     xen->opening = true;
     xen->patience = PATIENCE_SECONDS * CLOCK_S;
+    xen->balloon_pause = BALLOON_SECONDS * CLOCK_S;
+    xen->balloons = g_hash_table_new_full(NULL, NULL, NULL, g_free);
     xen->consoles = xen_consoles_new();
     xen->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     lock_init(&xen->lock, LOCK_XEN_HOST);
     cond_init(&xen->passed);
     xen->watched = g_hash_table_new_full(NULL, NULL, NULL, g_free);
     xen->aliased = g_hash_table_new_full(NULL, NULL, NULL, g_free);
+    xen->devices_told = g_hash_table_new(NULL, NULL);
     xen->settling = g_hash_table_new(hash_uuid, same_uuid);
     g_queue_init(&xen->granted);
     g_queue_init(&xen->tasks);
@@ -123,6 +128,9 @@ static int fill(XenHost *xen, Error *error)
     r = xen->hv->ops->version(xen->hv, &xen->version);
     if (r < 0)
         return xen_fail(error, r, _("tell its version"));
+    r = xen_devices_watch(xen);
+    if (r < 0)
+        return xen_fail(error, r, _("watch for devices"));
     if (xen_records_open(xen, error) < 0 || xen_look(xen, &sweep, error) < 0)
         return -1;
     xen->sampler = xen_sampler_new("/sys", XEN_SAMPLER_PERIOD, !xen->hv->unobserved);

@@ -106,9 +106,12 @@ static bool reconnect(XenHost *xen)
     if (r == 0)
         r = watch_domains(xen);
     if (r == 0)
+        r = xen_devices_watch(xen);
+    if (r == 0)
         r = xen_names_again(xen);
     if (r < 0)
         return false;
+    xen_devices_again(xen);
     log_info("xenstored answers again");
     set_lost(xen, false);
     return true;
@@ -131,7 +134,7 @@ static bool take_events(XenHost *xen, GHashTable *names)
             sweep = true;
         if (strcmp(event.path, INTRODUCED) == 0)
             __atomic_store_n(&xen->introduced, clock_real(), __ATOMIC_RELAXED);
-        if (xen_name_event(xen, &event, &id))
+        if (!xen_devices_event(xen, &event) && xen_name_event(xen, &event, &id))
             g_hash_table_add(names, GINT_TO_POINTER(id));
         xen_event_clear(&event);
     }
@@ -173,6 +176,7 @@ static void look(XenHost *xen)
     }
     xen_compare_in_turn(xen, &sweep);
     xen_names_sweep(xen, &sweep);
+    xen_balloons(xen, &sweep);
     xen_sweep_clear(&sweep);
 }
 
@@ -190,6 +194,8 @@ void xen_observe(XenHost *xen, bool sweep)
     if (take_names(xen, names) || sweep)
         look(xen);
     xen_settle_aliases(xen);
+    if (!is_lost(xen))
+        xen_devices_pass(xen);
     xen_turn_end(xen);
 }
 

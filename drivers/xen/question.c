@@ -143,20 +143,44 @@ int xen_domain_get_vcpus_flags(Op *op, const RemoteDomainGetVcpusFlagsArgs *args
     return xen_question_look(op, &info) < 0 ? -1 : common_domain_get_vcpus_flags(op, args, result);
 }
 
+/* What xenstore has told already is taken in first: it may be about the devices. True: their comparison is still to come,
+ * or under way. What is published after that has been looked at is read last, so that nothing falls between the two. */
+static bool catch_up(Op *op)
+{
+    XenHost *xen = xen_host(op->host);
+    DomainView *view;
+    bool pending;
+
+    if (xen->hv->ops->has_event(xen->hv))
+        xen_observe(xen, false);
+    pending = xen_devices_pending(xen, op->view->id);
+    view = domain_list_view_by_uuid(op->host->domains, &op->view->uuid);
+    if (view) {
+        domain_view_unref(op->view);
+        op->view = view;
+    }
+    return pending;
+}
+
 int xen_domain_get_xml_desc(Op *op, const RemoteDomainGetXmlDescArgs *args, RemoteDomainGetXmlDescResult *result)
 {
     g_autoptr(DomainConfig) described = NULL;
     DomainConfig *document;
     DomainFacts facts;
     XenInfo info;
-    int r = xen_question_look(op, &info);
+    bool pending = catch_up(op);
+    int r;
 
+    r = xen_question_look(op, &info);
     if (r < 0)
         return -1;
     if (r == 1) {
         described = xen_describe(xen_host(op->host), op->view);
+        if (!described && pending)
+            described = xen_devices_now(xen_host(op->host), op->view);
         facts = domain_view_facts(op->view);
         facts.active = document = xen_document_now(described ? described : op->view->active, &info);
+        xen_describe_share(xen_host(op->host), info.id, document);
         replace_view(op, &facts);
         domain_config_unref(document);
     }

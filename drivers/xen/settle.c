@@ -37,7 +37,10 @@ typedef struct XenSettle {
 
 static void free_xen_domain(void *data)
 {
-    g_free(data);
+    XenDomain *domain = data;
+
+    g_clear_pointer(&domain->devices, g_ptr_array_unref);
+    g_free(domain);
 }
 
 XenDomain *xen_domain(Domain *domain)
@@ -88,6 +91,7 @@ void xen_announce_started(XenHost *xen, Domain *domain)
     if (data->announced || !view)
         return;
     data->announced = true;
+    xen_devices_begin(xen, domain, view->id);
     change_announce(xen->host, domain, VIR_DOMAIN_EVENT_STARTED, VIR_DOMAIN_EVENT_STARTED_BOOTED);
     if (view->state == VIR_DOMAIN_PAUSED)
         change_announce(xen->host, domain, VIR_DOMAIN_EVENT_SUSPENDED, VIR_DOMAIN_EVENT_SUSPENDED_PAUSED);
@@ -129,6 +133,7 @@ void xen_stopped(XenHost *xen, Domain *domain, const DomainView *view, const Xen
     facts.vcpus = 0;
     commit_or_log(xen, domain, &facts);
     xen_name_forget(xen, view->id);
+    xen_devices_end(xen, domain, view->id);
     xen_domain(domain)->ending = xen_domain(domain)->own_end = false;
     if (xen_domain(domain)->ours) {
         xen_domain(domain)->ours = false;
@@ -169,9 +174,9 @@ static void started(XenHost *xen, Domain *domain, const XenInfo *info, const cha
     DomainFacts facts = change_facts(domain);
     bool unsaved;
     const DomainConfig *kept = xen_record_take(xen, info, &unsaved);
-    const DomainConfig *document = kept && strcmp(kept->name, name) == 0 ? domain_config_ref(kept) :
-        kept ? renamed(kept, name) : xen_document(xen, info, name);
+    DomainConfig *document = kept ? renamed(kept, name) : xen_document(xen, info, name);
 
+    xen_devices_name(document);
     xen_domain(domain)->sketched = !kept;
     facts.id = info->id;
     facts.active = document;
@@ -189,6 +194,8 @@ static void started(XenHost *xen, Domain *domain, const XenInfo *info, const cha
     domain_config_unref(kept);
     xen_domain(domain)->announced = xen->opening;    /* what ran before us is no news */
     xen_domain(domain)->ours = kept != NULL;
+    if (xen->opening)
+        xen_devices_begin(xen, domain, info->id);
     xen_domain(domain)->unsaved_until = unsaved ? clock_now() + UNSAVED_TIME : 0;
     if (facts.reason != VIR_DOMAIN_PAUSED_STARTING_UP || facts.state != VIR_DOMAIN_PAUSED)
         xen_announce_started(xen, domain);
@@ -225,6 +232,9 @@ static void changed_state(XenHost *xen, Domain *domain, const DomainView *view, 
         facts.reason = VIR_DOMAIN_PAUSED_UNKNOWN;
     facts.memory = info->memory;
     facts.vcpus = info->vcpus;
+    /* What somebody has asked libxl of one that was half built is half of it. */
+    if (!data->announced && !data->ours)
+        data->sketched = true;
     commit_or_log(xen, domain, &facts);
     if (!data->announced)
         xen_announce_started(xen, domain);
@@ -437,6 +447,19 @@ static void end(XenSettle *settle)
     settle_free(settle);
 }
 
+bool xen_settle_with(XenHost *xen, Domain *domain, void (*run)(XenHost *xen, Domain *domain, const void *data),
+                     const void *data)
+{
+    XenSettle *settle = begin(xen, domain);
+
+    if (!settle)
+        return false;
+    if (!domain->gone)
+        run(xen, domain, data);
+    end(settle);
+    return true;
+}
+
 void xen_settle_granted(XenHost *xen)
 {
     for (;;) {
@@ -468,6 +491,7 @@ static DomainConfig *describe(XenHost *xen, int id, const Uuid *uuid, const char
     }
     config->uuid = *uuid;
     domain_config_set_text(config, &config->name, name);
+    xen_devices_name(config);
     xen_describe_pins(xen, id, config);
     return config;
 }

@@ -120,6 +120,19 @@ int xen_domain_set_scheduler_parameters_flags(Op *op, const RemoteDomainSetSched
     return xen_tuning_end(op, &tuning, r);
 }
 
+void xen_describe_share(XenHost *xen, int id, DomainConfig *config)
+{
+    bool told = config->cputune && config->cputune->has_shares;
+    int scheduler = xen->hv->ops->scheduler(xen->hv);
+    XenShare share;
+
+    if ((scheduler != XEN_CREDIT && scheduler != XEN_CREDIT2)
+        || xen->hv->ops->get_share(xen->hv, (XenScheduler)scheduler, id, &share) < 0)
+        return;
+    if (told || share.weight != WEIGHT_USUAL)
+        put_weight(config, &(Wanted){ .has_weight = true, .weight = share.weight });
+}
+
 /* --- the question ---------------------------------------------------------------------------- */
 
 int xen_domain_get_scheduler_parameters_flags(Op *op, const RemoteDomainGetSchedulerParametersFlagsArgs *args,

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "base/lock.h"
+#include "conf/device.h"
 #include "drivers/driver.h"
 #include "drivers/xen/hypervisor.h"
 
@@ -26,12 +27,15 @@ struct XenHost {
     XenConsoles *consoles;    /* the sessions with consoles of guests; owned */
     XenSampler *sampler;      /* counters of disks and interfaces; owned */
     int64_t patience;         /* ns that a domain may be paused before its first instruction until that is news */
+    int64_t balloon_pause;    /* ns between two events about the memory of one guest */
     /* relaxed atomic */
     bool hostdevs_marked;     /* a PCI device has been marked as a guest's; hostdev.c */
     int64_t introduced;       /* clock_real() when xenstored was last told of a domain */
     /* by xen_open alone */
     bool opening;             /* true until xen_open returns; nobody else knows the host then */
     GThread *observer;        /* NULL: nobody observes, passes are run by hand */
+    /* by the thread that has its turn */
+    GHashTable *balloons;     /* id → XenBalloon */
     /* under LOCK_XEN_HOST */
     Lock lock;
     Cond passed;              /* a turn has ended */
@@ -42,6 +46,7 @@ struct XenHost {
     uint64_t passes;          /* how many passes have begun */
     GHashTable *watched;      /* id → XenWatch: names that are watched */
     GHashTable *aliased;      /* id → the name that it has in xenstore and can't have in the list */
+    GHashTable *devices_told; /* id → how far devices.c is with a guest whose devices may have changed */
     GHashTable *settling;     /* uuid → XenSettle that waits for its job; owned by that */
     GQueue granted;           /* of XenSettle: those whose turn has come */
     GHashTable *kept;         /* uuid → XenKept: guests of ours of an earlier droverd that aren't listed yet */
@@ -61,6 +66,7 @@ struct XenDomain {
     bool ours;                /* drover has made the running guest, and sees to its end */
     bool ending;              /* a task that sees to its end is on its way */
     bool own_end;             /* drover saves or destroys it: when it goes meanwhile, nobody else has saved it */
+    GPtrArray *devices;       /* of XenSeen: which devices it is known to have; NULL: not read yet; owned */
     int64_t unsaved_until;    /* clock_now() until which it is let go on if it stands still: droverd was killed while it saved it */
 };
 
@@ -128,6 +134,9 @@ void xen_settle(XenHost *xen, const Uuid *uuid, const XenInfo *info, int64_t ask
 void xen_settle_held(XenHost *xen, Domain *domain, const XenInfo *info);
 /* The domain with the id has this name in xenstore now. */
 void xen_settle_name(XenHost *xen, int id, const char *name);
+/* Runs `run` in the domain's job now; false: that is taken, and the domain is settled when it is free. */
+bool xen_settle_with(XenHost *xen, Domain *domain, void (*run)(XenHost *xen, Domain *domain, const void *data),
+                     const void *data);
 /* Those whose job has become free. */
 void xen_settle_granted(XenHost *xen);
 /* Names that were taken and may be free now. */
@@ -190,6 +199,35 @@ void xen_names_sweep(XenHost *xen, const XenSweep *sweep);
 int xen_names_again(XenHost *xen);
 /* Whether this id is watched and its domain not published: it had no name. */
 bool xen_name_awaited(XenHost *xen, int id);
+
+/* --- devices.c: devices that come and go without drover --------------------------------------- */
+
+/* Sets the watches; before anybody reads which devices a guest has. 0 or -errno. */
+int xen_devices_watch(XenHost *xen);
+/* Whether the event is about devices of a guest that is listed; it is noted then. */
+bool xen_devices_event(XenHost *xen, const XenEvent *event);
+/* In a pass: those that were noted are compared soon, in jobs of their own. */
+void xen_devices_pass(XenHost *xen);
+/* All of them may have changed: after a new connection. */
+void xen_devices_again(XenHost *xen);
+/* These five in a job of the domain. The guest is there, and what it has now is no news. May wait for xenstored. */
+void xen_devices_begin(XenHost *xen, Domain *domain, int id);
+void xen_devices_end(XenHost *xen, Domain *domain, int id);
+/* What the guest has now is published and told of. May wait for libxl. */
+void xen_devices_held(XenHost *xen, Domain *domain);
+/* Drover has changed that device itself, and tells of it. `device`: as it is now, or was when it was detached. */
+void xen_devices_own(XenHost *xen, Domain *domain, DeviceChange change, const XenDevice *device);
+/* Gives aliases to the devices of a document that nobody else has, and that lack one. */
+void xen_devices_name(DomainConfig *config);
+/* Whether something was noted of the guest that isn't published yet. Never waits. */
+bool xen_devices_pending(XenHost *xen, int id);
+/* Without a job: the document as it will be when that is published, the caller's; NULL: as it is. May wait for libxl. */
+DomainConfig *xen_devices_now(XenHost *xen, const DomainView *view);
+
+/* --- balloon.c ------------------------------------------------------------------------------- */
+
+/* Tells of guests whose memory has changed, from the observer's own sweep. In its turn. */
+void xen_balloons(XenHost *xen, const XenSweep *sweep);
 
 /* --- observe.c ------------------------------------------------------------------------------- */
 
@@ -408,6 +446,8 @@ int xen_domain_set_memory_flags(Op *op, const RemoteDomainSetMemoryFlagsArgs *ar
 int xen_domain_memory_stats(Op *op, const RemoteDomainMemoryStatsArgs *args, RemoteDomainMemoryStatsResult *result);
 /* Puts into the document which CPUs the guest's virtual ones may run on now: a hypercall for each. */
 void xen_describe_pins(XenHost *xen, int id, DomainConfig *config);
+/* Puts into the document what weight the guest has now: two hypercalls. */
+void xen_describe_share(XenHost *xen, int id, DomainConfig *config);
 int xen_domain_pin_vcpu_flags(Op *op, const RemoteDomainPinVcpuFlagsArgs *args);
 int xen_domain_get_vcpu_pin_info(Op *op, const RemoteDomainGetVcpuPinInfoArgs *args,
                                  RemoteDomainGetVcpuPinInfoResult *result);

@@ -29,6 +29,16 @@ static void record(Host *host, const DriverEvent *event)
         const RemoteDomainEventDeviceRemovedMsg *message = event->message;
 
         g_string_append_printf(fixture->events, "removed %s %d %s\n", handle->name, handle->id, message->devAlias);
+    } else if (event->proc == REMOTE_PROC_DOMAIN_EVENT_CALLBACK_TRAY_CHANGE) {
+        const RemoteDomainEventTrayChangeMsg *message = event->message;
+
+        g_string_append_printf(fixture->events, "tray %s %d %s %d\n", handle->name, handle->id, message->devAlias,
+                               message->reason);
+    } else if (event->proc == REMOTE_PROC_DOMAIN_EVENT_CALLBACK_BALLOON_CHANGE) {
+        const RemoteDomainEventBalloonChangeMsg *message = event->message;
+
+        g_string_append_printf(fixture->events, "balloon %s %d %" G_GUINT64_FORMAT "\n", handle->name, handle->id,
+                               message->actual);
     } else {
         const RemoteDomainEventCallbackMetadataChangeMsg *message = event->message;
 

@@ -23,7 +23,8 @@ Fixture *fixture_new(const Driver *driver, const char *uri);
 void fixture_free(Fixture *fixture);
 
 /* What was announced since the last time, a line each: "lifecycle NAME ID EVENT DETAIL", "reboot NAME ID",
- * "metadata NAME ID TYPE URI", "added NAME ID ALIAS", "removed NAME ID ALIAS". Good until the next call. */
+ * "metadata NAME ID TYPE URI", "added NAME ID ALIAS", "removed NAME ID ALIAS", "tray NAME ID ALIAS REASON",
+ * "balloon NAME ID KIB". Good until the next call. */
 const char *fixture_events(Fixture *fixture);
 
 /* One call. Between begin and end `op` is what the operation gets; results live until end. */

@@ -42,7 +42,7 @@ static void attached_disk_is_asked_for_published_and_told(void)
     g_assert_cmpint(attach(fixture, "guest-00002", DISK("xvdb", "/b"), VIR_DOMAIN_AFFECT_LIVE), ==, VIR_ERR_OK);
     g_assert_cmpstr(double_devices(double_of(fixture)), ==, "attach 2 disk xvdb\n");
     g_assert_true(document_has(fixture, "guest-00002", "xvdb"));
-    g_assert_cmpstr(fixture_events(fixture), ==, "added guest-00002 2 \n");
+    g_assert_cmpstr(fixture_events(fixture), ==, "added guest-00002 2 xvdb\n");
     fixture_free(fixture);
 }
 

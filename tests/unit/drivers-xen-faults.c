@@ -45,7 +45,7 @@ static void xenstored_that_is_back_is_watched_again_and_names_are_read_anew(void
     double_rename(double_of(fixture), 5, "while-it-was-away");
     double_bring_back_store(double_of(fixture));
     xen_observe(xen_host(&fixture->host), false);
-    g_assert_cmpuint(double_watches(double_of(fixture)), ==, 2 + 101);
+    g_assert_cmpuint(double_watches(double_of(fixture)), ==, DOUBLE_WATCHES + 101);
     g_assert_cmpint(by_name(fixture, "while-it-was-away"), ==, 5);
     double_rename(double_of(fixture), 6, "after");
     g_assert_cmpint(by_name(fixture, "after"), ==, 6);
@@ -63,7 +63,7 @@ static void xenstored_that_goes_again_while_names_are_read_is_asked_again(void)
     xen_observe(xen_host(&fixture->host), false);
     double_fail_requests(double_of(fixture), 0);
     xen_observe(xen_host(&fixture->host), false);
-    g_assert_cmpuint(double_watches(double_of(fixture)), ==, 2 + 101);
+    g_assert_cmpuint(double_watches(double_of(fixture)), ==, DOUBLE_WATCHES + 101);
     fixture_free(fixture);
 }
 
@@ -117,7 +117,7 @@ static void domain_that_dies_without_a_name_leaves_nothing(void)
     listed(fixture);
     double_destroy(double_of(fixture), 20, true);
     xen_observe(xen_host(&fixture->host), true);
-    g_assert_cmpuint(double_watches(double_of(fixture)), ==, 2 + 11);
+    g_assert_cmpuint(double_watches(double_of(fixture)), ==, DOUBLE_WATCHES + 11);
     g_assert_cmpstr(fixture_events(fixture), ==, "");
     fixture_free(fixture);
 }

@@ -548,12 +548,12 @@ static void document_of_a_guest_is_asked_for_once(void)
     listed(fixture);
     double_asked(fixture);
     first = fixture_xml(fixture, "guest-00005", 0);
-    expect_asked(fixture, 1 + 1 + 2, 1);    /* how it is; for its pins, the host's CPUs and each of its own */
+    expect_asked(fixture, 1 + 1 + 2 + 2, 1);    /* how it is; its weight; for its pins, the host's CPUs and each of its own */
     g_assert_nonnull(strstr(first, "<kernel>/k5</kernel>"));
     g_assert_nonnull(strstr(first, "<name>guest-00005</name>"));
     g_assert_nonnull(strstr(first, "<uuid>00000000-0000-4000-8000-000000000005</uuid>"));
     second = fixture_xml(fixture, "guest-00005", 0);
-    expect_asked(fixture, 1, 0);
+    expect_asked(fixture, 3, 0);
     g_assert_cmpstr(first, ==, second);
     g_assert_cmpstr(fixture_events(fixture), ==, "");
     fixture_free(fixture);

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "drivers/xen/driver.h"
@@ -290,6 +291,34 @@ static int double_write(Hypervisor *hv, const char *path, const char *value)
     return r;
 }
 
+/* Names below a path, each once. */
+static int double_directory(Hypervisor *hv, const char *path, char ***names)
+{
+    g_autoptr(GHashTable) found = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    g_autofree char *prefix = g_strconcat(path, "/", NULL);
+    g_autoptr(GList) sorted = NULL;
+    GStrvBuilder *builder;
+    GHashTableIter iter;
+    void *key;
+    int r = request(hv);
+
+    if (r < 0)
+        return r;
+    g_hash_table_iter_init(&iter, of(hv)->store);
+    while (g_hash_table_iter_next(&iter, &key, NULL))
+        if (g_str_has_prefix(key, prefix))
+            g_hash_table_add(found, g_strndup((char *)key + strlen(prefix), strcspn((char *)key + strlen(prefix), "/")));
+    if (g_hash_table_size(found) == 0)
+        return g_hash_table_contains(of(hv)->store, path) ? 0 : -ENOENT;
+    sorted = g_list_sort(g_hash_table_get_keys(found), (GCompareFunc)strcmp);
+    builder = g_strv_builder_new();
+    for (GList *name = sorted; name; name = name->next)
+        g_strv_builder_add(builder, name->data);
+    *names = g_strv_builder_end(builder);
+    g_strv_builder_unref(builder);
+    return 0;
+}
+
 static int double_watch(Hypervisor *hv, const char *path, const char *token)
 {
     int r = request(hv);
@@ -388,15 +417,46 @@ static int double_dump(Hypervisor *hv, int id, const char *path, char **why)
     return 0;
 }
 
+/* What xenstore has of a device; NULL: nothing. */
+static const char *of_device(XenDouble *xen, int id, const char *device, const char *what)
+{
+    g_autofree char *path = g_strdup_printf("/libxl/%d/device/%s/%s", id, device, what);
+
+    return g_hash_table_lookup(xen->store, path);
+}
+
+static void describe_devices(XenDouble *xen, int id, GString *out)
+{
+    for (unsigned number = 0; number < 100; number++) {
+        g_autofree char *disk = g_strdup_printf("vbd/%u", number), *interface = g_strdup_printf("vif/%u", number);
+        const char *target = of_device(xen, id, disk, "dev"), *params = of_device(xen, id, disk, "params");
+        const char *type = of_device(xen, id, disk, "device-type"), *mac = of_device(xen, id, interface, "mac");
+
+        if (target)
+            g_string_append_printf(out, "<disk type='file' device='%s'><source file='%s'/><target dev='%s'/></disk>",
+                                   type, strchr(params, ':') + 1, target);
+        if (mac)
+            g_string_append_printf(out, "<interface type='bridge'><mac address='%s'/><source bridge='b'/></interface>",
+                                   mac);
+    }
+}
+
 static int double_describe(Hypervisor *hv, int id, DomainConfig **config, char **why)
 {
     g_autofree char *text = NULL;
+    g_autofree char *devices = NULL;
+    GString *list = g_string_new(NULL);
 
+    lock_assert_none();
+    describe_devices(of(hv), id, list);
+    devices = g_string_free(list, false);
     if (!double_find(of(hv), id) || id == 0)
         return -ENOENT;
-    xen_count_request(hv);
+    if (request(hv) < 0)
+        return -EIO;
     text = g_strdup_printf("<domain type='xen'><name>another</name><memory unit='KiB'>131072</memory><vcpu>2</vcpu><os>"
-                           "<type arch='x86_64' machine='xenpvh'>xenpvh</type><kernel>/k%d</kernel></os></domain>", id);
+                           "<type arch='x86_64' machine='xenpvh'>xenpvh</type><kernel>/k%d</kernel></os>"
+                           "<devices>%s</devices></domain>", id, devices);
     *config = domain_config_parse(text, strlen(text), &xen_domain_rules, DOMAIN_PARSE_STORED, NULL);
     return *config ? 0 : -EINVAL;
 }
@@ -406,6 +466,18 @@ static int double_describe(Hypervisor *hv, int id, DomainConfig **config, char *
 static int double_can_build(Hypervisor *hv, const DomainConfig *config, char **why)
 {
     return 0;
+}
+
+static int keep_device(XenDouble *xen, int id, const XenDevice *device, bool there);
+
+static void build_devices(XenDouble *xen, int id, const DomainConfig *config)
+{
+    const Devices *devices = &config->devices;
+
+    for (unsigned i = 0; i < devices->n_disks; i++)
+        keep_device(xen, id, &(XenDevice){ XEN_DEVICE_DISK, devices->disks[i] }, true);
+    for (unsigned i = 0; i < devices->n_interfaces; i++)
+        keep_device(xen, id, &(XenDevice){ XEN_DEVICE_INTERFACE, devices->interfaces[i] }, true);
 }
 
 /* As libxl: the guest is there with its name and drover's word, and paused; then the rest may fail. */
@@ -429,6 +501,7 @@ static int double_build(Hypervisor *hv, const XenBuild *build, int *id, char **w
     info->paused = true;
     info->cpu_time = 0;
     g_hash_table_insert(xen->store, g_strdup_printf("/local/domain/%d/" XEN_WORD, *id), g_strdup(XEN_WORD_BUILDING));
+    build_devices(xen, *id, build->config);
     moment(xen);
     return -xen->builds_fail;
 }
@@ -465,19 +538,42 @@ static int record_device(Hypervisor *hv, int id, const char *what, const XenDevi
     return -xen->devices_fail;
 }
 
+/* As libxl: what it was asked for is in xenstore, and xenstore tells of it. */
+static int keep_device(XenDouble *xen, int id, const XenDevice *device, bool there)
+{
+    const Disk *disk = device->element;
+    const Interface *interface = device->element;
+    const uint8_t *mac = interface->mac.address.bytes;
+    g_autofree char *address = NULL;
+
+    if (device->kind == XEN_DEVICE_DISK) {
+        double_disk(xen, id, disk->target.dev, !there ? NULL : disk->source ? disk->source->storage.file : "");
+    } else if (device->kind == XEN_DEVICE_INTERFACE) {
+        address = g_strdup_printf("%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3], mac[4], mac[5]);
+        double_interface(xen, id, address, there);
+    }
+    return 0;
+}
+
 static int double_attach(Hypervisor *hv, int id, const XenDevice *device, char **why)
 {
-    return record_device(hv, id, "attach", device, why);
+    int r = record_device(hv, id, "attach", device, why);
+
+    return r < 0 ? r : keep_device(of(hv), id, device, true);
 }
 
 static int double_detach(Hypervisor *hv, int id, const XenDevice *device, char **why)
 {
-    return record_device(hv, id, "detach", device, why);
+    int r = record_device(hv, id, "detach", device, why);
+
+    return r < 0 ? r : keep_device(of(hv), id, device, false);
 }
 
 static int double_update(Hypervisor *hv, int id, const XenDevice *device, char **why)
 {
-    return record_device(hv, id, "update", device, why);
+    int r = record_device(hv, id, "update", device, why);
+
+    return r < 0 ? r : keep_device(of(hv), id, device, true);
 }
 
 static int double_set_memory(Hypervisor *hv, int id, uint64_t kib, char **why)
@@ -545,6 +641,7 @@ static const HypervisorOps double_ops = {
     .set_vcpus = double_set_vcpus,
     .read = double_read,
     .write = double_write,
+    .directory = double_directory,
     .watch = double_watch,
     .unwatch = double_unwatch,
     .has_event = double_has_event,
@@ -657,12 +754,27 @@ XenInfo *double_find(XenDouble *xen, int id)
     return g_tree_lookup(xen->domains, GINT_TO_POINTER(id));
 }
 
+static void forget_below(XenDouble *xen, const char *path)
+{
+    g_autofree char *prefix = g_strconcat(path, "/", NULL);
+    GHashTableIter iter;
+    void *key;
+
+    g_hash_table_iter_init(&iter, xen->store);
+    while (g_hash_table_iter_next(&iter, &key, NULL))
+        if (g_str_has_prefix(key, prefix))
+            g_hash_table_iter_remove(&iter);
+}
+
 void double_destroy(XenDouble *xen, int id, bool tell)
 {
     g_autofree char *path = g_strdup_printf("/local/domain/%d/name", id);
 
+    g_autofree char *devices = g_strdup_printf("/libxl/%d", id);
+
     g_tree_remove(xen->domains, GINT_TO_POINTER(id));
     g_hash_table_remove(xen->store, path);
+    forget_below(xen, devices);
     if (tell)
         double_fire(xen, "@releaseDomain");
 }
@@ -675,10 +787,64 @@ void double_rename(XenDouble *xen, int id, const char *name)
     double_fire(xen, path);
 }
 
+/* Whether it or what is above it is watched. */
+static bool is_watched(XenDouble *xen, const char *path)
+{
+    g_autofree char *above = g_strdup(path);
+    char *slash;
+
+    do {
+        if (g_hash_table_contains(xen->watches, above))
+            return true;
+        slash = strrchr(above, '/');
+        if (slash)
+            *slash = '\0';
+    } while (slash);
+    return false;
+}
+
 void double_fire(XenDouble *xen, const char *path)
 {
-    if (!xen->lost && g_hash_table_contains(xen->watches, path))
+    if (!xen->lost && is_watched(xen, path))
         g_queue_push_tail(&xen->events, g_strdup(path));
+}
+
+/* --- devices --------------------------------------------------------------------------------- */
+
+static void put_below(XenDouble *xen, const char *path, const char *name, const char *value)
+{
+    g_autofree char *whole = g_strdup_printf("%s/%s", path, name);
+
+    double_put(xen, whole, value);
+    double_fire(xen, whole);
+}
+
+void double_disk(XenDouble *xen, int id, const char *target, const char *image)
+{
+    unsigned number = (unsigned)(target[strlen(target) - 1] - 'a') + (*target == 'h' ? 50 : 0);
+    g_autofree char *path = g_strdup_printf("/libxl/%d/device/vbd/%u", id, number);
+    g_autofree char *params = g_strdup_printf("aio:%s", image);
+
+    if (image) {
+        put_below(xen, path, "dev", target);
+        put_below(xen, path, "params", params);
+        put_below(xen, path, "device-type", *target == 'h' ? "cdrom" : "disk");
+    } else {
+        forget_below(xen, path);
+    }
+    double_fire(xen, path);
+}
+
+void double_interface(XenDouble *xen, int id, const char *mac, bool there)
+{
+    unsigned number = (unsigned)strtoul(strrchr(mac, ':') + 1, NULL, 16);
+    g_autofree char *path = g_strdup_printf("/libxl/%d/device/vif/%u", id, number);
+
+    if (there)
+        put_below(xen, path, "mac", mac);
+    else
+        forget_below(xen, path);
+    double_fire(xen, path);
 }
 
 void double_fail_hypercalls(XenDouble *xen, int errnum)
@@ -711,6 +877,11 @@ unsigned double_watches(XenDouble *xen)
 void double_set_scheduler(XenDouble *xen, int scheduler)
 {
     xen->scheduler = scheduler;
+}
+
+void double_set_weight(XenDouble *xen, unsigned weight)
+{
+    xen->share.weight = weight;
 }
 
 XenShare double_share(XenDouble *xen)

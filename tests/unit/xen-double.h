@@ -37,8 +37,11 @@ void double_bring_back_store(XenDouble *xen);
 /* The scheduler of the host (XenScheduler, or another number), and the one share and set of CPUs that all domains have. */
 void double_set_scheduler(XenDouble *xen, int scheduler);
 XenShare double_share(XenDouble *xen);
+void double_set_weight(XenDouble *xen, unsigned weight);
 unsigned double_pins(XenDouble *xen);
 unsigned double_watches(XenDouble *xen);
+/* Watches that there are whatever domains there are. */
+enum { DOUBLE_WATCHES = 4 };
 /* Called once inside the next hypercall about one domain, after it was answered. */
 void double_then(XenDouble *xen, void (*then)(XenDouble *xen));
 
@@ -64,6 +67,10 @@ void double_forget_name(XenDouble *xen, int id);
 /* xenstore has forgotten what is there only as long as the host runs, but for guests. */
 void double_new_boot(XenDouble *xen);
 
+/* What libxl does in xenstore when somebody gives a guest a disk, takes it away (`image` NULL) or puts another medium into a
+ * drive (targets that begin with 'h' are drives): all of it and its events. */
+void double_disk(XenDouble *xen, int id, const char *target, const char *image);
+void double_interface(XenDouble *xen, int id, const char *mac, bool there);
 /* What stands in xenstore. */
 void double_put(XenDouble *xen, const char *path, const char *value);
 /* What was asked of devices since the last call: "attach ID disk DEV" and the like, a line each. Interned. */

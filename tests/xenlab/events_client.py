@@ -44,6 +44,10 @@ def balloon(_conn, domain, actual, _opaque):
     say(domain, "balloon", actual)
 
 
+def tray(_conn, domain, alias, reason, _opaque):
+    say(domain, "tray", alias, ["open", "close"][reason])
+
+
 def main(uri):
     libvirt.virEventRegisterDefaultImpl()
     conn = libvirt.open(uri)
@@ -52,6 +56,7 @@ def main(uri):
         (libvirt.VIR_DOMAIN_EVENT_ID_DEVICE_ADDED, added),
         (libvirt.VIR_DOMAIN_EVENT_ID_DEVICE_REMOVED, removed),
         (libvirt.VIR_DOMAIN_EVENT_ID_BALLOON_CHANGE, balloon),
+        (libvirt.VIR_DOMAIN_EVENT_ID_TRAY_CHANGE, tray),
     ):
         conn.domainEventRegisterAny(None, number, callback, None)
     print("ready", flush=True)
