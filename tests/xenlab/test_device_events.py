@@ -87,6 +87,7 @@ def test_what_xl_attaches_and_detaches_is_told_of_and_shown(lab, drover, events,
     ]
 
 
+@pytest.mark.one_store
 @pytest.mark.limit(300)
 def test_memory_that_xl_takes_is_told_of(lab, drover, events, guests):
     guests("thin", "pv").ready()
