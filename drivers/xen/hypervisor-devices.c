@@ -137,6 +137,7 @@ int device_disk(const Disk *disk, libxl_device_disk *out, char **why)
 
 /* --- interfaces ------------------------------------------------------------------------------ */
 
+enum { PORTS = 8 };    /* of a USB controller that no document names */
 enum { RATE_INTERVAL = 50000 };    /* us: how often a guest is given new credit, as Xen's tools have it */
 
 static int check_interface(const Interface *interface, char **why)
@@ -384,11 +385,25 @@ static void xenbus_controller(const Controller *controller, libxl_domain_build_i
         info->event_channels = (uint32_t)controller->max_event_channels;
 }
 
+/* libxl adds a controller itself, but after it has settled whether the guest needs a QEMU, which serves them for PV guests. */
+static void default_controllers(bool machine, libxl_domain_config *out)
+{
+    for (int i = 0; i * PORTS < out->num_usbdevs; i++) {
+        libxl_device_usbctrl *controller = &out->usbctrls[out->num_usbctrls++];
+
+        libxl_device_usbctrl_init(controller);
+        controller->type = machine ? LIBXL_USBCTRL_TYPE_AUTO : LIBXL_USBCTRL_TYPE_QUSB;
+        controller->devid = i;
+        controller->version = 2;
+        controller->ports = PORTS;
+    }
+}
+
 static int config_controllers(const DomainConfig *config, libxl_domain_config *out, char **why)
 {
     const Devices *devices = &config->devices;
 
-    out->usbctrls = g_new0(libxl_device_usbctrl, devices->n_controllers);
+    out->usbctrls = g_new0(libxl_device_usbctrl, devices->n_controllers + devices->n_hostdevs);
     for (unsigned i = 0; i < devices->n_controllers; i++) {
         const Controller *controller = devices->controllers[i];
 
@@ -402,6 +417,8 @@ static int config_controllers(const DomainConfig *config, libxl_domain_config *o
         if (usb_controller(controller, is_machine(config), &out->usbctrls[out->num_usbctrls++], why) < 0)
             return -ENOTSUP;
     }
+    if (out->num_usbctrls == 0)
+        default_controllers(is_machine(config), out);
     return 0;
 }
 
