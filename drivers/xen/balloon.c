@@ -24,6 +24,7 @@ typedef struct XenBalloon {
     uint64_t last;            /* KiB: at the last sweep */
     int64_t told_at;          /* clock_now() */
     bool moving;              /* a change was told of, and it may go on */
+    bool listed;              /* clients know the guest; what it was given before that, while it was built, is no news */
 } XenBalloon;
 
 static XenBalloon *balloon_of(XenHost *xen, const XenInfo *info)
@@ -75,9 +76,17 @@ static bool changed(XenHost *xen, const XenInfo *info)
     return !domain || xen_settle_with(xen, domain, tell, info);
 }
 
-static void look_at(XenHost *xen, const XenInfo *info, int64_t asked)
+/* Until clients know the guest. */
+static void begin(XenHost *xen, const XenInfo *info, XenBalloon *balloon)
 {
-    XenBalloon *balloon = balloon_of(xen, info);
+    g_autoptr(DomainView) view = domain_list_view_by_id(xen->host->domains, info->id);
+
+    balloon->listed = is_listed(view, info);
+    balloon->told = balloon->last = info->memory;
+}
+
+static void look_at(XenHost *xen, const XenInfo *info, XenBalloon *balloon, int64_t asked)
+{
     uint64_t change = MAX(info->memory, balloon->told) - MIN(info->memory, balloon->told);
     bool steady = info->memory == balloon->last;
     bool wanted = change >= BALLOON_STEP || (balloon->moving && steady && change);
@@ -101,9 +110,15 @@ static int is_gone(void *id, void *balloon, void *sweep)
 
 void xen_balloons(XenHost *xen, const XenSweep *sweep)
 {
-    for (unsigned i = 0; i < sweep->n; i++)
-        if (!sweep->infos[i].dying && sweep->infos[i].id != 0)
-            look_at(xen, &sweep->infos[i], sweep->asked);
+    for (unsigned i = 0; i < sweep->n; i++) {
+        const XenInfo *info = &sweep->infos[i];
+        XenBalloon *balloon = info->dying || info->id == 0 ? NULL : balloon_of(xen, info);
+
+        if (balloon && balloon->listed)
+            look_at(xen, info, balloon, sweep->asked);
+        else if (balloon)
+            begin(xen, info, balloon);
+    }
     if (g_hash_table_size(xen->balloons) > sweep->n)
         g_hash_table_foreach_remove(xen->balloons, is_gone, (void *)(uintptr_t)sweep);
 }
