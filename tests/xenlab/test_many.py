@@ -2,7 +2,6 @@
 """Many guests at once: all come up, all tools tell of the same, all go, and nothing is left or stuck."""
 
 import collections
-import re
 
 import pytest
 from lab import Droverd
@@ -53,12 +52,6 @@ def remains(lab, drover):
     ).out
 
 
-def have_run(drover, names):
-    """How many of these domains have used a processor."""
-    told = re.findall(r"Domain: '(.*)'\n\s*cpu\.time=(\d+)", drover.virsh("domstats", "--cpu-total").out)
-    return sum(int(time) > 0 for name, time in told if name in names)
-
-
 @pytest.mark.limit(400)
 def test_twenty_guests_come_and_go_at_once(lab, make_drover):
     drover = make_drover()
@@ -75,7 +68,6 @@ def test_twenty_guests_come_and_go_at_once(lab, make_drover):
         assert {name for _, name, _ in ours} >= set(names)
         assert {name: number for number, name, _ in ours} == theirs
         assert {state for _, name, state in ours if name in names} == {"running"}
-        lab.wait(lambda: have_run(drover, names) == MANY, "each has used its processor", 120)
         at_once(lab, drover, "destroy", MANY, timeout=300)
         assert not set(drover.virsh("list", "--name", "--all").lines()) & set(names)
         for name in names:
