@@ -165,18 +165,43 @@ static bool take_names(XenHost *xen, GHashTable *names)
     return awaited;
 }
 
+/* Whether one of them is listed as being built by others: nobody tells when it runs. */
+static bool any_starts(XenHost *xen, const XenSweep *sweep)
+{
+    bool found = false;
+
+    for (unsigned i = 0; i < sweep->n && !found; i++) {
+        g_autoptr(DomainView) view = NULL;
+
+        if (!sweep->infos[i].paused || sweep->infos[i].dying || sweep->infos[i].cpu_time > 0)
+            continue;
+        view = domain_list_view_by_id(xen->host->domains, sweep->infos[i].id);
+        found = view && view->state == VIR_DOMAIN_PAUSED && view->reason == VIR_DOMAIN_PAUSED_STARTING_UP;
+    }
+    return found;
+}
+
+static void looked(XenHost *xen, bool hurry)
+{
+    LOCK_SCOPE(&xen->lock);
+    xen->looked = clock_now();
+    xen->hurry = hurry;
+}
+
 static void look(XenHost *xen)
 {
     XenSweep sweep;
     int r = xen_sweep(xen, &sweep);
 
     if (r < 0) {
+        looked(xen, false);
         log_warning("the hypervisor doesn't list its domains: %s", g_strerror(-r));
         return;
     }
     xen_compare_in_turn(xen, &sweep);
     xen_names_sweep(xen, &sweep);
     xen_balloons(xen, &sweep);
+    looked(xen, any_starts(xen, &sweep));
     xen_sweep_clear(&sweep);
 }
 
@@ -209,29 +234,37 @@ void xen_wake(XenHost *xen)
         g_assert(errno == EAGAIN);    /* it is awake */
 }
 
-static int wait_ms(XenHost *xen)
+/* When the hypervisor is to be asked again, however much xenstore tells meanwhile; clock_now(). */
+static int64_t next_look(XenHost *xen)
 {
     LOCK_SCOPE(&xen->lock);
-    if (xen->hurry) {
-        xen->hurry = false;
-        return HURRY_MS;
-    }
-    return LOOK_MS;
+    return xen->looked + (xen->hurry ? HURRY_MS : LOOK_MS) * CLOCK_MS;
 }
 
-/* True: woken for the time, or by xen_wake: the hypervisor is to be asked. */
+/* A look that fails, or that another thread's pass forestalls, isn't made again at once. */
+static void put_off(XenHost *xen)
+{
+    LOCK_SCOPE(&xen->lock);
+    xen->looked = clock_now();
+}
+
+/* True: it is time, or xen_wake has said so: the hypervisor is to be asked. */
 static bool wait_for_something(XenHost *xen)
 {
     struct pollfd fds[] = {
         { .fd = xen->wake_fd, .events = POLLIN },
         { .fd = is_lost(xen) ? -1 : xen->hv->ops->event_fd(xen->hv), .events = POLLIN },
     };
-    int n = poll(fds, G_N_ELEMENTS(fds), wait_ms(xen));
+    int64_t due = next_look(xen), left = due - clock_now();
     uint64_t count;
 
+    poll(fds, G_N_ELEMENTS(fds), left > 0 ? (int)(left / CLOCK_MS) + 1 : 0);
     if (fds[0].revents && read(xen->wake_fd, &count, sizeof count) == sizeof count)
         return true;
-    return n <= 0;
+    if (clock_now() < due)
+        return false;
+    put_off(xen);
+    return true;
 }
 
 static bool is_stopping(XenHost *xen)

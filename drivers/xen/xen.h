@@ -42,7 +42,8 @@ struct XenHost {
     bool taken;               /* a thread has its turn to settle */
     bool stopping;
     bool lost;                /* the connection to xenstored, with all watches */
-    bool hurry;               /* something is about to change: look again soon */
+    bool hurry;               /* a domain is being built: look again soon */
+    int64_t looked;           /* clock_now() of the last sweep of a pass */
     uint64_t passes;          /* how many passes have begun */
     GHashTable *watched;      /* id → XenWatch: names that are watched */
     GHashTable *aliased;      /* id → the name that it has in xenstore and can't have in the list */

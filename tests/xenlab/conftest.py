@@ -16,6 +16,8 @@ import lab as xenlab  # noqa: E402
 # What came of making the image and droverd, and of booting: "" or why this machine can't.
 STARTED = time.monotonic()
 PREPARED = pytest.StashKey()
+# How many tests --short leaves out.
+LEFT_OUT = pytest.StashKey()
 # By how many seconds the last test may outlast the time that all may take.
 GRACE = 180
 STORES = ("c", "ocaml")
@@ -34,11 +36,6 @@ def pytest_addoption(parser):
         help="which xenstored the lab has; with both, the tests marked one_store run with one of them",
     )
     parser.addoption(
-        "--half",
-        action="store_true",
-        help="the other xenstored's tests run elsewhere: of those marked one_store, leave out what they have",
-    )
-    parser.addoption(
         "--minutes",
         type=float,
         default=0,
@@ -46,7 +43,7 @@ def pytest_addoption(parser):
     )
 
 
-    parser.addoption("--short", action="store_true", help="leave out the tests marked long")
+    parser.addoption("--short", action="store_true", help="only the tests marked core, and a machine without devices to give away")
     parser.addoption(
         "--running", type=float, help="use the lab that runs already, where all takes so many times as long as on a quiet machine"
     )
@@ -60,8 +57,6 @@ def seconds_left(config):
 
 
 def pytest_runtest_setup(item):
-    if item.config.getoption("--short") and item.get_closest_marker("long"):
-        pytest.skip("it takes minutes: ./check --xen has it")
     left = seconds_left(item.config)
     if left is not None and left < 0:
         pytest.skip(f"the {item.config.getoption('--minutes'):g} minutes that the lab has are over on this machine")
@@ -69,7 +64,7 @@ def pytest_runtest_setup(item):
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "one_store: which xenstored it is makes no difference to the test")
-    config.addinivalue_line("markers", "long: the test takes minutes, and is skipped with --short")
+    config.addinivalue_line("markers", "core: the test is one of the quick ones that --short has")
     config.addinivalue_line("markers", "slow: the test comes after the others of its lab")
     config.addinivalue_line(
         "markers", "limit(seconds): the most that the test may take on a machine that does nothing else (default 120)"
@@ -103,10 +98,13 @@ def share_out(items):
 
 def pytest_collection_modifyitems(config, items):
     items.sort(key=lambda item: item.get_closest_marker("slow") is not None)
-    wanted, half = config.getoption("--xenstored"), config.getoption("--half")
-    kept = share_out(items) if half or wanted == "both" else items
+    wanted = config.getoption("--xenstored")
+    kept = share_out(items) if wanted == "both" else items
     if wanted != "both":
         kept = [item for item in kept if item.callspec.params["lab"] == wanted]
+    if config.getoption("--short"):
+        config.stash[LEFT_OUT] = sum(item.get_closest_marker("core") is None for item in kept)
+        kept = [item for item in kept if item.get_closest_marker("core")]
     items[:] = kept
 
 
@@ -156,7 +154,7 @@ def lab(request):
             if PREPARED not in stash:
                 left = seconds_left(request.config)
                 made.prepare(max(1, left) if left is not None else 1900)
-            made.boot()
+            made.boot(devices=not request.config.getoption("--short"))
             stash[PREPARED] = ""
         except xenlab.Unavailable as why:
             stash[PREPARED] = str(why)
@@ -242,6 +240,8 @@ def pytest_terminal_summary(terminalreporter):
     skipped = {r.nodeid for r in stats.get("skipped", [])}
     for seconds, test in sorted(WORK, reverse=True)[: terminalreporter.config.getoption("--work")]:
         terminalreporter.write_line(f"xenlab: {seconds:6.1f} s of processor time: {test}")
+    if left := terminalreporter.config.stash.get(LEFT_OUT, 0):
+        terminalreporter.write_line(f"xenlab: {left} tests are left to ./check --xen")
     for test in AGAIN:
         terminalreporter.write_line(f"xenlab: run again, since the emulated processor failed a guest: {test}")
     terminalreporter.write_line(f"xenlab: {len(passed)} passed, {len(failed)} failed, {len(skipped)} skipped")

@@ -117,8 +117,10 @@ class Lab:
         self._timed("image", "build-image", timeout=seconds)
         self._timed("droverd", "build-drover", timeout=max(1, end - time.monotonic()))
 
-    def boot(self):
+    def boot(self, devices=True):
+        """`devices`: whether the machine has some that guests can be given."""
         wanted = {
+            "XENLAB_DEVICES": str(int(devices)),
             "XENLAB_XENSTORED": self.xenstored,
             "XENLAB_ACCESSES": "1",
             "XENLAB_OWNER": str(os.getpid()),

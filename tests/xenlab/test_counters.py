@@ -50,6 +50,7 @@ def check_costs(lab, drover, n):
         assert round(calls) == COSTS[question](n + 1) and abs(calls - round(calls)) <= 4 / ROUNDS, found
 
 
+@pytest.mark.core
 @pytest.mark.limit(300)
 def test_a_question_costs_so_many_hypercalls_and_no_request(lab, drover, many):
     many(10)
@@ -57,13 +58,13 @@ def test_a_question_costs_so_many_hypercalls_and_no_request(lab, drover, many):
 
 
 @pytest.mark.one_store
-@pytest.mark.long  # the making of the domains is what takes the time
 @pytest.mark.limit(600)
 def test_a_thousand_domains_cost_no_more(lab, drover, many):
     many(1000)
     check_costs(lab, drover, 1000)
 
 
+@pytest.mark.core
 @pytest.mark.limit(240)
 def test_a_name_that_is_met_for_the_first_time_is_one_read(lab, drover, many, make_drover):
     many(3)

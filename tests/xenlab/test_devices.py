@@ -69,7 +69,7 @@ def wait_for_nothing(lab):
     lab.wait(lambda: not remains(lab), "nothing is left on the host")
 
 
-@pytest.mark.parametrize("kind", ["pv", "pvh"])
+@pytest.mark.parametrize("kind", [pytest.param("pv", marks=pytest.mark.core), "pvh"])
 def test_disk_and_interface_work_inside_and_leave_nothing(lab, drover, make, image, kind):
     guest = make(kind, "whole", DISK.format(image, "xvda"), INTERFACE.format(MAC))
     guest.ready()
@@ -81,6 +81,7 @@ def test_disk_and_interface_work_inside_and_leave_nothing(lab, drover, make, ima
     wait_for_nothing(lab)
 
 
+@pytest.mark.core
 def test_nothing_is_left_when_xl_destroys_the_guest_and_droverd_is_gone(lab, image):
     drover = Droverd(lab).start()
     text = lab.read("/root/guest/pv.xml").replace("<name>pv</name>", "<name>orphan</name>")
@@ -119,6 +120,7 @@ def test_an_image_that_a_guest_writes_is_refused_to_another(lab, drover, make, s
     drover.virsh("detach-device", "shared", "/run/disk.xml")
 
 
+@pytest.mark.core
 def test_console_is_a_terminal_that_one_session_has(lab, drover, shared):
     session = (
         "import libvirt, sys, time\n"

@@ -16,6 +16,7 @@ def values(root, path):
     return {value.text for value in root.findall(f"{path}/value")}
 
 
+@pytest.mark.core
 @pytest.mark.one_store
 @pytest.mark.parametrize("machine", MACHINES)
 def test_a_kind_of_guest_is_told_of_as_the_peer_does(lab, drover, peer, machine):
@@ -33,6 +34,7 @@ def test_a_kind_of_guest_is_told_of_as_the_peer_does(lab, drover, peer, machine)
             ), (path, missing)
 
 
+@pytest.mark.core
 @pytest.mark.one_store
 def test_paths_are_those_of_files_that_are_there(lab, drover):
     root = document(lab, drover.uri(), "--machine", "xenfv")
@@ -41,6 +43,7 @@ def test_paths_are_those_of_files_that_are_there(lab, drover):
     lab.run("ls", *paths)
 
 
+@pytest.mark.core
 @pytest.mark.one_store
 @pytest.mark.parametrize(
     "args", [("--virttype", "kvm"), ("--machine", "pc"), ("--arch", "vax")], ids=lambda args: args[0].strip("-")
@@ -50,6 +53,7 @@ def test_what_the_peer_refuses_is_refused(lab, drover, peer, args):
         assert "invalid argument" in lab.virsh(uri, "domcapabilities", *args, ok=False).err.lower()
 
 
+@pytest.mark.core
 @pytest.mark.one_store
 @pytest.mark.parametrize(
     "machine, device",

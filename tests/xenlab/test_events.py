@@ -63,6 +63,7 @@ def events(lab, drover):
     client.stop()
 
 
+@pytest.mark.core
 @pytest.mark.limit(300)
 def test_all_that_xl_does_is_told_of(lab, guests, events):
     guests("e", "idle-pv")
@@ -89,6 +90,7 @@ def test_all_that_xl_does_is_told_of(lab, guests, events):
     )
 
 
+@pytest.mark.core
 @pytest.mark.limit(300)
 def test_a_guest_that_xl_leaves_paused_has_started_and_is_paused(lab, guests, events):
     guests("still", "idle-pvh", paused=True)
@@ -132,6 +134,7 @@ def test_what_a_guest_does_when_xl_asks_is_told_of(lab, guests, events):
     )
 
 
+@pytest.mark.core
 @pytest.mark.limit(300)
 def test_what_drover_and_xl_do_in_turns_is_told_once(lab, drover, events):
     text = lab.read("/root/guest/pvh.xml").replace("<name>pvh</name>", "<name>both</name>")

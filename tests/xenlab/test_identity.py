@@ -3,6 +3,10 @@
 
 import re
 
+import pytest
+
+pytestmark = pytest.mark.core
+
 MANY = "/build/tests/xenlab/xenlab-domains"
 
 

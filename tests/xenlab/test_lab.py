@@ -8,21 +8,25 @@ import pytest
 IMAGE = "/root/lab-disk.img"
 
 
+@pytest.mark.core
 @pytest.mark.one_store
 def test_droverd_finds_its_libraries_in_the_dom0(lab):
     out = lab.sh("ldd /build/server/droverd $(find /build/drivers -maxdepth 1 -name '*.so')").out
     assert "not found" not in out, out
 
 
+@pytest.mark.core
 def test_droverd_serves_beside_a_hypervisor(drover):
     assert drover.virsh("list", "--name", hypervisor="test", path="/default").lines() == ["test"]
 
 
+@pytest.mark.core
 def test_the_peer_answers(lab, peer):
     assert lab.virsh(peer, "list", "--name").lines() == ["Domain-0"]
     assert "Xen" in lab.virsh(peer, "version").fields()["Running hypervisor"]
 
 
+@pytest.mark.core
 @pytest.mark.one_store
 def test_disk_and_interface_work_inside_a_guest(lab, guests):
     lab.run("truncate", "-s", "16M", IMAGE)
@@ -49,6 +53,7 @@ def test_many_small_guests_stand_side_by_side(lab, guests):
     assert sorted(lab.names()) == sorted(names)
 
 
+@pytest.mark.core
 def test_xenstored_s_requests_are_counted(lab):
     with lab.accesses() as seen:
         lab.sh("xenstore-read /local/domain/0/name; xenstore-write /tool/lab 1; xenstore-rm /tool/lab")

@@ -31,7 +31,7 @@ def defined(lab, drover):
         drover.virsh("undefine", name, ok=None)
 
 
-@pytest.mark.parametrize("kind", ["pv", "pvh"])
+@pytest.mark.parametrize("kind", [pytest.param("pv", marks=pytest.mark.core), "pvh"])
 def test_every_step_of_a_guests_life(lab, drover, defined, kind):
     name = defined(kind)
     assert state(drover, name).startswith("shut off")
@@ -81,6 +81,7 @@ def test_machine_starts_and_is_destroyed(lab, drover, defined):
     lab.wait(lambda: number not in [line.split()[1] for line in lab.xl("list").lines()[1:]], "the domain is gone")
 
 
+@pytest.mark.core
 def test_transient_guest_is_known_to_the_next_droverd(lab, make_drover):
     drover = make_drover()
     drover.virsh("create", "--paused", "/root/guest/pvh.xml")
@@ -93,6 +94,7 @@ def test_transient_guest_is_known_to_the_next_droverd(lab, make_drover):
     assert "pvh" not in xl_names(lab)
 
 
+@pytest.mark.core
 def test_guest_that_was_half_built_is_destroyed(lab, make_drover):
     drover = make_drover()
     drover.virsh("define", "/root/guest/pvh.xml")
@@ -120,6 +122,7 @@ def test_a_guest_ends_with_the_connection_that_has_started_it(lab, drover, defin
     assert name not in xl_names(lab)
 
 
+@pytest.mark.core
 @pytest.mark.one_store
 def test_a_guest_of_a_connection_ends_when_droverd_was_killed(lab, make_drover):
     drover = make_drover()

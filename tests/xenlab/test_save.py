@@ -12,7 +12,7 @@ def ticks(guest):
 
 @pytest.mark.one_store
 @pytest.mark.limit(600)
-@pytest.mark.parametrize("kind", ["pv", "pvh", pytest.param("hvm", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kind", [pytest.param("pv", marks=pytest.mark.core), "pvh", pytest.param("hvm", marks=pytest.mark.slow)])
 def test_a_guest_goes_on_where_it_was_saved(lab, guests, drover, kind):
     guest = guests(f"save-{kind}", kind, extra=['cmdline="console=hvc0 loglevel=3 panic=5 ticks"'])
     lab.wait(lambda: ticks(guest), "it ticks", 120)

@@ -26,6 +26,7 @@ def define(lab, drover):
     drover.virsh("undefine", "settings", ok=None)
 
 
+@pytest.mark.core
 @pytest.mark.parametrize(
     "devices, word",
     [
@@ -41,6 +42,7 @@ def test_what_a_guest_would_miss_is_refused(drover, define, devices, word):
     assert "unsupported configuration" in error and word in error
 
 
+@pytest.mark.core
 def test_tuning_is_passed_over_once_with_a_line_in_the_log(lab, drover, define):
     define(DISK.format(" cache='none' io='native'", "xvda", ""))
     assert "cache='none'" in drover.virsh("dumpxml", "settings").out

@@ -22,6 +22,7 @@ def linux(lab):
     lab.clean()
 
 
+@pytest.mark.core
 @pytest.mark.one_store
 def test_weight_and_cap_are_the_ones_that_xl_sees(lab, guests, drover):
     guests("shared", "idle-pvh")
@@ -31,6 +32,7 @@ def test_weight_and_cap_are_the_ones_that_xl_sees(lab, guests, drover):
     assert re.search(r"^weight\s*: 300$", drover.virsh("schedinfo", "shared").out, re.M)
 
 
+@pytest.mark.core
 @pytest.mark.one_store
 def test_a_pin_is_the_one_that_xl_sees(lab, guests, drover):
     guests("pinned", "idle-pv")
@@ -41,6 +43,7 @@ def test_a_pin_is_the_one_that_xl_sees(lab, guests, drover):
     assert re.search(r"^CPU Affinity:\s+y-", drover.virsh("vcpuinfo", "pinned").out, re.M)
 
 
+@pytest.mark.core
 def test_memory_follows_and_is_bounded_by_what_the_guest_was_built_with(lab, linux, drover):
     drover.virsh("setmem", "tuned", "80M")
     lab.wait(lambda: "actual 81920" in drover.virsh("dommemstat", "tuned").out, "the guest has 80 MiB")
@@ -49,6 +52,7 @@ def test_memory_follows_and_is_bounded_by_what_the_guest_was_built_with(lab, lin
     assert stats(drover, "--balloon", "tuned")["balloon.current"] == "81920"
 
 
+@pytest.mark.core
 def test_disks_and_interfaces_are_counted_without_a_word_to_xenstored(lab, linux, drover):
     drover.virsh("list")
     before = stats(drover, "--block", "tuned")
@@ -70,6 +74,7 @@ def test_disks_and_interfaces_are_counted_without_a_word_to_xenstored(lab, linux
     assert "no disk" in drover.virsh("domblkstat", "tuned", "sdz", ok=False).err
 
 
+@pytest.mark.core
 @pytest.mark.one_store
 def test_the_host_is_told_of_as_xl_tells_of_it(lab, drover):
     info = dict(re.findall(r"^(\S+)\s*: (.*)$", lab.xl("info").out, re.M))
