@@ -137,7 +137,6 @@ int device_disk(const Disk *disk, libxl_device_disk *out, char **why)
 
 /* --- interfaces ------------------------------------------------------------------------------ */
 
-enum { PORTS = 8 };    /* of a USB controller that no document names */
 enum { RATE_INTERVAL = 50000 };    /* us: how often a guest is given new credit, as Xen's tools have it */
 
 static int check_interface(const Interface *interface, char **why)
@@ -384,6 +383,8 @@ static void xenbus_controller(const Controller *controller, libxl_domain_build_i
     if (controller->has_max_event_channels)
         info->event_channels = (uint32_t)controller->max_event_channels;
 }
+
+enum { PORTS = 8 };    /* of a USB controller that no document names */
 
 /* libxl adds a controller itself, but after it has settled whether the guest needs a QEMU, which serves them for PV guests. */
 static void default_controllers(bool machine, libxl_domain_config *out)

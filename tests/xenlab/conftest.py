@@ -41,8 +41,6 @@ def pytest_addoption(parser):
         default=0,
         help="how long all may take: tests that would begin later are skipped (default: without end)",
     )
-
-
     parser.addoption("--short", action="store_true", help="only the tests marked core, and a machine without devices to give away")
     parser.addoption(
         "--running", type=float, help="use the lab that runs already, where all takes so many times as long as on a quiet machine"
