@@ -68,7 +68,7 @@ static void take(const xc_domaininfo_t *from, XenInfo *info)
         .max_vcpus = from->max_vcpu_id == XEN_INVALID_MAX_VCPU_ID ? 0 : from->max_vcpu_id + 1,
         .memory = pages_kib(from->tot_pages),
         .max_memory = pages_kib(from->max_pages),
-        .cpu_time = from->cpu_time,
+        .cpu_time = from->cpu_time, .pool = from->cpupool,
     };
     memcpy(info->uuid.bytes, from->handle, sizeof info->uuid.bytes);
 }
@@ -270,11 +270,21 @@ static int real_version(Hypervisor *hv, XenVersion *version)
 
 /* --- scheduling ------------------------------------------------------------------------------ */
 
-static int real_scheduler(Hypervisor *hv)
+static int real_scheduler(Hypervisor *hv, unsigned pool)
 {
-    int scheduler, r = counted(hv, xc_sched_id(xc_of(hv), &scheduler));
+    xc_cpupoolinfo_t *info = NULL;    /* the first pool from a number on */
+    int scheduler, r;
 
-    return r < 0 ? r : scheduler;
+    if (pool == XEN_POOL_FIRST) {
+        r = counted(hv, xc_sched_id(xc_of(hv), &scheduler));
+        return r < 0 ? r : scheduler;
+    }
+    r = counted(hv, (info = xc_cpupool_getinfo(xc_of(hv), pool)) ? 0 : -1);
+    if (r == 0)
+        r = info->cpupool_id == pool ? (int)info->sched_id : -ENOENT;
+    if (info)
+        xc_cpupool_infofree(xc_of(hv), info);
+    return r;
 }
 
 static int real_get_share(Hypervisor *hv, XenScheduler scheduler, int id, XenShare *share)

@@ -40,7 +40,10 @@ typedef struct XenInfo {
     uint64_t memory;          /* KiB that it has */
     uint64_t max_memory;      /* KiB that it may have; UINT64_MAX: as much as it likes */
     uint64_t cpu_time;        /* ns, of all its CPUs */
+    unsigned pool;            /* the CPU pool that it runs in; XEN_POOL_FIRST: the one that the host starts with */
 } XenInfo;
+
+enum { XEN_POOL_FIRST = 0 };
 
 typedef struct XenVcpu {
     bool online, running, blocked;
@@ -149,7 +152,7 @@ typedef struct HypervisorOps {
     /* How many were written; distances (may be NULL) has room for max * max. */
     int (*cells)(Hypervisor *hv, XenCell *cells, uint32_t *distances, unsigned max);
     int (*version)(Hypervisor *hv, XenVersion *version);
-    int (*scheduler)(Hypervisor *hv);    /* XenScheduler, or another number */
+    int (*scheduler)(Hypervisor *hv, unsigned pool);    /* XenScheduler, or another number; each CPU pool has its own */
     int (*get_share)(Hypervisor *hv, XenScheduler scheduler, int id, XenShare *share);
     int (*set_share)(Hypervisor *hv, XenScheduler scheduler, int id, const XenShare *share);
 

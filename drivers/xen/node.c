@@ -139,8 +139,12 @@ int xen_domain_get_scheduler_type(Op *op, const RemoteDomainGetSchedulerTypeArgs
                                   RemoteDomainGetSchedulerTypeResult *result)
 {
     XenHost *xen = xen_host(op->host);
-    int r = xen->hv->ops->scheduler(xen->hv);
+    XenInfo info = { .pool = XEN_POOL_FIRST };
+    int r;
 
+    if (xen_question_look(op, &info) < 0)
+        return -1;
+    r = xen->hv->ops->scheduler(xen->hv, info.pool);
     if (r < 0)
         return xen_fail(op->error, r, _("tell its scheduler"));
     result->type = r == XEN_CREDIT ? "credit" : r == XEN_CREDIT2 ? "credit2" : r == XEN_ARINC653 ? "arinc653"

@@ -180,7 +180,7 @@ int xen_domain_get_xml_desc(Op *op, const RemoteDomainGetXmlDescArgs *args, Remo
             described = xen_devices_now(xen_host(op->host), op->view);
         facts = domain_view_facts(op->view);
         facts.active = document = xen_document_now(described ? described : op->view->active, &info);
-        xen_describe_share(xen_host(op->host), info.id, document);
+        xen_describe_share(xen_host(op->host), &info, document);
         replace_view(op, &facts);
         domain_config_unref(document);
     }

@@ -20,11 +20,11 @@ typedef struct Wanted {
     unsigned weight, cap;
 } Wanted;
 
-/* The scheduler, or -1 and an error when it knows no weight. */
-static int need_scheduler(Op *op)
+/* The scheduler of a CPU pool, or -1 and an error when it knows no weight. */
+static int need_scheduler(Op *op, unsigned pool)
 {
     XenHost *xen = xen_host(op->host);
-    int r = xen->hv->ops->scheduler(xen->hv);
+    int r = xen->hv->ops->scheduler(xen->hv, pool);
 
     if (r < 0)
         return xen_fail(op->error, r, _("tell its scheduler"));
@@ -85,21 +85,21 @@ static void put_weight(DomainConfig *config, const Wanted *wanted)
     config->cputune->has_shares = true;
 }
 
-static int set_live(Op *op, const Wanted *wanted, int id)
+static int set_live(Op *op, const Wanted *wanted, const XenInfo *info)
 {
     XenHost *xen = xen_host(op->host);
     XenShare share = { .weight = 0 };
-    int scheduler = need_scheduler(op), r;
+    int scheduler = need_scheduler(op, info->pool), r;
 
     if (scheduler < 0)
         return -1;
-    r = xen->hv->ops->get_share(xen->hv, (XenScheduler)scheduler, id, &share);
+    r = xen->hv->ops->get_share(xen->hv, (XenScheduler)scheduler, info->id, &share);
     if (wanted->has_weight)
         share.weight = wanted->weight;
     if (wanted->has_cap)
         share.cap = wanted->cap;
     if (r == 0)
-        r = xen->hv->ops->set_share(xen->hv, (XenScheduler)scheduler, id, &share);
+        r = xen->hv->ops->set_share(xen->hv, (XenScheduler)scheduler, info->id, &share);
     return r < 0 ? xen_fail(op->error, r, _("change the scheduler's parameters")) : 0;
 }
 
@@ -114,20 +114,20 @@ int xen_domain_set_scheduler_parameters_flags(Op *op, const RemoteDomainSetSched
         return -1;
     r = check(op, &wanted, &tuning);
     if (r == 0 && tuning.active)
-        r = set_live(op, &wanted, tuning.info.id);
+        r = set_live(op, &wanted, &tuning.info);
     if (r == 0)
         put_weight(tuning.persistent, &wanted);
     return xen_tuning_end(op, &tuning, r);
 }
 
-void xen_describe_share(XenHost *xen, int id, DomainConfig *config)
+void xen_describe_share(XenHost *xen, const XenInfo *info, DomainConfig *config)
 {
     bool told = config->cputune && config->cputune->has_shares;
-    int scheduler = xen->hv->ops->scheduler(xen->hv);
+    int scheduler = xen->hv->ops->scheduler(xen->hv, info->pool);
     XenShare share;
 
     if ((scheduler != XEN_CREDIT && scheduler != XEN_CREDIT2)
-        || xen->hv->ops->get_share(xen->hv, (XenScheduler)scheduler, id, &share) < 0)
+        || xen->hv->ops->get_share(xen->hv, (XenScheduler)scheduler, info->id, &share) < 0)
         return;
     if (told || share.weight != WEIGHT_USUAL)
         put_weight(config, &(Wanted){ .has_weight = true, .weight = share.weight });
@@ -147,7 +147,7 @@ int xen_domain_get_scheduler_parameters_flags(Op *op, const RemoteDomainGetSched
     if (op_check_flags(op, args->flags, AFFECT | VIR_TYPED_PARAM_STRING_OKAY) < 0 || xen_question_look(op, &info) < 0)
         return -1;
     config = op_asked_config(op, op->view, args->flags);
-    scheduler = config ? need_scheduler(op) : -1;
+    scheduler = config ? need_scheduler(op, config == op->view->active ? info.pool : XEN_POOL_FIRST) : -1;
     if (scheduler < 0)
         return -1;
     if (config == op->view->active)

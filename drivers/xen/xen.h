@@ -447,8 +447,8 @@ int xen_domain_set_memory_flags(Op *op, const RemoteDomainSetMemoryFlagsArgs *ar
 int xen_domain_memory_stats(Op *op, const RemoteDomainMemoryStatsArgs *args, RemoteDomainMemoryStatsResult *result);
 /* Puts into the document which CPUs the guest's virtual ones may run on now: a hypercall for each. */
 void xen_describe_pins(XenHost *xen, int id, DomainConfig *config);
-/* Puts into the document what weight the guest has now: two hypercalls. */
-void xen_describe_share(XenHost *xen, int id, DomainConfig *config);
+/* Puts into the document what weight the guest (of which *info tells) has now: two hypercalls. */
+void xen_describe_share(XenHost *xen, const XenInfo *info, DomainConfig *config);
 int xen_domain_pin_vcpu_flags(Op *op, const RemoteDomainPinVcpuFlagsArgs *args);
 int xen_domain_get_vcpu_pin_info(Op *op, const RemoteDomainGetVcpuPinInfoArgs *args,
                                  RemoteDomainGetVcpuPinInfoResult *result);

@@ -55,6 +55,20 @@ static int get_weight(Fixture *fixture, uint32_t flags)
     return weight;
 }
 
+/* NULL: the call fails. */
+static const char *scheduler(Fixture *fixture)
+{
+    const RemoteDomainGetSchedulerTypeArgs args = { .dom = { .id = -1 } };
+    RemoteDomainGetSchedulerTypeResult result = { .type = NULL };
+    FixtureCall call;
+    int r;
+
+    fixture_begin(fixture, &call, "domain.get_scheduler_type", GUEST);
+    r = fixture->host.driver->domain_get_scheduler_type(&call.op, &args, &result);
+    fixture_end(&call, r);
+    return r == 0 ? result.type : NULL;
+}
+
 /* The running guest has a document for its next start too. */
 static void keep(Fixture *fixture)
 {
@@ -173,6 +187,20 @@ static void weights_are_set_with_credit_and_credit2(void)
     fixture_free(fixture);
 }
 
+static void the_scheduler_is_that_of_the_pool_of_cpus_that_the_guest_is_in(void)
+{
+    Fixture *fixture = double_open(1);
+
+    double_set_pool(double_of(fixture), 1, 3, XEN_CREDIT);
+    g_assert_cmpstr(scheduler(fixture), ==, "credit");
+    g_assert_cmpint(set_share(fixture, "weight", 512, 0), ==, VIR_ERR_OK);
+    g_assert_cmpint(get_weight(fixture, 0), ==, 512);
+    double_set_pool(double_of(fixture), 1, 3, XEN_NULL);
+    g_assert_cmpstr(scheduler(fixture), ==, "null");
+    g_assert_cmpint(set_share(fixture, "weight", 256, 0), ==, VIR_ERR_OPERATION_UNSUPPORTED);
+    fixture_free(fixture);
+}
+
 static void weights_out_of_range_and_strange_parameters_are_refused(void)
 {
     Fixture *fixture = double_open(1);
@@ -222,6 +250,7 @@ int main(int argc, char **argv)
     ADD(pins_are_the_hypervisors_and_the_documents);
     ADD(pins_that_lead_nowhere_are_refused);
     ADD(weights_are_set_with_credit_and_credit2);
+    ADD(the_scheduler_is_that_of_the_pool_of_cpus_that_the_guest_is_in);
     ADD(weights_out_of_range_and_strange_parameters_are_refused);
     ADD(document_keeps_a_weight_and_refuses_a_cap);
     ADD(domain_that_went_is_not_changed);

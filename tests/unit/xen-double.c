@@ -23,6 +23,7 @@ struct XenDouble {
     bool lost;
     void (*then)(XenDouble *xen);
     int scheduler;            /* of the host: XenScheduler */
+    int pool_scheduler;       /* of the other CPU pools */
     XenShare share;           /* of all domains */
     uint8_t pins[8];          /* of all virtual CPUs: 64 CPUs */
     XenAsked before;
@@ -201,11 +202,16 @@ static int double_set_affinity(Hypervisor *hv, int id, unsigned vcpu, const uint
     return r;
 }
 
-static int double_scheduler(Hypervisor *hv)
+static int scheduler_of(const XenDouble *xen, unsigned pool)
+{
+    return pool == XEN_POOL_FIRST ? xen->scheduler : xen->pool_scheduler;
+}
+
+static int double_scheduler(Hypervisor *hv, unsigned pool)
 {
     int r = hypercall(hv);
 
-    return r < 0 ? r : of(hv)->scheduler;
+    return r < 0 ? r : scheduler_of(of(hv), pool);
 }
 
 static int double_get_share(Hypervisor *hv, XenScheduler scheduler, int id, XenShare *share)
@@ -213,8 +219,10 @@ static int double_get_share(Hypervisor *hv, XenScheduler scheduler, int id, XenS
     XenInfo *info;
     int r = one_call(hv, id, &info);
 
-    g_assert_cmpint(scheduler, ==, of(hv)->scheduler);
-    *share = of(hv)->share;
+    if (r == 0 && (int)scheduler != scheduler_of(of(hv), info->pool))
+        r = -EINVAL;
+    if (r == 0)
+        *share = of(hv)->share;
     return r;
 }
 
@@ -223,7 +231,8 @@ static int double_set_share(Hypervisor *hv, XenScheduler scheduler, int id, cons
     XenInfo *info;
     int r = one_call(hv, id, &info);
 
-    g_assert_cmpint(scheduler, ==, of(hv)->scheduler);
+    if (r == 0 && (int)scheduler != scheduler_of(of(hv), info->pool))
+        r = -EINVAL;
     if (r == 0)
         of(hv)->share = *share;
     return r;
@@ -877,6 +886,12 @@ unsigned double_watches(XenDouble *xen)
 void double_set_scheduler(XenDouble *xen, int scheduler)
 {
     xen->scheduler = scheduler;
+}
+
+void double_set_pool(XenDouble *xen, int id, unsigned pool, int scheduler)
+{
+    double_find(xen, id)->pool = pool;
+    xen->pool_scheduler = scheduler;
 }
 
 void double_set_weight(XenDouble *xen, unsigned weight)

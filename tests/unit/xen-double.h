@@ -36,6 +36,8 @@ void double_lose_store(XenDouble *xen);
 void double_bring_back_store(XenDouble *xen);
 /* The scheduler of the host (XenScheduler, or another number), and the one share and set of CPUs that all domains have. */
 void double_set_scheduler(XenDouble *xen, int scheduler);
+/* Moves a domain into another CPU pool, whose scheduler is another one. */
+void double_set_pool(XenDouble *xen, int id, unsigned pool, int scheduler);
 XenShare double_share(XenDouble *xen);
 void double_set_weight(XenDouble *xen, unsigned weight);
 unsigned double_pins(XenDouble *xen);

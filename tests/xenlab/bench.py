@@ -194,6 +194,10 @@ def measure_parallel(bench, drover, rounds):
         for peer in ("xl", "libvirtd"):
             for how in (f"{what} alone", f"{what}, 20 at once", f"{what}, all 20"):
                 line(f"{how}, beside {peer}", found[f"drover: {how}"], found[f"{peer}: {how}"])
+        shares = {key.split(": ")[1]: share for key, share in found.items() if key.startswith(f"waits, {what}: ")}
+        worst = max(shares, key=shares.get)
+        print(f"| {what}, 20 at once: all threads' waits for the locks of the class {worst}, of the time | {shares[worst]:.2f} % | | | "
+              "the longest |", flush=True)
 
 
 def measure_guests(bench, drover, args, parts):

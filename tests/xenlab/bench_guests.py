@@ -11,7 +11,8 @@ PART is one of
     keep        ROUNDS guests of 4 MiB, which stay
 
 Everything is measured in rounds in which each of them has its turn; Xen's own scripts serve xl. A "call" is one of a client that
-is connected; whole commands are virsh's and xl's. The last line of the output is JSON: what → seconds of each round."""
+is connected; whole commands are virsh's and xl's. The last line of the output is JSON: what → seconds of each round; "waits"
+are per cent of the time."""
 
 import concurrent.futures
 import json
@@ -25,6 +26,7 @@ import libvirt
 GUEST = "/root/guest"
 SPACE = "/root"  # a disk, not the memory that /run and /tmp are
 MANY = 20
+DROVERCTL = "/build/server/droverctl"
 
 
 def document(name, number, memory, kernel, initrd="", devices=""):
@@ -54,9 +56,11 @@ class Times:
 
 
 def run(*argv):
+    """What it has written; an error ends the program."""
     done = subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     if done.returncode:
         sys.exit(f"{' '.join(argv)}: {done.stdout}")
+    return done.stdout
 
 
 def write(path, text):
@@ -148,6 +152,18 @@ def by_xl():
     return make, destroy
 
 
+def locks(uri, *words):
+    """What droverctl says of the server's locks."""
+    sockets = os.path.dirname(uri.split("socket=")[1])
+    return run(DROVERCTL, "locks", *words, "--socket", f"{sockets}/libvirt-admin-sock")
+
+
+def longest_waits(uri):
+    """{class: per cent of the time since --reset that all threads together have waited for it}"""
+    profile = json.loads(locks(uri, "--json"))
+    return {row["class"]: 100 * row["waited_ns"] / profile["elapsed_ns"] for row in profile["classes"]}
+
+
 def parallel(times, rounds, uri, peer=None):
     whos = {"drover": by_library(uri), "xl": by_xl()}
     if peer:
@@ -159,10 +175,15 @@ def parallel(times, rounds, uri, peer=None):
                 times.take(f"{who}: destroy alone", destroy, 0)
             for who, (make, destroy) in whos.items():
                 for what, work in (("create", make), ("destroy", destroy)):
+                    if who == "drover":
+                        locks(uri, "--reset")
                     start = time.perf_counter()
                     list(pool.map(lambda n, work=work, key=f"{who}: {what}, {MANY} at once": times.take(key, work, n),
                                   range(MANY)))
                     times.found.setdefault(f"{who}: {what}, all {MANY}", []).append(time.perf_counter() - start)
+                    if who == "drover":
+                        for name, share in longest_waits(uri).items():
+                            times.found.setdefault(f"waits, {what}: {name}", []).append(share)
 
 
 def keep(times, number, uri):

@@ -32,6 +32,28 @@ def test_weight_and_cap_are_the_ones_that_xl_sees(lab, guests, drover):
     assert re.search(r"^weight\s*: 300$", drover.virsh("schedinfo", "shared").out, re.M)
 
 
+@pytest.fixture
+def credit_pool(lab):
+    """A pool of one CPU whose scheduler is credit, the first one's being credit2."""
+    lab.sh("xl cpupool-cpu-remove Pool-0 1 && xl cpupool-create 'name=\"other\"' 'sched=\"credit\"' 'cpus=[\"1\"]'")
+    yield "other"
+    lab.clean()
+    lab.sh("xl cpupool-destroy other && xl cpupool-cpu-add Pool-0 1")
+
+
+@pytest.mark.one_store
+def test_weight_and_cap_are_those_of_the_scheduler_of_the_guests_pool(lab, guests, drover, credit_pool):
+    guests("shared", "idle-pv")
+    lab.xl("cpupool-migrate", "shared", credit_pool)
+    drover.virsh("schedinfo", "shared", "--live", "--weight", "512", "--cap", "40")
+    assert lab.xl("sched-credit", "-d", "shared").lines()[-1].split()[-2:] == ["512", "40"]
+    lab.xl("sched-credit", "-d", "shared", "-w", "300")
+    said = drover.virsh("schedinfo", "shared").out
+    assert re.search(r"^Scheduler\s*: credit$", said, re.M) and re.search(r"^weight\s*: 300$", said, re.M)
+    lab.xl("cpupool-migrate", "shared", "Pool-0")
+    assert re.search(r"^Scheduler\s*: credit2$", drover.virsh("schedinfo", "shared").out, re.M)
+
+
 @pytest.mark.core
 @pytest.mark.one_store
 def test_a_pin_is_the_one_that_xl_sees(lab, guests, drover):
