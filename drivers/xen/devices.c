@@ -25,6 +25,7 @@ LOG_SOURCE("drivers.xen.devices");
 
 #define LIBXL "/libxl"
 #define PCI "/local/domain/0/backend/pci"
+#define USB "/local/domain/0/backend/qusb"
 
 enum { TOLD = 1, QUEUED, WORKING };
 
@@ -63,31 +64,58 @@ static void finish(XenHost *xen, int id)
 
 /* --- watching -------------------------------------------------------------------------------- */
 
-int xen_devices_watch(XenHost *xen)
-{
-    int r = xen->hv->ops->watch(xen->hv, LIBXL, LIBXL);
-
-    return r < 0 ? r : xen->hv->ops->watch(xen->hv, PCI, PCI);
-}
-
 static bool is_device(const char *rest)
 {
-    return strcmp(rest, "/device") == 0 || g_str_has_prefix(rest, "/device/vbd") || g_str_has_prefix(rest, "/device/vif");
+    return strcmp(rest, "/device") == 0 || g_str_has_prefix(rest, "/device/vbd") || g_str_has_prefix(rest, "/device/vif")
+        || g_str_has_prefix(rest, "/device/vusb");
 }
 
-/* The state of the backend changes whenever the guest likes. */
+/* The state of the backend changes whenever the guest likes; so below. */
 static bool is_pci(const char *rest)
 {
     return !*rest || strcmp(rest, "/0") == 0 || strcmp(rest, "/0/num_devs") == 0 || g_str_has_prefix(rest, "/0/dev-");
 }
 
+static bool is_usb(const char *rest)
+{
+    return !*rest || strstr(rest, "/port/");
+}
+
+/* What is watched for all guests: below each folder there is one for each guest, by its id, and in it what tells of devices. */
+static const struct {
+    const char *folder;
+    bool (*tells)(const char *rest);
+} watched[] = { { LIBXL, is_device }, { PCI, is_pci }, { USB, is_usb } };
+
+int xen_devices_watch(XenHost *xen)
+{
+    int r = 0;
+
+    for (unsigned i = 0; r == 0 && i < G_N_ELEMENTS(watched); i++)
+        r = xen->hv->ops->watch(xen->hv, watched[i].folder, watched[i].folder);
+    return r;
+}
+
+/* The guest that an event tells of the devices of, or -1. */
+static int told_of(const char *path)
+{
+    for (unsigned i = 0; i < G_N_ELEMENTS(watched); i++) {
+        size_t length = strlen(watched[i].folder);
+        int id, used = 0;
+
+        if (strncmp(path, watched[i].folder, length) == 0 && sscanf(path + length, "/%d%n", &id, &used) == 1
+            && watched[i].tells(path + length + used))
+            return id;
+    }
+    return -1;
+}
+
 bool xen_devices_event(XenHost *xen, const XenEvent *event)
 {
     g_autoptr(DomainView) view = NULL;
-    int id, used = 0;
+    int id = told_of(event->path);
 
-    if (!(sscanf(event->path, LIBXL "/%d%n", &id, &used) == 1 && is_device(event->path + used))
-        && !(sscanf(event->path, PCI "/%d%n", &id, &used) == 1 && is_pci(event->path + used)))
+    if (id < 0)
         return false;
     view = domain_list_view_by_id(xen->host->domains, id);
     if (view)

@@ -207,6 +207,25 @@ static void put_pci(GString *out, const libxl_device_pci *pci)
         pci->bus, pci->dev, pci->func);
 }
 
+static void put_usb(GString *out, const libxl_device_usbdev *usb)
+{
+    put(out, "<hostdev mode='subsystem' type='usb'><source><address bus='%d' device='%d'/></source></hostdev>",
+        usb->u.hostdev.hostbus, usb->u.hostdev.hostaddr);
+}
+
+/* The kernel's backend for USB has no word in a document: QEMU's, for the guest, is the same. */
+static void put_usb_controller(GString *out, const libxl_device_usbctrl *controller)
+{
+    static const char *const models[] = { "piix3-uhci", "ehci", "nec-xhci" };
+    int version = CLAMP(controller->version, 1, 3);
+
+    put(out, "<controller type='usb' index='%d'", controller->devid);
+    if (controller->type == LIBXL_USBCTRL_TYPE_DEVICEMODEL)
+        put(out, " model='%s'/>", models[version - 1]);
+    else
+        put(out, " model='qusb%d' ports='%d'/>", MIN(version, 2), controller->ports);
+}
+
 static void put_vnc(GString *out, const libxl_vnc_info *vnc)
 {
     bool any = is_set(vnc->findunused, true);
@@ -267,6 +286,10 @@ static void put_devices(GString *out, const libxl_domain_config *config)
     put_screens(out, config);
     for (int i = 0; i < config->num_pcidevs; i++)
         put_pci(out, &config->pcidevs[i]);
+    for (int i = 0; i < config->num_usbctrls; i++)
+        put_usb_controller(out, &config->usbctrls[i]);
+    for (int i = 0; i < config->num_usbdevs; i++)
+        put_usb(out, &config->usbdevs[i]);
     put(out, "</devices>");
 }
 

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The seam's questions about PCI devices of this host: who has one, and how it comes back when its guest is gone. Whether a
+/* The seam's questions about devices of this host. PCI: who has one, and how it comes back when its guest is gone. Whether a
  * device can be given to guests, is a link of the kernel's; which guest has it, libxl notes in xenstore before it gives it.
- * For threads that may wait; takes no lock. */
+ * USB: where one is that the kernel has a name for. For threads that may wait; takes no lock. */
 #include "drivers/xen/real.h"
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 
-#define DEVICES "/sys/bus/pci/devices"
+#define USB_DEVICES "/sys/bus/usb/devices"
+#define PCI_DEVICES "/sys/bus/pci/devices"
 #define DRIVER "/sys/bus/pci/drivers/pciback"    /* a device that it has can be given to guests */
 
 static bool is_below(const char *folder, const HostPciAddress *address)
@@ -47,7 +49,7 @@ int machine_pci_state(Hypervisor *hv, const HostPciAddress *address, int *owner)
 {
     int r;
 
-    if (!is_below(DEVICES, address))
+    if (!is_below(PCI_DEVICES, address))
         return -ENODEV;
     if (!is_below(DRIVER, address))
         return XEN_PCI_HOST;
@@ -88,4 +90,23 @@ int machine_pci_release(Hypervisor *hv, const HostPciAddress *address, bool driv
     if (r < 0 && r != -ENOENT)
         return r;
     return driver && is_below(DRIVER, address) ? to_driver(address, why) : 0;
+}
+
+/* --- USB ------------------------------------------------------------------------------------- */
+
+static int read_number(const char *name, const char *attribute, unsigned *value)
+{
+    g_autofree char *path = g_strdup_printf(USB_DEVICES "/%s/%s", name, attribute), *text = NULL;
+
+    if (strchr(name, '/') || !g_file_get_contents(path, &text, NULL, NULL))
+        return -ENODEV;
+    *value = (unsigned)strtoul(text, NULL, 10);
+    return 0;
+}
+
+int machine_usb_place(Hypervisor *hv, const char *name, unsigned *bus, unsigned *device)
+{
+    int r = read_number(name, "busnum", bus);
+
+    return r < 0 ? r : read_number(name, "devnum", device);
 }

@@ -361,6 +361,7 @@ static const HypervisorOps real_ops = {
     .next_event = xenstore_next_event,
     .event_fd = xenstore_event_fd,
     .reconnect = xenstore_reconnect,
+    .usb_place = machine_usb_place,
     .pci_state = machine_pci_state,
     .pci_release = machine_pci_release,
     .attach = machine_attach,

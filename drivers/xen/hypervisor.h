@@ -204,6 +204,8 @@ typedef struct HypervisorOps {
     /* No guest has the device any more; `driver`: the host's own driver gets it, else guests can have it still. -EBUSY: a guest
      * has it. What has been done before is no failure. */
     int (*pci_release)(Hypervisor *hv, const HostPciAddress *address, bool driver, char **why);
+    /* Where a USB device of the host is, by the name that the host's kernel gives it ("1-2.4"). NULL: this host has none. */
+    int (*usb_place)(Hypervisor *hv, const char *name, unsigned *bus, unsigned *device);
     /* How much the guest shall take, KiB: its balloon driver follows when it can. */
     int (*set_memory)(Hypervisor *hv, int id, uint64_t kib, char **why);
     /* How many virtual CPUs are online. */

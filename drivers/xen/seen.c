@@ -3,6 +3,8 @@
  *
  *   /libxl/ID/device/vbd/NUMBER/{dev,params}          a disk: its target and its image
  *   /libxl/ID/device/vif/NUMBER/mac                   an interface
+ *   /libxl/ID/device/vusb/NUMBER/backend              a USB controller: the folder that has its ports, else it is this one
+ *     …/port/N                                        a USB device, by its name in the host's kernel; or nothing
  *   /local/domain/0/backend/pci/ID/0/{num_devs,dev-N} PCI devices, of which libxl has no record of its own
  *
  * Each change of a device is one transaction of libxl's, so a device that is only half there has just gone, or is being
@@ -39,6 +41,13 @@ static XenSeen *seen_new(XenDeviceKind kind, unsigned number, char *key, char *d
 static char *pci_key(unsigned domain, unsigned bus, unsigned slot, unsigned function)
 {
     return g_strdup_printf("%04x:%02x:%02x.%x", domain, bus, slot, function);
+}
+
+#define USB_KEY "usb-"
+
+static char *usb_key(unsigned bus, unsigned device)
+{
+    return g_strdup_printf(USB_KEY "%u-%u", bus, device);
 }
 
 /* --- from xenstore --------------------------------------------------------------------------- */
@@ -113,6 +122,37 @@ static int read_kind(Reading *reading, const char *kind, int (*read_one)(Reading
     return r;
 }
 
+/* One that the host has not any more is none. */
+static int read_port(Reading *reading, const char *path)
+{
+    g_autofree char *name = NULL;
+    unsigned bus, device;
+    int r = read_at(reading, path, &name);
+
+    if (r > 0 && *name && reading->xen->hv->ops->usb_place
+        && reading->xen->hv->ops->usb_place(reading->xen->hv, name, &bus, &device) == 0)
+        g_ptr_array_add(reading->seen, seen_new(XEN_DEVICE_HOSTDEV, 0, usb_key(bus, device), NULL));
+    return MIN(r, 0);
+}
+
+static int read_controller(Reading *reading, unsigned number)
+{
+    g_autofree char *record = g_strdup_printf("/libxl/%d/device/vusb/%u", reading->id, number), *backend = NULL;
+    g_autofree char *place = g_strconcat(record, "/backend", NULL), *folder = NULL;
+    g_auto(GStrv) ports = NULL;
+    int r = read_at(reading, place, &backend);
+
+    folder = g_strconcat(r > 0 ? backend : record, "/port", NULL);
+    if (r >= 0)
+        r = list_at(reading, folder, &ports);
+    for (char **port = ports; r >= 0 && port && *port; port++) {
+        g_autofree char *path = g_strconcat(folder, "/", *port, NULL);
+
+        r = read_port(reading, path);
+    }
+    return MIN(r, 0);
+}
+
 static int read_pci(Reading *reading)
 {
     g_autofree char *count = NULL;
@@ -148,6 +188,8 @@ int xen_seen_read(XenHost *xen, int id, GPtrArray **seen)
         r = read_kind(&reading, "vbd", read_disk);
     if (r >= 0 && kinds && g_strv_contains((const char *const *)kinds, "vif"))
         r = read_kind(&reading, "vif", read_interface);
+    if (r >= 0 && kinds && g_strv_contains((const char *const *)kinds, "vusb"))
+        r = read_kind(&reading, "vusb", read_controller);
     if (r >= 0 && kinds)
         r = read_pci(&reading);
     if (r < 0)
@@ -186,11 +228,15 @@ static XenSeen *seen_of_interface(const Interface *interface)
 
 static XenSeen *seen_of_hostdev(const Hostdev *hostdev)
 {
-    const HostPciAddress *address = &hostdev->source.address.pci;
+    const HostPciAddress *pci = &hostdev->source.address.pci;
 
-    if (hostdev->mode != HOSTDEV_MODE_SUBSYSTEM || hostdev->type != HOSTDEV_TYPE_PCI)
+    if (hostdev->mode != HOSTDEV_MODE_SUBSYSTEM)
         return NULL;
-    return seen_new(XEN_DEVICE_HOSTDEV, 0, pci_key(address->domain, address->bus, address->slot, address->function), NULL);
+    if (hostdev->type == HOSTDEV_TYPE_PCI)
+        return seen_new(XEN_DEVICE_HOSTDEV, 0, pci_key(pci->domain, pci->bus, pci->slot, pci->function), NULL);
+    if (hostdev->type == HOSTDEV_TYPE_USB && hostdev->source.address.has_bus && hostdev->source.address.has_device)
+        return seen_new(XEN_DEVICE_HOSTDEV, 0, usb_key(hostdev->source.address.bus, hostdev->source.address.device), NULL);
+    return NULL;
 }
 
 XenSeen *xen_seen_device(const XenDevice *device)
@@ -300,7 +346,8 @@ char *xen_seen_alias(const XenSeen *seen)
     static const char *const prefixes[] = {
         [XEN_DEVICE_DISK] = "", [XEN_DEVICE_INTERFACE] = "net-", [XEN_DEVICE_HOSTDEV] = "pci-",
     };
+    const char *prefix = g_str_has_prefix(seen->key, USB_KEY) ? "" : prefixes[seen->kind];
     g_autofree char *key = g_strdup(seen->key);
 
-    return g_strconcat(prefixes[seen->kind], g_strdelimit(key, ":.", '-'), NULL);
+    return g_strconcat(prefix, g_strdelimit(key, ":.", '-'), NULL);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Which devices a guest has, as libxl's own records in xenstore say it: disks, interfaces and PCI devices of the host,
- * each by what Xen knows it by. Guests can't write there. For devices.c. */
+/* Which devices a guest has, as libxl's own records in xenstore say it: disks, interfaces, and PCI and USB devices of the
+ * host, each by what Xen knows it by. Guests can't write there. For devices.c. */
 #pragma once
 
 #include <glib.h>
@@ -10,12 +10,12 @@
 typedef struct XenSeen {
     XenDeviceKind kind;
     unsigned number;          /* Xen's, of the disk or interface; 0 when it comes from a document */
-    char *key;                /* a disk's target, an interface's MAC address, a PCI device's place on the host; owned */
+    char *key;                /* a disk's target, an interface's MAC address, the place on the host of a PCI or USB device; owned */
     char *detail;             /* a disk's image or block device, "" for none; NULL: not known; owned */
 } XenSeen;
 
 /* Reads them: *seen is an array of XenSeen in the order of xenstore, the caller's. A request, and for a guest that has devices
- * one for each kind and one or two for each device. 0 or -errno; waits for xenstored. */
+ * one for each kind and one or two for each device and each port for USB. 0 or -errno; waits for xenstored. */
 int xen_seen_read(XenHost *xen, int id, GPtrArray **seen);
 /* Those of a document. The caller's. */
 GPtrArray *xen_seen_of(const DomainConfig *config);

@@ -326,6 +326,30 @@ static void pci_devices_are_found_in_the_backend(void)
     fixture_free(fixture);
 }
 
+static void usb_devices_are_found_on_the_ports_of_their_controllers(void)
+{
+    Fixture *fixture = double_open(4);
+    XenDouble *xen = double_of(fixture);
+
+    double_put(xen, "/libxl/2/device/vusb/0/backend", "/local/domain/0/backend/qusb/2/0");
+    double_put(xen, "/local/domain/0/backend/qusb/2/0/port/1", "");
+    double_put(xen, "/local/domain/0/backend/qusb/2/0/port/2", "1-4");
+    double_fire(xen, "/local/domain/0/backend/qusb/2/0/port/2");
+    settle(fixture);
+    g_assert_cmpstr(fixture_events(fixture), ==, "added guest-00002 2 usb-1-4\n");
+    /* A controller of the device model has its ports in libxl's record; the guest's own folder tells of nothing. */
+    double_put(xen, "/libxl/2/device/vusb/1/port/1", "2-9");
+    double_put(xen, "/local/domain/2/device/vusb/0/port/1", "1-7");
+    double_put(xen, "/local/domain/0/backend/qusb/2/0/port/2", "gone");
+    double_fire(xen, "/local/domain/0/backend/qusb/2/0/state");
+    settle(fixture);
+    g_assert_cmpstr(fixture_events(fixture), ==, "");
+    double_fire(xen, "/libxl/2/device/vusb/1/port/1");
+    settle(fixture);
+    g_assert_cmpstr(fixture_events(fixture), ==, "removed guest-00002 2 usb-1-4\nadded guest-00002 2 usb-2-9\n");
+    fixture_free(fixture);
+}
+
 static void what_changed_while_xenstored_was_away_is_told(void)
 {
     Fixture *fixture = open_with_ours();
@@ -403,6 +427,7 @@ int main(int argc, char **argv)
     ADD(storm_of_changes_is_compared_once);
     ADD(changes_of_a_thousand_guests_are_all_told);
     ADD(pci_devices_are_found_in_the_backend);
+    ADD(usb_devices_are_found_on_the_ports_of_their_controllers);
     ADD(what_changed_while_xenstored_was_away_is_told);
     ADD(devices_that_cant_be_read_are_read_again);
     ADD(what_changed_while_droverd_was_away_is_in_the_document);

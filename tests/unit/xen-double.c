@@ -240,6 +240,12 @@ static int double_set_share(Hypervisor *hv, XenScheduler scheduler, int id, cons
 
 /* --- the host -------------------------------------------------------------------------------- */
 
+/* The device "1-4" is the fourth of the first bus. */
+static int double_usb_place(Hypervisor *hv, const char *name, unsigned *bus, unsigned *device)
+{
+    return sscanf(name, "%u-%u", bus, device) == 2 ? 0 : -ENODEV;
+}
+
 static int double_version(Hypervisor *hv, XenVersion *version)
 {
     *version = (XenVersion){ .major = 4, .minor = 17, .micro = 7, .capabilities = "xen-3.0-x86_64 hvm-3.0-x86_64 " };
@@ -646,6 +652,7 @@ static const HypervisorOps double_ops = {
     .scheduler = double_scheduler,
     .get_share = double_get_share,
     .set_share = double_set_share,
+    .usb_place = double_usb_place,
     .set_memory = double_set_memory,
     .set_vcpus = double_set_vcpus,
     .read = double_read,

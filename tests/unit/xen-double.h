@@ -43,7 +43,7 @@ void double_set_weight(XenDouble *xen, unsigned weight);
 unsigned double_pins(XenDouble *xen);
 unsigned double_watches(XenDouble *xen);
 /* Watches that there are whatever domains there are. */
-enum { DOUBLE_WATCHES = 4 };
+enum { DOUBLE_WATCHES = 5 };
 /* Called once inside the next hypercall about one domain, after it was answered. */
 void double_then(XenDouble *xen, void (*then)(XenDouble *xen));
 
