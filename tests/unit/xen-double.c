@@ -8,11 +8,12 @@
 #include <unistd.h>
 
 #include "drivers/xen/driver.h"
+#include "xen-paths.h"
 
 struct XenDouble {
     Hypervisor hv;
     GTree *domains;           /* id → XenInfo */
-    GHashTable *store;        /* path → value */
+    GTree *store;             /* xen-paths.h */
     GHashTable *watches;      /* of paths */
     GQueue events;            /* of char */
     int hypercalls_fail, requests_fail;
@@ -62,16 +63,18 @@ static int copy_domain(void *id, void *info, void *copy)
     return false;
 }
 
+static int copy_path(void *path, void *value, void *copy)
+{
+    g_tree_insert(((XenDouble *)copy)->store, g_strdup(path), g_strdup(value));
+    return false;
+}
+
 static XenDouble *copy_host(const XenDouble *xen)
 {
     XenDouble *copy = double_new();
-    GHashTableIter iter;
-    void *path, *value;
 
     g_tree_foreach(xen->domains, copy_domain, copy);
-    g_hash_table_iter_init(&iter, xen->store);
-    while (g_hash_table_iter_next(&iter, &path, &value))
-        g_hash_table_insert(copy->store, g_strdup(path), g_strdup(value));
+    g_tree_foreach(xen->store, copy_path, copy);
     copy->last_id = xen->last_id;
     return copy;
 }
@@ -281,7 +284,7 @@ static int request(Hypervisor *hv)
 
 static int double_read(Hypervisor *hv, const char *path, char **value)
 {
-    const char *found = g_hash_table_lookup(of(hv)->store, path);
+    const char *found = g_tree_lookup(of(hv)->store, path);
     int r = request(hv);
 
     if (r < 0 || !found)
@@ -295,36 +298,23 @@ static int double_write(Hypervisor *hv, const char *path, const char *value)
     int r = request(hv);
 
     if (r == 0)
-        g_hash_table_insert(of(hv)->store, g_strdup(path), g_strdup(value));
+        g_tree_insert(of(hv)->store, g_strdup(path), g_strdup(value));
     moment(of(hv));
     return r;
 }
 
-/* Names below a path, each once. */
 static int double_directory(Hypervisor *hv, const char *path, char ***names)
 {
-    g_autoptr(GHashTable) found = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-    g_autofree char *prefix = g_strconcat(path, "/", NULL);
-    g_autoptr(GList) sorted = NULL;
-    GStrvBuilder *builder;
-    GHashTableIter iter;
-    void *key;
     int r = request(hv);
 
     if (r < 0)
         return r;
-    g_hash_table_iter_init(&iter, of(hv)->store);
-    while (g_hash_table_iter_next(&iter, &key, NULL))
-        if (g_str_has_prefix(key, prefix))
-            g_hash_table_add(found, g_strndup((char *)key + strlen(prefix), strcspn((char *)key + strlen(prefix), "/")));
-    if (g_hash_table_size(found) == 0)
-        return g_hash_table_contains(of(hv)->store, path) ? 0 : -ENOENT;
-    sorted = g_list_sort(g_hash_table_get_keys(found), (GCompareFunc)strcmp);
-    builder = g_strv_builder_new();
-    for (GList *name = sorted; name; name = name->next)
-        g_strv_builder_add(builder, name->data);
-    *names = g_strv_builder_end(builder);
-    g_strv_builder_unref(builder);
+    *names = xen_paths_names(of(hv)->store, path);
+    if (*names)
+        return 0;
+    if (!g_tree_lookup(of(hv)->store, path))
+        return -ENOENT;
+    *names = g_new0(char *, 1);
     return 0;
 }
 
@@ -431,7 +421,7 @@ static const char *of_device(XenDouble *xen, int id, const char *device, const c
 {
     g_autofree char *path = g_strdup_printf("/libxl/%d/device/%s/%s", id, device, what);
 
-    return g_hash_table_lookup(xen->store, path);
+    return g_tree_lookup(xen->store, path);
 }
 
 static void describe_devices(XenDouble *xen, int id, GString *out)
@@ -509,7 +499,7 @@ static int double_build(Hypervisor *hv, const XenBuild *build, int *id, char **w
     info->uuid = build->config->uuid;
     info->paused = true;
     info->cpu_time = 0;
-    g_hash_table_insert(xen->store, g_strdup_printf("/local/domain/%d/" XEN_WORD, *id), g_strdup(XEN_WORD_BUILDING));
+    g_tree_insert(xen->store, g_strdup_printf("/local/domain/%d/" XEN_WORD, *id), g_strdup(XEN_WORD_BUILDING));
     build_devices(xen, *id, build->config);
     moment(xen);
     return -xen->builds_fail;
@@ -623,7 +613,7 @@ static void double_close(Hypervisor *hv)
     }
     g_string_free(xen->devices, true);
     g_tree_unref(xen->domains);
-    g_hash_table_unref(xen->store);
+    g_tree_unref(xen->store);
     g_hash_table_unref(xen->watches);
     g_queue_clear_full(&xen->events, g_free);
     g_free(xen);
@@ -682,7 +672,7 @@ static XenDouble *double_new(void)
     xen->share = (XenShare){ .weight = 256 };
     memset(xen->pins, 0xf, 1);
     xen->domains = g_tree_new_full(compare_ids, NULL, NULL, g_free);
-    xen->store = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+    xen->store = xen_paths_new();
     xen->watches = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     g_queue_init(&xen->events);
     return xen;
@@ -746,7 +736,7 @@ XenInfo *double_create_silently(XenDouble *xen, int id, unsigned number, const c
     g_assert_true(uuid_parse(uuid, &info->uuid));
     g_tree_replace(xen->domains, GINT_TO_POINTER(id), info);
     if (name)
-        g_hash_table_insert(xen->store, g_strdup_printf("/local/domain/%d/name", id), g_strdup(name));
+        g_tree_insert(xen->store, g_strdup_printf("/local/domain/%d/name", id), g_strdup(name));
     return info;
 }
 
@@ -763,18 +753,6 @@ XenInfo *double_find(XenDouble *xen, int id)
     return g_tree_lookup(xen->domains, GINT_TO_POINTER(id));
 }
 
-static void forget_below(XenDouble *xen, const char *path)
-{
-    g_autofree char *prefix = g_strconcat(path, "/", NULL);
-    GHashTableIter iter;
-    void *key;
-
-    g_hash_table_iter_init(&iter, xen->store);
-    while (g_hash_table_iter_next(&iter, &key, NULL))
-        if (g_str_has_prefix(key, prefix))
-            g_hash_table_iter_remove(&iter);
-}
-
 void double_destroy(XenDouble *xen, int id, bool tell)
 {
     g_autofree char *path = g_strdup_printf("/local/domain/%d/name", id);
@@ -782,8 +760,8 @@ void double_destroy(XenDouble *xen, int id, bool tell)
     g_autofree char *devices = g_strdup_printf("/libxl/%d", id);
 
     g_tree_remove(xen->domains, GINT_TO_POINTER(id));
-    g_hash_table_remove(xen->store, path);
-    forget_below(xen, devices);
+    g_tree_remove(xen->store, path);
+    xen_paths_forget_below(xen->store, devices);
     if (tell)
         double_fire(xen, "@releaseDomain");
 }
@@ -792,7 +770,7 @@ void double_rename(XenDouble *xen, int id, const char *name)
 {
     g_autofree char *path = g_strdup_printf("/local/domain/%d/name", id);
 
-    g_hash_table_insert(xen->store, g_strdup(path), g_strdup(name));
+    g_tree_insert(xen->store, g_strdup(path), g_strdup(name));
     double_fire(xen, path);
 }
 
@@ -839,7 +817,7 @@ void double_disk(XenDouble *xen, int id, const char *target, const char *image)
         put_below(xen, path, "params", params);
         put_below(xen, path, "device-type", *target == 'h' ? "cdrom" : "disk");
     } else {
-        forget_below(xen, path);
+        xen_paths_forget_below(xen->store, path);
     }
     double_fire(xen, path);
 }
@@ -852,7 +830,7 @@ void double_interface(XenDouble *xen, int id, const char *mac, bool there)
     if (there)
         put_below(xen, path, "mac", mac);
     else
-        forget_below(xen, path);
+        xen_paths_forget_below(xen->store, path);
     double_fire(xen, path);
 }
 
@@ -946,26 +924,26 @@ void double_say(XenDouble *xen, int id, const char *word)
     g_autofree char *path = g_strdup_printf("/local/domain/%d/" XEN_WORD, id);
 
     if (word)
-        g_hash_table_insert(xen->store, g_steal_pointer(&path), g_strdup(word));
+        g_tree_insert(xen->store, g_steal_pointer(&path), g_strdup(word));
     else
-        g_hash_table_remove(xen->store, path);
+        g_tree_remove(xen->store, path);
 }
 
 void double_forget_name(XenDouble *xen, int id)
 {
     g_autofree char *path = g_strdup_printf("/local/domain/%d/name", id);
 
-    g_hash_table_remove(xen->store, path);
+    g_tree_remove(xen->store, path);
 }
 
 void double_new_boot(XenDouble *xen)
 {
-    g_hash_table_remove(xen->store, "/tool/drover/autostarted");
+    g_tree_remove(xen->store, "/tool/drover/autostarted");
 }
 
 void double_put(XenDouble *xen, const char *path, const char *value)
 {
-    g_hash_table_insert(xen->store, g_strdup(path), g_strdup(value));
+    g_tree_insert(xen->store, g_strdup(path), g_strdup(value));
 }
 
 const char *double_devices(XenDouble *xen)
