@@ -5,10 +5,12 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "drivers/xen/driver.h"
 #include "xen-paths.h"
+#include "xen-pci.h"
 
 struct XenDouble {
     Hypervisor hv;
@@ -16,6 +18,9 @@ struct XenDouble {
     GTree *store;             /* xen-paths.h */
     GHashTable *watches;      /* of paths */
     GQueue events;            /* of char */
+    const char *endless;      /* the path of an event that comes again and again; NULL: none does */
+    bool endless_told;        /* in this pass */
+    int endless_fd;
     int hypercalls_fail, requests_fail;
     int last_id;              /* that was given to a build */
     int builds_fail;
@@ -30,6 +35,12 @@ struct XenDouble {
     XenAsked before;
     GString *devices;         /* what was asked of devices, a line each */
     int devices_fail;
+    GString *releases;        /* of PCI devices, a line each */
+    bool in_release;          /* atomic: nobody may ask for PCI devices meanwhile; each test has one device */
+    int releases_fail;
+    void (*releasing)(void *data);
+    void (*building)(void *data);
+    void *hook_data;
     int save_fails;
     int destroys_fail;
     unsigned moments_left;    /* until `copied` is called; 0: never */
@@ -303,6 +314,16 @@ static int double_write(Hypervisor *hv, const char *path, const char *value)
     return r;
 }
 
+static int double_remove(Hypervisor *hv, const char *path)
+{
+    int r = request(hv);
+
+    if (r == 0 && !g_tree_remove(of(hv)->store, path))
+        r = -ENOENT;
+    moment(of(hv));
+    return r;
+}
+
 static int double_directory(Hypervisor *hv, const char *path, char ***names)
 {
     int r = request(hv);
@@ -340,13 +361,15 @@ static int double_unwatch(Hypervisor *hv, const char *path, const char *token)
 
 static bool double_has_event(Hypervisor *hv)
 {
-    return !g_queue_is_empty(&of(hv)->events);
+    return of(hv)->endless || !g_queue_is_empty(&of(hv)->events);
 }
 
 static int double_next_event(Hypervisor *hv, XenEvent *event)
 {
     char *path = g_queue_pop_head(&of(hv)->events);
 
+    if (!path && of(hv)->endless && (of(hv)->endless_told = !of(hv)->endless_told))
+        path = g_strdup(of(hv)->endless);
     if (!path)
         return of(hv)->lost ? -EINVAL : 0;
     *event = (XenEvent){ .path = path, .token = g_strdup(path) };
@@ -355,7 +378,7 @@ static int double_next_event(Hypervisor *hv, XenEvent *event)
 
 static int double_event_fd(Hypervisor *hv)
 {
-    return -1;
+    return of(hv)->endless_fd;
 }
 
 static int double_reconnect(Hypervisor *hv)
@@ -469,14 +492,18 @@ static int double_can_build(Hypervisor *hv, const DomainConfig *config, char **w
 
 static int keep_device(XenDouble *xen, int id, const XenDevice *device, bool there);
 
-static void build_devices(XenDouble *xen, int id, const DomainConfig *config)
+static int build_devices(XenDouble *xen, int id, const DomainConfig *config)
 {
     const Devices *devices = &config->devices;
+    int r = 0;
 
     for (unsigned i = 0; i < devices->n_disks; i++)
         keep_device(xen, id, &(XenDevice){ XEN_DEVICE_DISK, devices->disks[i] }, true);
     for (unsigned i = 0; i < devices->n_interfaces; i++)
         keep_device(xen, id, &(XenDevice){ XEN_DEVICE_INTERFACE, devices->interfaces[i] }, true);
+    for (unsigned i = 0; i < devices->n_hostdevs && r == 0; i++)
+        r = keep_device(xen, id, &(XenDevice){ XEN_DEVICE_HOSTDEV, devices->hostdevs[i] }, true);
+    return r;
 }
 
 /* As libxl: the guest is there with its name and drover's word, and paused; then the rest may fail. */
@@ -484,9 +511,13 @@ static int double_build(Hypervisor *hv, const XenBuild *build, int *id, char **w
 {
     XenDouble *xen = of(hv);
     g_autofree char *state = g_malloc(DOUBLE_STATE_SIZE);
+    void (*building)(void *data) = g_steal_pointer(&xen->building);
     XenInfo *info;
+    int r;
 
     lock_assert_none();
+    if (building)
+        building(xen->hook_data);
     moment(xen);
     for (*id = 1; double_find(xen, *id) || *id <= xen->last_id;)
         ++*id;
@@ -500,9 +531,9 @@ static int double_build(Hypervisor *hv, const XenBuild *build, int *id, char **w
     info->paused = true;
     info->cpu_time = 0;
     g_tree_insert(xen->store, g_strdup_printf("/local/domain/%d/" XEN_WORD, *id), g_strdup(XEN_WORD_BUILDING));
-    build_devices(xen, *id, build->config);
+    r = build_devices(xen, *id, build->config);
     moment(xen);
-    return -xen->builds_fail;
+    return xen->builds_fail ? -xen->builds_fail : r;
 }
 
 static int double_end(Hypervisor *hv, int id)
@@ -530,6 +561,8 @@ static int record_device(Hypervisor *hv, int id, const char *what, const XenDevi
     *why = NULL;
     if (device->kind == XEN_DEVICE_DISK)
         g_string_append_printf(xen->devices, "%s %d disk %s\n", what, id, disk->target.dev);
+    else if (device->kind == XEN_DEVICE_HOSTDEV)
+        g_string_append_printf(xen->devices, "%s %d hostdev\n", what, id);
     else
         g_string_append_printf(xen->devices, "%s %d other %02x\n", what, id, interface->mac.address.bytes[5]);
     if (xen->devices_fail)
@@ -550,6 +583,9 @@ static int keep_device(XenDouble *xen, int id, const XenDevice *device, bool the
     } else if (device->kind == XEN_DEVICE_INTERFACE) {
         address = g_strdup_printf("%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3], mac[4], mac[5]);
         double_interface(xen, id, address, there);
+    } else if (device->kind == XEN_DEVICE_HOSTDEV && xen_pci_is(device->element)) {
+        moment(xen);
+        return there ? xen_pci_give(xen->store, id, device->element) : xen_pci_take(xen->store, id, device->element);
     }
     return 0;
 }
@@ -573,6 +609,63 @@ static int double_update(Hypervisor *hv, int id, const XenDevice *device, char *
     int r = record_device(hv, id, "update", device, why);
 
     return r < 0 ? r : keep_device(of(hv), id, device, true);
+}
+
+/* -1: it isn't a living guest's. */
+static int pci_owner(XenDouble *xen, const char *who)
+{
+    int id = g_ascii_isdigit(*who) ? atoi(who) : -1;
+    const XenInfo *info = id < 0 ? NULL : double_find(xen, id);
+
+    return info && !info->dying ? id : -1;
+}
+
+static int double_pci_state(Hypervisor *hv, const HostPciAddress *address, int *owner)
+{
+    g_autofree char *name = xen_pci_name(address);
+    const char *who = xen_pci_who(of(hv)->store, name);
+    int r = request(hv);
+
+    if (r < 0 || !who)
+        return r < 0 ? r : -ENODEV;
+    g_assert_false(__atomic_load_n(&of(hv)->in_release, __ATOMIC_ACQUIRE));
+    if (strcmp(who, "host") == 0)
+        return XEN_PCI_HOST;
+    *owner = pci_owner(of(hv), who);
+    return *owner < 0 ? XEN_PCI_ASSIGNABLE : XEN_PCI_ASSIGNED;
+}
+
+static int release(XenDouble *xen, const HostPciAddress *address, bool driver, char **why)
+{
+    g_autofree char *name = xen_pci_name(address);
+    void (*releasing)(void *data) = g_steal_pointer(&xen->releasing);
+    const char *who;
+    int r = request(&xen->hv);
+
+    if (releasing)
+        releasing(xen->hook_data);
+    who = xen_pci_who(xen->store, name);
+    if (r < 0 || !who || pci_owner(xen, who) >= 0)
+        return r < 0 ? r : who ? -EBUSY : 0;
+    if (xen->releases_fail) {
+        *why = g_strdup("the double was told so");
+        return -xen->releases_fail;
+    }
+    g_string_append_printf(xen->releases, "%s %s\n", name, driver ? "to the host" : "for guests");
+    if (strcmp(who, "host") != 0)
+        xen_pci_put(xen->store, name, driver ? "host" : "free");
+    moment(xen);
+    return 0;
+}
+
+static int double_pci_release(Hypervisor *hv, const HostPciAddress *address, bool driver, char **why)
+{
+    int r;
+
+    g_assert_false(__atomic_exchange_n(&of(hv)->in_release, true, __ATOMIC_ACQ_REL));
+    r = release(of(hv), address, driver, why);
+    __atomic_store_n(&of(hv)->in_release, false, __ATOMIC_RELEASE);
+    return r;
 }
 
 static int double_set_memory(Hypervisor *hv, int id, uint64_t kib, char **why)
@@ -612,6 +705,9 @@ static void double_close(Hypervisor *hv)
         return;
     }
     g_string_free(xen->devices, true);
+    g_string_free(xen->releases, true);
+    if (xen->endless_fd >= 0)
+        close(xen->endless_fd);
     g_tree_unref(xen->domains);
     g_tree_unref(xen->store);
     g_hash_table_unref(xen->watches);
@@ -640,6 +736,7 @@ static const HypervisorOps double_ops = {
     .set_vcpus = double_set_vcpus,
     .read = double_read,
     .write = double_write,
+    .remove = double_remove,
     .directory = double_directory,
     .watch = double_watch,
     .unwatch = double_unwatch,
@@ -656,6 +753,8 @@ static const HypervisorOps double_ops = {
     .attach = double_attach,
     .detach = double_detach,
     .update = double_update,
+    .pci_state = double_pci_state,
+    .pci_release = double_pci_release,
     .destroy = double_end,
     .unpause_machine = double_unpause,
 };
@@ -667,7 +766,9 @@ static XenDouble *double_new(void)
 
     xen->hv.ops = &double_ops;
     xen->hv.unobserved = true;
+    xen->endless_fd = -1;
     xen->devices = g_string_new(NULL);
+    xen->releases = g_string_new(NULL);
     xen->scheduler = XEN_CREDIT2;
     xen->share = (XenShare){ .weight = 256 };
     memset(xen->pins, 0xf, 1);
@@ -753,14 +854,27 @@ XenInfo *double_find(XenDouble *xen, int id)
     return g_tree_lookup(xen->domains, GINT_TO_POINTER(id));
 }
 
+/* libxl forgets whose they were. */
+static void free_pci(XenDouble *xen, int id)
+{
+    g_autofree char *guest = g_strdup_printf("%d", id);
+    g_auto(GStrv) names = xen_paths_names(xen->store, XEN_PCI_DEVICES);
+
+    for (unsigned i = 0; names && names[i]; i++)
+        if (strcmp(xen_pci_who(xen->store, names[i]), guest) == 0)
+            xen_pci_put(xen->store, names[i], "free");
+}
+
 void double_destroy(XenDouble *xen, int id, bool tell)
 {
     g_autofree char *path = g_strdup_printf("/local/domain/%d/name", id);
-
     g_autofree char *devices = g_strdup_printf("/libxl/%d", id);
+    g_autofree char *backend = g_strdup_printf("/local/domain/0/backend/pci/%d", id);
 
     g_tree_remove(xen->domains, GINT_TO_POINTER(id));
     g_tree_remove(xen->store, path);
+    xen_paths_forget_below(xen->store, backend);
+    free_pci(xen, id);
     xen_paths_forget_below(xen->store, devices);
     if (tell)
         double_fire(xen, "@releaseDomain");
@@ -794,6 +908,12 @@ void double_fire(XenDouble *xen, const char *path)
 {
     if (!xen->lost && is_watched(xen, path))
         g_queue_push_tail(&xen->events, g_strdup(path));
+}
+
+void double_fire_endlessly(XenDouble *xen, const char *path)
+{
+    xen->endless = path;
+    xen->endless_fd = eventfd(1, EFD_CLOEXEC);
 }
 
 /* --- devices --------------------------------------------------------------------------------- */
@@ -957,4 +1077,46 @@ const char *double_devices(XenDouble *xen)
 void double_fail_devices(XenDouble *xen, int errnum)
 {
     xen->devices_fail = errnum;
+}
+
+/* --- PCI devices of the host ------------------------------------------------------------------ */
+
+void double_pci(XenDouble *xen, const char *address, const char *who)
+{
+    xen_pci_put(xen->store, address, who);
+}
+
+const char *double_pci_who(XenDouble *xen, const char *address)
+{
+    return g_intern_string(xen_pci_who(xen->store, address));
+}
+
+const char *double_releases(XenDouble *xen)
+{
+    const char *lines = g_intern_string(xen->releases->str);
+
+    g_string_truncate(xen->releases, 0);
+    return lines;
+}
+
+void double_fail_releases(XenDouble *xen, int errnum)
+{
+    xen->releases_fail = errnum;
+}
+
+void double_during_release(XenDouble *xen, void (*during)(void *data), void *data)
+{
+    xen->releasing = during;
+    xen->hook_data = data;
+}
+
+void double_during_build(XenDouble *xen, void (*during)(void *data), void *data)
+{
+    xen->building = during;
+    xen->hook_data = data;
+}
+
+const char *double_at(XenDouble *xen, const char *path)
+{
+    return g_intern_string(g_tree_lookup(xen->store, path));
 }
