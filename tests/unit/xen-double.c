@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* See xen-double.h. One thread: the test's. */
-#include "xen-double.h"
+#include "xen-double-private.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -10,54 +10,11 @@
 
 #include "drivers/xen/driver.h"
 #include "xen-paths.h"
-#include "xen-pci.h"
-
-struct XenDouble {
-    Hypervisor hv;
-    GTree *domains;           /* id → XenInfo */
-    GTree *store;             /* xen-paths.h */
-    GHashTable *watches;      /* of paths */
-    GQueue events;            /* of char */
-    const char *endless;      /* the path of an event that comes again and again; NULL: none does */
-    bool endless_told;        /* in this pass */
-    int endless_fd;
-    int hypercalls_fail, requests_fail;
-    int last_id;              /* that was given to a build */
-    int builds_fail;
-    bool leaves_guest;        /* a build that fails */
-    bool outlives;            /* its host */
-    bool lost;
-    void (*then)(XenDouble *xen);
-    int scheduler;            /* of the host: XenScheduler */
-    int pool_scheduler;       /* of the other CPU pools */
-    XenShare share;           /* of all domains */
-    uint8_t pins[8];          /* of all virtual CPUs: 64 CPUs */
-    XenAsked before;
-    GString *devices;         /* what was asked of devices, a line each */
-    int devices_fail;
-    GString *releases;        /* of PCI devices, a line each */
-    bool in_release;          /* atomic: nobody may ask for PCI devices meanwhile; each test has one device */
-    int releases_fail;
-    void (*releasing)(void *data);
-    void (*building)(void *data);
-    void *hook_data;
-    int save_fails;
-    int destroys_fail;
-    unsigned moments_left;    /* until `copied` is called; 0: never */
-    void (*copied)(void);
-    void (*during)(Fixture *fixture);
-    Fixture *during_fixture;
-};
 
 /* How many domains the next host has; the seam's xen_connect has no other way to be told. */
 static unsigned next_domains;
 /* What the last host has left to the next one, see double_outlive. */
 static XenDouble *left;
-
-static XenDouble *of(Hypervisor *hv)
-{
-    return (XenDouble *)hv;
-}
 
 static int compare_ids(const void *a, const void *b, void *data)
 {
@@ -90,7 +47,7 @@ static XenDouble *copy_host(const XenDouble *xen)
     return copy;
 }
 
-static void moment(XenDouble *xen)
+void moment(XenDouble *xen)
 {
     if (xen->moments_left == 0 || --xen->moments_left > 0)
         return;
@@ -285,7 +242,7 @@ static int double_cpus(Hypervisor *hv, XenCpu *cpus, unsigned max)
 
 /* --- xenstore -------------------------------------------------------------------------------- */
 
-static int request(Hypervisor *hv)
+int request(Hypervisor *hv)
 {
     lock_assert_none();
     moment(of(hv));
@@ -583,9 +540,9 @@ static int keep_device(XenDouble *xen, int id, const XenDevice *device, bool the
     } else if (device->kind == XEN_DEVICE_INTERFACE) {
         address = g_strdup_printf("%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3], mac[4], mac[5]);
         double_interface(xen, id, address, there);
-    } else if (device->kind == XEN_DEVICE_HOSTDEV && xen_pci_is(device->element)) {
+    } else if (device->kind == XEN_DEVICE_HOSTDEV && double_is_pci(device->element)) {
         moment(xen);
-        return there ? xen_pci_give(xen->store, id, device->element) : xen_pci_take(xen->store, id, device->element);
+        return there ? double_pci_give(xen, id, device->element) : double_pci_take(xen, id, device->element);
     }
     return 0;
 }
@@ -609,63 +566,6 @@ static int double_update(Hypervisor *hv, int id, const XenDevice *device, char *
     int r = record_device(hv, id, "update", device, why);
 
     return r < 0 ? r : keep_device(of(hv), id, device, true);
-}
-
-/* -1: it isn't a living guest's. */
-static int pci_owner(XenDouble *xen, const char *who)
-{
-    int id = g_ascii_isdigit(*who) ? atoi(who) : -1;
-    const XenInfo *info = id < 0 ? NULL : double_find(xen, id);
-
-    return info && !info->dying ? id : -1;
-}
-
-static int double_pci_state(Hypervisor *hv, const HostPciAddress *address, int *owner)
-{
-    g_autofree char *name = xen_pci_name(address);
-    const char *who = xen_pci_who(of(hv)->store, name);
-    int r = request(hv);
-
-    if (r < 0 || !who)
-        return r < 0 ? r : -ENODEV;
-    g_assert_false(__atomic_load_n(&of(hv)->in_release, __ATOMIC_ACQUIRE));
-    if (strcmp(who, "host") == 0)
-        return XEN_PCI_HOST;
-    *owner = pci_owner(of(hv), who);
-    return *owner < 0 ? XEN_PCI_ASSIGNABLE : XEN_PCI_ASSIGNED;
-}
-
-static int release(XenDouble *xen, const HostPciAddress *address, bool driver, char **why)
-{
-    g_autofree char *name = xen_pci_name(address);
-    void (*releasing)(void *data) = g_steal_pointer(&xen->releasing);
-    const char *who;
-    int r = request(&xen->hv);
-
-    if (releasing)
-        releasing(xen->hook_data);
-    who = xen_pci_who(xen->store, name);
-    if (r < 0 || !who || pci_owner(xen, who) >= 0)
-        return r < 0 ? r : who ? -EBUSY : 0;
-    if (xen->releases_fail) {
-        *why = g_strdup("the double was told so");
-        return -xen->releases_fail;
-    }
-    g_string_append_printf(xen->releases, "%s %s\n", name, driver ? "to the host" : "for guests");
-    if (strcmp(who, "host") != 0)
-        xen_pci_put(xen->store, name, driver ? "host" : "free");
-    moment(xen);
-    return 0;
-}
-
-static int double_pci_release(Hypervisor *hv, const HostPciAddress *address, bool driver, char **why)
-{
-    int r;
-
-    g_assert_false(__atomic_exchange_n(&of(hv)->in_release, true, __ATOMIC_ACQ_REL));
-    r = release(of(hv), address, driver, why);
-    __atomic_store_n(&of(hv)->in_release, false, __ATOMIC_RELEASE);
-    return r;
 }
 
 static int double_set_memory(Hypervisor *hv, int id, uint64_t kib, char **why)
@@ -854,17 +754,6 @@ XenInfo *double_find(XenDouble *xen, int id)
     return g_tree_lookup(xen->domains, GINT_TO_POINTER(id));
 }
 
-/* libxl forgets whose they were. */
-static void free_pci(XenDouble *xen, int id)
-{
-    g_autofree char *guest = g_strdup_printf("%d", id);
-    g_auto(GStrv) names = xen_paths_names(xen->store, XEN_PCI_DEVICES);
-
-    for (unsigned i = 0; names && names[i]; i++)
-        if (strcmp(xen_pci_who(xen->store, names[i]), guest) == 0)
-            xen_pci_put(xen->store, names[i], "free");
-}
-
 void double_destroy(XenDouble *xen, int id, bool tell)
 {
     g_autofree char *path = g_strdup_printf("/local/domain/%d/name", id);
@@ -874,7 +763,7 @@ void double_destroy(XenDouble *xen, int id, bool tell)
     g_tree_remove(xen->domains, GINT_TO_POINTER(id));
     g_tree_remove(xen->store, path);
     xen_paths_forget_below(xen->store, backend);
-    free_pci(xen, id);
+    double_pci_free(xen, id);
     xen_paths_forget_below(xen->store, devices);
     if (tell)
         double_fire(xen, "@releaseDomain");
@@ -1077,37 +966,6 @@ const char *double_devices(XenDouble *xen)
 void double_fail_devices(XenDouble *xen, int errnum)
 {
     xen->devices_fail = errnum;
-}
-
-/* --- PCI devices of the host ------------------------------------------------------------------ */
-
-void double_pci(XenDouble *xen, const char *address, const char *who)
-{
-    xen_pci_put(xen->store, address, who);
-}
-
-const char *double_pci_who(XenDouble *xen, const char *address)
-{
-    return g_intern_string(xen_pci_who(xen->store, address));
-}
-
-const char *double_releases(XenDouble *xen)
-{
-    const char *lines = g_intern_string(xen->releases->str);
-
-    g_string_truncate(xen->releases, 0);
-    return lines;
-}
-
-void double_fail_releases(XenDouble *xen, int errnum)
-{
-    xen->releases_fail = errnum;
-}
-
-void double_during_release(XenDouble *xen, void (*during)(void *data), void *data)
-{
-    xen->releasing = during;
-    xen->hook_data = data;
 }
 
 void double_during_build(XenDouble *xen, void (*during)(void *data), void *data)
