@@ -178,18 +178,23 @@ static int move_device(Op *op, int id, DeviceChange change, const XenDevice *dev
 static void take_back(Op *op, int id, DeviceChange change, const XenDevice *device)
 {
     XenHost *xen = xen_host(op->host);
+    const Hostdev *hostdev = device->kind == XEN_DEVICE_HOSTDEV ? device->element : NULL;
     g_autofree char *why = NULL;
+    Error error = ERROR_INIT;
     int r = 0;
 
     if (change == DEVICE_ATTACH)
         r = xen->hv->ops->detach(xen->hv, id, device, &why);
+    else if (hostdev && change == DEVICE_DETACH && xen_hostdev_take(xen, &op->domain->uuid, hostdev, &error) < 0)
+        r = -EBUSY;
     else if (change == DEVICE_DETACH)
         r = xen->hv->ops->attach(xen->hv, id, device, &why);
-    if (r == 0 && change == DEVICE_ATTACH && device->kind == XEN_DEVICE_HOSTDEV)
-        xen_hostdev_give_back(xen, &op->domain->uuid, device->element);
+    if (hostdev && (change == DEVICE_ATTACH ? r == 0 : r < 0))
+        xen_hostdev_give_back(xen, &op->domain->uuid, hostdev);
     if (r < 0 || change == DEVICE_UPDATE)
         log_warning("a device of domain '%s' was changed, and its definition was not: %s", op->view->name,
-                    why ? why : g_strerror(-r));
+                    error.message ? error.message : why ? why : g_strerror(-r));
+    error_clear(&error);
 }
 
 static const char *alias_of(const XenDevice *device)

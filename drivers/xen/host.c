@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/i18n.h"
 #include "base/log.h"
+#include "drivers/xen/claim.h"
 #include "drivers/xen/sampler.h"
 
 LOG_SOURCE("drivers.xen.host");
@@ -67,6 +68,7 @@ void xen_close(Host *host)
     g_hash_table_unref(xen->aliased);
     g_hash_table_unref(xen->devices_told);
     g_hash_table_unref(xen->balloons);
+    g_hash_table_unref(xen->claims);
     xen_samples_free(xen);
     xen_records_close(xen);
     if (xen->hv)
@@ -75,6 +77,7 @@ void xen_close(Host *host)
         close(xen->wake_fd);
     cond_deinit(&xen->passed);
     cond_deinit(&xen->tasks_done);
+    cond_deinit(&xen->claims_done);
     lock_deinit(&xen->lock);
     g_free(xen);
 }
@@ -109,6 +112,8 @@ static XenHost *xen_host_new(Host *host)
     g_queue_init(&xen->granted);
     g_queue_init(&xen->tasks);
     cond_init(&xen->tasks_done);
+    xen->claims = xen_claims_new();
+    cond_init(&xen->claims_done);
     return xen;
 }
 
@@ -131,7 +136,10 @@ static int fill(XenHost *xen, Error *error)
     r = xen_devices_watch(xen);
     if (r < 0)
         return xen_fail(error, r, _("watch for devices"));
-    if (xen_records_open(xen, error) < 0 || xen_look(xen, &sweep, error) < 0)
+    if (xen_records_open(xen, error) < 0)
+        return -1;
+    xen_hostdevs_recover(xen);    /* when guests that were half built are gone */
+    if (xen_look(xen, &sweep, error) < 0)
         return -1;
     xen->sampler = xen_sampler_new("/sys", XEN_SAMPLER_PERIOD, !xen->hv->unobserved);
     log_info("Xen %u.%u.%u has %u domains", xen->version.major, xen->version.minor, xen->version.micro, sweep.n);

@@ -267,6 +267,11 @@ static bool wait_for_something(XenHost *xen)
     return true;
 }
 
+void xen_observe_once(XenHost *xen)
+{
+    xen_observe(xen, wait_for_something(xen));
+}
+
 static bool is_stopping(XenHost *xen)
 {
     LOCK_SCOPE(&xen->lock);
@@ -278,7 +283,7 @@ static void *observe(void *data)
     XenHost *xen = data;
 
     while (!is_stopping(xen))
-        xen_observe(xen, wait_for_something(xen));
+        xen_observe_once(xen);
     return NULL;
 }
 

@@ -73,8 +73,11 @@ int machine_errno(int rc);
 int machine_destroy(Hypervisor *hv, int id);
 int machine_unpause(Hypervisor *hv, int id);
 
-/* --- hypervisor-devices.c, hypervisor-displays.c: from a document to libxl's devices ----------- */
-int config_displays(const DomainConfig *config, libxl_domain_config *out, char **why);    /* part of config_devices */
+/* --- hypervisor-devices.c, -disks.c, -interfaces.c, -displays.c: from a document to libxl's devices ----------- */
+/* Parts of config_devices. */
+int config_disks(const DomainConfig *config, libxl_domain_config *out, char **why);
+int config_interfaces(const DomainConfig *config, libxl_domain_config *out, char **why);
+int config_displays(const DomainConfig *config, libxl_domain_config *out, char **why);
 /* One device; initializes `out`, which the caller disposes of, also on failure. */
 int device_disk(const Disk *disk, libxl_device_disk *out, char **why);
 int device_interface(const Interface *interface, bool machine, libxl_device_nic *out, char **why);

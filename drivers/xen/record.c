@@ -456,10 +456,7 @@ int xen_records_open(XenHost *xen, Error *error)
     if (defined < 0 || store_load(xen->running, threads, take_running, xen, error) < 0)
         return -1;
     log_info("%d domains are defined, %u guests were made by drover before", defined, g_hash_table_size(xen->kept));
-    if (recover_all(xen, error) < 0)
-        return -1;
-    xen_hostdevs_recover(xen);
-    return 0;
+    return recover_all(xen, error);
 }
 
 void xen_records_close(XenHost *xen)

@@ -135,9 +135,12 @@ void xen_stopped(XenHost *xen, Domain *domain, const DomainView *view, const Xen
     xen_name_forget(xen, view->id);
     xen_devices_end(xen, domain, view->id);
     xen_domain(domain)->ending = xen_domain(domain)->own_end = false;
+    if (stop->in_turn)
+        xen_hostdevs_leave(xen, &domain->uuid);
+    else
+        xen_hostdevs_give_back(xen, &domain->uuid);
     if (xen_domain(domain)->ours) {
         xen_domain(domain)->ours = false;
-        xen_hostdevs_give_back(xen, &domain->uuid);
         xen_record_remove(xen, &domain->uuid);
     }
     /* One that was never whole has not stopped. */
@@ -146,9 +149,9 @@ void xen_stopped(XenHost *xen, Domain *domain, const DomainView *view, const Xen
     xen_domain(domain)->announced = true;
 }
 
-static void stopped(XenHost *xen, Domain *domain, const DomainView *view)
+static void stopped(XenHost *xen, Domain *domain, const DomainView *view, bool in_turn)
 {
-    XenStop stop = { 0 };
+    XenStop stop = { .in_turn = in_turn };
 
     stop.reason = shutoff_reason(view, xen_domain(domain)->own_end, &stop.detail);
     xen_stopped(xen, domain, view, &stop);
@@ -243,7 +246,7 @@ static void changed_state(XenHost *xen, Domain *domain, const DomainView *view, 
 }
 
 /* The name by which a domain that is met for the first time is known; the domain has been claimed under it. */
-static void become(XenHost *xen, Domain *domain, const XenInfo *info)
+static void become(XenHost *xen, Domain *domain, const XenInfo *info, bool in_turn)
 {
     g_autoptr(DomainView) view = domain_view(domain);
 
@@ -252,7 +255,7 @@ static void become(XenHost *xen, Domain *domain, const XenInfo *info)
     if (view && view->id >= 0 && (!info || info->id != view->id)) {
         g_autofree char *name = g_strdup(view->name);
 
-        stopped(xen, domain, view);
+        stopped(xen, domain, view, in_turn);
         /* A transient domain is no more in the list: the next sweep meets the new one. */
         if (info && !domain->gone)
             started(xen, domain, info, name);
@@ -288,14 +291,14 @@ static void settle_in_job(XenHost *xen, Domain *domain, const XenInfo *info, int
         return;
     r = look_again(xen, domain, info, asked, &fresh);
     if (r >= 0)
-        become(xen, domain, r ? &fresh : NULL);
+        become(xen, domain, r ? &fresh : NULL, true);
     else
         log_warning("domain '%s' can't be looked at: %s", domain->name, g_strerror(-r));
 }
 
 void xen_settle_held(XenHost *xen, Domain *domain, const XenInfo *info)
 {
-    become(xen, domain, info);
+    become(xen, domain, info, false);
 }
 
 /* --- other names ----------------------------------------------------------------------------- */

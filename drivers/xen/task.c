@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Tasks: jobs of a domain that nobody has called for, since a guest has ended or is to start with its host. They may take
  * minutes, so each runs on a thread that is made for it; at most TASK_THREADS at once, and none when there is nothing to do.
+ * One that is no domain's has no job, and runs as soon as a thread is free.
  *
  *   added ──a thread is free──▶ begins its job ──granted──▶ runs ──▶ over
  *                                 └──parked, without a thread──granted──▶ waits for a thread ──▶ runs
@@ -18,8 +19,8 @@ enum { TASK_THREADS = 8 };
 typedef struct XenTask {
     JobTicket ticket;
     XenHost *xen;
-    Domain *domain;           /* owned */
-    bool granted;             /* it has its job */
+    Domain *domain;           /* owned; NULL: it needs no job */
+    bool granted;             /* it has its job, or needs none */
     void (*run)(XenHost *xen, Domain *domain);
 } XenTask;
 
@@ -39,9 +40,10 @@ static XenTask *take(XenHost *xen, bool *stopping)
 
 static void finish(XenHost *xen, XenTask *task, bool stopping)
 {
-    if (!stopping && !task->domain->gone)
+    if (!stopping && !(task->domain && task->domain->gone))
         task->run(xen, task->domain);
-    job_end(&task->ticket);
+    if (task->domain)
+        job_end(&task->ticket);
     task_free(task);
 }
 
@@ -136,7 +138,8 @@ void xen_task_add(XenHost *xen, Domain *domain, const char *what, void (*run)(Xe
 
     task->ticket = (JobTicket){ .kind = JOB_MODIFY, .procedure = what, .ready = task_ready, .error = ERROR_INIT };
     task->xen = xen;
-    task->domain = domain_ref(domain);
+    task->domain = domain ? domain_ref(domain) : NULL;
+    task->granted = !domain;
     task->run = run;
     enqueue(xen, task);
 }

@@ -29,7 +29,6 @@ struct XenHost {
     int64_t patience;         /* ns that a domain may be paused before its first instruction until that is news */
     int64_t balloon_pause;    /* ns between two events about the memory of one guest */
     /* relaxed atomic */
-    bool hostdevs_marked;     /* a PCI device has been marked as a guest's; hostdev.c */
     int64_t introduced;       /* clock_real() when xenstored was last told of a domain */
     /* by xen_open alone */
     bool opening;             /* true until xen_open returns; nobody else knows the host then */
@@ -51,6 +50,8 @@ struct XenHost {
     GHashTable *settling;     /* uuid → XenSettle that waits for its job; owned by that */
     GQueue granted;           /* of XenSettle: those whose turn has come */
     GHashTable *kept;         /* uuid → XenKept: guests of ours of an earlier droverd that aren't listed yet */
+    GHashTable *claims;       /* which guest's a PCI device of the host is; claim.c */
+    Cond claims_done;         /* nobody gives a device back any more that somebody gave back */
     GQueue tasks;             /* of XenTask: what waits for a thread */
     unsigned task_threads;    /* how many there are */
     Cond tasks_done;          /* a thread of tasks has ended */
@@ -155,6 +156,7 @@ typedef struct XenStop {
     int reason;               /* VIR_DOMAIN_SHUTOFF_* */
     int detail;               /* VIR_DOMAIN_EVENT_STOPPED_* */
     bool managed_save;        /* its next start goes on from where it was */
+    bool in_turn;             /* others wait for this thread: its devices are given back by a task */
 } XenStop;
 
 /* The domain that ran as `view` says is off, or gone when it is transient: published and told of. In a job of it. */
@@ -239,6 +241,9 @@ void xen_turn_end(XenHost *xen);
 /* One pass, in a turn: takes what xenstore has told, asks the hypervisor when that may matter (or `sweep`), settles. When another
  * thread is at it, waits for a pass that has begun after this call. May wait for xenstored. */
 void xen_observe(XenHost *xen, bool sweep);
+/* What the observer's thread does again and again: waits until an event is ready, or it is time for a look at the hypervisor, or
+ * xen_wake; and makes a pass. By that thread, or by a test in its place. */
+void xen_observe_once(XenHost *xen);
 /* The observer makes a pass soon. Never waits. */
 void xen_wake(XenHost *xen);
 int xen_observer_start(XenHost *xen, Error *error);
@@ -323,8 +328,8 @@ const DomainConfig *xen_record_take(XenHost *xen, const XenInfo *info, bool *uns
 
 /* --- task.c: a job of a domain that nobody has called for ---------------------------------------------- */
 
-/* Runs `run` in a job of the domain, on a thread that may wait. Never waits itself; any thread. When the domain has
- * gone or the host is closed before, nothing is run. */
+/* Runs `run` in a job of the domain (NULL: in none), on a thread that may wait. Never waits itself; any thread. When the
+ * domain has gone or the host is closed before, nothing is run. */
 void xen_task_add(XenHost *xen, Domain *domain, const char *what, void (*run)(XenHost *xen, Domain *domain));
 /* Runs what waits for a thread; for a host that nobody observes. */
 void xen_tasks_run(XenHost *xen);
@@ -377,14 +382,18 @@ int xen_domain_update_device_flags(Op *op, const RemoteDomainUpdateDeviceFlagsAr
 
 /* --- hostdev.c: PCI devices of the host; in a job of the guest, and may wait ---------------------------------- */
 
-/* Before Xen gives the device (the devices of a document) to the guest: whether it can be had, and a mark that it is to be given back.
- * Other kinds of devices are let pass. 0; or -1 and an error, and what is marked is to be given back. */
+/* Before Xen gives the device (the devices of a document) to the guest: whether it can be had; claimed, and a mark that it is to
+ * be given back. Other kinds of devices are let pass. What a guest has that starts anew, and its document doesn't name any more,
+ * is given back. 0; or -1 and an error, and what is marked is to be given back. */
 int xen_hostdev_take(XenHost *xen, const Uuid *uuid, const Hostdev *hostdev, Error *error);
 int xen_hostdevs_take(XenHost *xen, const DomainConfig *config, Error *error);
 /* The guest hasn't the device any more; the guest is gone, or wasn't built. What can't be done is named in the log. */
 void xen_hostdev_give_back(XenHost *xen, const Uuid *uuid, const Hostdev *hostdev);
 void xen_hostdevs_give_back(XenHost *xen, const Uuid *uuid);
-/* Gives back what guests had that don't run any more. By xen_open alone. */
+/* The same by a task, soon; never waits. A guest that wants one of them meanwhile gets it when it is back; the guest that had
+ * it, and starts before, keeps it. */
+void xen_hostdevs_leave(XenHost *xen, const Uuid *uuid);
+/* Gives back what guests had that don't run any more, and claims what others have. By xen_open alone. */
 void xen_hostdevs_recover(XenHost *xen);
 
 /* --- console.c ------------------------------------------------------------------------------- */

@@ -3,6 +3,7 @@
  * missing or there twice, domains that are half built. */
 #include <errno.h>
 
+#include "base/clock.h"
 #include "xen-calls.h"
 
 static void failing_hypercall_is_an_error_not_an_old_answer(void)
@@ -195,6 +196,31 @@ static void name_that_no_document_can_hold_is_no_name(void)
     fixture_free(fixture);
 }
 
+/* The time of the next look is that of the last one and a second, whatever xenstore tells meanwhile. */
+static void events_without_end_put_off_no_look_at_the_hypervisor(void)
+{
+    Fixture *fixture = double_open(3);
+    XenHost *xen = xen_host(&fixture->host);
+    int64_t deadline = clock_now() + 60 * CLOCK_S;
+    unsigned rounds = 0;
+    bool listed = true;
+
+    xen_observe_once(xen);
+    double_fire_endlessly(double_of(fixture), "/local/domain/1/name");
+    double_destroy(double_of(fixture), 2, false);
+    for (; listed && clock_now() < deadline; rounds++) {
+        DomainView *view;
+
+        xen_observe_once(xen);
+        view = domain_list_view_by_id(fixture->host.domains, 2);
+        listed = view != NULL;
+        domain_view_unref(view);
+    }
+    g_assert_false(listed);
+    g_assert_cmpuint(rounds, >, 2);    /* else no event came between the two looks */
+    fixture_free(fixture);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -212,5 +238,6 @@ int main(int argc, char **argv)
     ADD(domain_that_is_made_paused_is_told_of_after_a_while);
     ADD(domain_that_is_seen_when_xenstored_tells_of_it_can_be_made_paused);
     ADD(name_that_no_document_can_hold_is_no_name);
+    ADD(events_without_end_put_off_no_look_at_the_hypervisor);
     return g_test_run();
 }

@@ -7,10 +7,16 @@
 
 #include <glib/gstdio.h>
 
-#define GUEST                                                                                         \
+#define GUEST_WITH(devices)                                                                           \
     "<domain type='xen'><name>mine</name><uuid>00000000-0000-4000-8000-000000000077</uuid>"           \
     "<memory unit='KiB'>65536</memory><vcpu>1</vcpu>"                                                 \
-    "<os><type arch='x86_64' machine='xenpvh'>xenpvh</type><kernel>/k</kernel></os></domain>"
+    "<os><type arch='x86_64' machine='xenpvh'>xenpvh</type><kernel>/k</kernel></os>"                  \
+    "<devices>" devices "</devices></domain>"
+#define GUEST GUEST_WITH("")
+#define DEVICE                                                                                        \
+    "<hostdev mode='subsystem' type='pci' managed='yes'><source>"                                     \
+    "<address domain='0' bus='0' slot='0x10' function='0'/></source></hostdev>"
+#define PLACE "0000:00:10.0"
 enum { ID = 3, STEPS_MAX = 200 };
 
 /* What a droverd that was killed at some step has left to the next one. */
@@ -23,6 +29,7 @@ typedef struct Killed {
     Found undone, done;
     Found between;            /* what else it may be; like `undone`: nothing */
     bool defined, saved;      /* there is a definition; a managed save when the guest is off */
+    bool device;              /* the guest has a PCI device of the host while it runs, and only then */
 } Killed;
 
 /* --- the folder ------------------------------------------------------------------------------ */
@@ -94,6 +101,20 @@ static Found find(Fixture *fixture)
     return found;
 }
 
+/* Whose the device is, and that nothing is left to be done about it when it is the host's. */
+static void look_at_device(Fixture *fixture, bool off)
+{
+    XenDouble *xen = double_of(fixture);
+
+    if (!off) {
+        g_assert_cmpstr(double_pci_who(xen, PLACE), !=, "host");
+        g_assert_nonnull(double_at(xen, "/tool/drover/pci/0000-00-10-0"));
+    } else {
+        g_assert_cmpstr(double_pci_who(xen, PLACE), ==, "host");
+        g_assert_null(double_at(xen, "/tool/drover/pci/0000-00-10-0"));
+    }
+}
+
 /* The guest is what it was or what it was to become, drover says so, and it can be started and ended. */
 static Found look(Fixture *fixture, const Killed *killed)
 {
@@ -103,6 +124,8 @@ static Found look(Fixture *fixture, const Killed *killed)
     found = find(fixture);
     g_assert_true(found == killed->undone || found == killed->done || found == killed->between);
     g_assert_cmpint(listed(fixture), ==, found == FOUND_OFF && !killed->defined ? 3 : 4);
+    if (killed->device)
+        look_at_device(fixture, found == FOUND_OFF);
     if (found == FOUND_OFF && killed->defined)
         g_assert_cmpint(by_name(fixture, "mine"), ==, -1);
     if (killed->saved)
@@ -115,10 +138,12 @@ static Found look(Fixture *fixture, const Killed *killed)
     if (found == FOUND_OFF && killed->defined)
         g_assert_cmpint(fixture_start(fixture, "mine", 0), ==, VIR_ERR_OK);
     else if (found == FOUND_OFF)
-        g_assert_cmpint(fixture_create(fixture, GUEST, 0), ==, VIR_ERR_OK);
+        g_assert_cmpint(fixture_create(fixture, killed->device ? GUEST_WITH(DEVICE) : GUEST, 0), ==, VIR_ERR_OK);
     g_assert_false(is_saved(fixture));
     g_assert_cmpint(fixture_destroy(fixture, "mine"), ==, VIR_ERR_OK);
     g_assert_cmpint(find(fixture), ==, FOUND_OFF);
+    if (killed->device)
+        look_at_device(fixture, true);
     return found;
 }
 
@@ -170,6 +195,11 @@ static int create(Fixture *fixture)
     return fixture_create(fixture, GUEST, 0);
 }
 
+static int create_with_device(Fixture *fixture)
+{
+    return fixture_create(fixture, GUEST_WITH(DEVICE), 0);
+}
+
 static int create_paused(Fixture *fixture)
 {
     return fixture_create(fixture, GUEST, VIR_DOMAIN_START_PAUSED);
@@ -213,6 +243,17 @@ static void define(Fixture *fixture)
 static void run(Fixture *fixture)
 {
     g_assert_cmpint(create(fixture), ==, VIR_ERR_OK);
+}
+
+static void add_device(Fixture *fixture)
+{
+    double_pci(double_of(fixture), PLACE, "host");
+}
+
+static void run_with_device(Fixture *fixture)
+{
+    add_device(fixture);
+    g_assert_cmpint(create_with_device(fixture), ==, VIR_ERR_OK);
 }
 
 static void run_defined(Fixture *fixture)
@@ -271,6 +312,14 @@ static void save_leads_to_an_image_or_a_guest_that_can_go_on(void)
                                      .between = FOUND_STANDING, .done = FOUND_OFF });
 }
 
+static void device_of_the_host_is_the_guests_or_the_hosts(void)
+{
+    kill_everywhere(&(const Killed){ .before = add_device, .operation = create_with_device, .undone = FOUND_OFF,
+                                     .done = FOUND_RUNNING, .device = true });
+    kill_everywhere(&(const Killed){ .before = run_with_device, .operation = destroy, .undone = FOUND_RUNNING,
+                                     .between = FOUND_RUNNING, .done = FOUND_OFF, .device = true });
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -282,5 +331,6 @@ int main(int argc, char **argv)
     ADD(destroy_leads_to_a_guest_that_runs_or_to_none);
     ADD(managed_save_leads_to_an_image_or_a_guest_that_runs);
     ADD(save_leads_to_an_image_or_a_guest_that_can_go_on);
+    ADD(device_of_the_host_is_the_guests_or_the_hosts);
     return g_test_run();
 }

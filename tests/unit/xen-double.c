@@ -1,51 +1,20 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* See xen-double.h. One thread: the test's. */
-#include "xen-double.h"
+#include "xen-double-private.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "drivers/xen/driver.h"
-
-struct XenDouble {
-    Hypervisor hv;
-    GTree *domains;           /* id → XenInfo */
-    GHashTable *store;        /* path → value */
-    GHashTable *watches;      /* of paths */
-    GQueue events;            /* of char */
-    int hypercalls_fail, requests_fail;
-    int last_id;              /* that was given to a build */
-    int builds_fail;
-    bool leaves_guest;        /* a build that fails */
-    bool outlives;            /* its host */
-    bool lost;
-    void (*then)(XenDouble *xen);
-    int scheduler;            /* of the host: XenScheduler */
-    int pool_scheduler;       /* of the other CPU pools */
-    XenShare share;           /* of all domains */
-    uint8_t pins[8];          /* of all virtual CPUs: 64 CPUs */
-    XenAsked before;
-    GString *devices;         /* what was asked of devices, a line each */
-    int devices_fail;
-    int save_fails;
-    int destroys_fail;
-    unsigned moments_left;    /* until `copied` is called; 0: never */
-    void (*copied)(void);
-    void (*during)(Fixture *fixture);
-    Fixture *during_fixture;
-};
+#include "xen-paths.h"
 
 /* How many domains the next host has; the seam's xen_connect has no other way to be told. */
 static unsigned next_domains;
 /* What the last host has left to the next one, see double_outlive. */
 static XenDouble *left;
-
-static XenDouble *of(Hypervisor *hv)
-{
-    return (XenDouble *)hv;
-}
 
 static int compare_ids(const void *a, const void *b, void *data)
 {
@@ -62,21 +31,23 @@ static int copy_domain(void *id, void *info, void *copy)
     return false;
 }
 
+static int copy_path(void *path, void *value, void *copy)
+{
+    g_tree_insert(((XenDouble *)copy)->store, g_strdup(path), g_strdup(value));
+    return false;
+}
+
 static XenDouble *copy_host(const XenDouble *xen)
 {
     XenDouble *copy = double_new();
-    GHashTableIter iter;
-    void *path, *value;
 
     g_tree_foreach(xen->domains, copy_domain, copy);
-    g_hash_table_iter_init(&iter, xen->store);
-    while (g_hash_table_iter_next(&iter, &path, &value))
-        g_hash_table_insert(copy->store, g_strdup(path), g_strdup(value));
+    g_tree_foreach(xen->store, copy_path, copy);
     copy->last_id = xen->last_id;
     return copy;
 }
 
-static void moment(XenDouble *xen)
+void moment(XenDouble *xen)
 {
     if (xen->moments_left == 0 || --xen->moments_left > 0)
         return;
@@ -277,7 +248,7 @@ static int double_cpus(Hypervisor *hv, XenCpu *cpus, unsigned max)
 
 /* --- xenstore -------------------------------------------------------------------------------- */
 
-static int request(Hypervisor *hv)
+int request(Hypervisor *hv)
 {
     lock_assert_none();
     moment(of(hv));
@@ -287,7 +258,7 @@ static int request(Hypervisor *hv)
 
 static int double_read(Hypervisor *hv, const char *path, char **value)
 {
-    const char *found = g_hash_table_lookup(of(hv)->store, path);
+    const char *found = g_tree_lookup(of(hv)->store, path);
     int r = request(hv);
 
     if (r < 0 || !found)
@@ -301,36 +272,33 @@ static int double_write(Hypervisor *hv, const char *path, const char *value)
     int r = request(hv);
 
     if (r == 0)
-        g_hash_table_insert(of(hv)->store, g_strdup(path), g_strdup(value));
+        g_tree_insert(of(hv)->store, g_strdup(path), g_strdup(value));
     moment(of(hv));
     return r;
 }
 
-/* Names below a path, each once. */
+static int double_remove(Hypervisor *hv, const char *path)
+{
+    int r = request(hv);
+
+    if (r == 0 && !g_tree_remove(of(hv)->store, path))
+        r = -ENOENT;
+    moment(of(hv));
+    return r;
+}
+
 static int double_directory(Hypervisor *hv, const char *path, char ***names)
 {
-    g_autoptr(GHashTable) found = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-    g_autofree char *prefix = g_strconcat(path, "/", NULL);
-    g_autoptr(GList) sorted = NULL;
-    GStrvBuilder *builder;
-    GHashTableIter iter;
-    void *key;
     int r = request(hv);
 
     if (r < 0)
         return r;
-    g_hash_table_iter_init(&iter, of(hv)->store);
-    while (g_hash_table_iter_next(&iter, &key, NULL))
-        if (g_str_has_prefix(key, prefix))
-            g_hash_table_add(found, g_strndup((char *)key + strlen(prefix), strcspn((char *)key + strlen(prefix), "/")));
-    if (g_hash_table_size(found) == 0)
-        return g_hash_table_contains(of(hv)->store, path) ? 0 : -ENOENT;
-    sorted = g_list_sort(g_hash_table_get_keys(found), (GCompareFunc)strcmp);
-    builder = g_strv_builder_new();
-    for (GList *name = sorted; name; name = name->next)
-        g_strv_builder_add(builder, name->data);
-    *names = g_strv_builder_end(builder);
-    g_strv_builder_unref(builder);
+    *names = xen_paths_names(of(hv)->store, path);
+    if (*names)
+        return 0;
+    if (!g_tree_lookup(of(hv)->store, path))
+        return -ENOENT;
+    *names = g_new0(char *, 1);
     return 0;
 }
 
@@ -356,13 +324,15 @@ static int double_unwatch(Hypervisor *hv, const char *path, const char *token)
 
 static bool double_has_event(Hypervisor *hv)
 {
-    return !g_queue_is_empty(&of(hv)->events);
+    return of(hv)->endless || !g_queue_is_empty(&of(hv)->events);
 }
 
 static int double_next_event(Hypervisor *hv, XenEvent *event)
 {
     char *path = g_queue_pop_head(&of(hv)->events);
 
+    if (!path && of(hv)->endless && (of(hv)->endless_told = !of(hv)->endless_told))
+        path = g_strdup(of(hv)->endless);
     if (!path)
         return of(hv)->lost ? -EINVAL : 0;
     *event = (XenEvent){ .path = path, .token = g_strdup(path) };
@@ -371,7 +341,7 @@ static int double_next_event(Hypervisor *hv, XenEvent *event)
 
 static int double_event_fd(Hypervisor *hv)
 {
-    return -1;
+    return of(hv)->endless_fd;
 }
 
 static int double_reconnect(Hypervisor *hv)
@@ -437,7 +407,7 @@ static const char *of_device(XenDouble *xen, int id, const char *device, const c
 {
     g_autofree char *path = g_strdup_printf("/libxl/%d/device/%s/%s", id, device, what);
 
-    return g_hash_table_lookup(xen->store, path);
+    return g_tree_lookup(xen->store, path);
 }
 
 static void describe_devices(XenDouble *xen, int id, GString *out)
@@ -485,14 +455,18 @@ static int double_can_build(Hypervisor *hv, const DomainConfig *config, char **w
 
 static int keep_device(XenDouble *xen, int id, const XenDevice *device, bool there);
 
-static void build_devices(XenDouble *xen, int id, const DomainConfig *config)
+static int build_devices(XenDouble *xen, int id, const DomainConfig *config)
 {
     const Devices *devices = &config->devices;
+    int r = 0;
 
     for (unsigned i = 0; i < devices->n_disks; i++)
         keep_device(xen, id, &(XenDevice){ XEN_DEVICE_DISK, devices->disks[i] }, true);
     for (unsigned i = 0; i < devices->n_interfaces; i++)
         keep_device(xen, id, &(XenDevice){ XEN_DEVICE_INTERFACE, devices->interfaces[i] }, true);
+    for (unsigned i = 0; i < devices->n_hostdevs && r == 0; i++)
+        r = keep_device(xen, id, &(XenDevice){ XEN_DEVICE_HOSTDEV, devices->hostdevs[i] }, true);
+    return r;
 }
 
 /* As libxl: the guest is there with its name and drover's word, and paused; then the rest may fail. */
@@ -500,9 +474,13 @@ static int double_build(Hypervisor *hv, const XenBuild *build, int *id, char **w
 {
     XenDouble *xen = of(hv);
     g_autofree char *state = g_malloc(DOUBLE_STATE_SIZE);
+    void (*building)(void *data) = g_steal_pointer(&xen->building);
     XenInfo *info;
+    int r;
 
     lock_assert_none();
+    if (building)
+        building(xen->hook_data);
     moment(xen);
     for (*id = 1; double_find(xen, *id) || *id <= xen->last_id;)
         ++*id;
@@ -515,10 +493,10 @@ static int double_build(Hypervisor *hv, const XenBuild *build, int *id, char **w
     info->uuid = build->config->uuid;
     info->paused = true;
     info->cpu_time = 0;
-    g_hash_table_insert(xen->store, g_strdup_printf("/local/domain/%d/" XEN_WORD, *id), g_strdup(XEN_WORD_BUILDING));
-    build_devices(xen, *id, build->config);
+    g_tree_insert(xen->store, g_strdup_printf("/local/domain/%d/" XEN_WORD, *id), g_strdup(XEN_WORD_BUILDING));
+    r = build_devices(xen, *id, build->config);
     moment(xen);
-    return -xen->builds_fail;
+    return xen->builds_fail ? -xen->builds_fail : r;
 }
 
 static int double_end(Hypervisor *hv, int id)
@@ -546,6 +524,8 @@ static int record_device(Hypervisor *hv, int id, const char *what, const XenDevi
     *why = NULL;
     if (device->kind == XEN_DEVICE_DISK)
         g_string_append_printf(xen->devices, "%s %d disk %s\n", what, id, disk->target.dev);
+    else if (device->kind == XEN_DEVICE_HOSTDEV)
+        g_string_append_printf(xen->devices, "%s %d hostdev\n", what, id);
     else
         g_string_append_printf(xen->devices, "%s %d other %02x\n", what, id, interface->mac.address.bytes[5]);
     if (xen->devices_fail)
@@ -566,6 +546,9 @@ static int keep_device(XenDouble *xen, int id, const XenDevice *device, bool the
     } else if (device->kind == XEN_DEVICE_INTERFACE) {
         address = g_strdup_printf("%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3], mac[4], mac[5]);
         double_interface(xen, id, address, there);
+    } else if (device->kind == XEN_DEVICE_HOSTDEV && double_is_pci(device->element)) {
+        moment(xen);
+        return there ? double_pci_give(xen, id, device->element) : double_pci_take(xen, id, device->element);
     }
     return 0;
 }
@@ -628,8 +611,11 @@ static void double_close(Hypervisor *hv)
         return;
     }
     g_string_free(xen->devices, true);
+    g_string_free(xen->releases, true);
+    if (xen->endless_fd >= 0)
+        close(xen->endless_fd);
     g_tree_unref(xen->domains);
-    g_hash_table_unref(xen->store);
+    g_tree_unref(xen->store);
     g_hash_table_unref(xen->watches);
     g_queue_clear_full(&xen->events, g_free);
     g_free(xen);
@@ -657,6 +643,7 @@ static const HypervisorOps double_ops = {
     .set_vcpus = double_set_vcpus,
     .read = double_read,
     .write = double_write,
+    .remove = double_remove,
     .directory = double_directory,
     .watch = double_watch,
     .unwatch = double_unwatch,
@@ -673,6 +660,8 @@ static const HypervisorOps double_ops = {
     .attach = double_attach,
     .detach = double_detach,
     .update = double_update,
+    .pci_state = double_pci_state,
+    .pci_release = double_pci_release,
     .destroy = double_end,
     .unpause_machine = double_unpause,
 };
@@ -684,12 +673,14 @@ static XenDouble *double_new(void)
 
     xen->hv.ops = &double_ops;
     xen->hv.unobserved = true;
+    xen->endless_fd = -1;
     xen->devices = g_string_new(NULL);
+    xen->releases = g_string_new(NULL);
     xen->scheduler = XEN_CREDIT2;
     xen->share = (XenShare){ .weight = 256 };
     memset(xen->pins, 0xf, 1);
     xen->domains = g_tree_new_full(compare_ids, NULL, NULL, g_free);
-    xen->store = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+    xen->store = xen_paths_new();
     xen->watches = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     g_queue_init(&xen->events);
     return xen;
@@ -753,7 +744,7 @@ XenInfo *double_create_silently(XenDouble *xen, int id, unsigned number, const c
     g_assert_true(uuid_parse(uuid, &info->uuid));
     g_tree_replace(xen->domains, GINT_TO_POINTER(id), info);
     if (name)
-        g_hash_table_insert(xen->store, g_strdup_printf("/local/domain/%d/name", id), g_strdup(name));
+        g_tree_insert(xen->store, g_strdup_printf("/local/domain/%d/name", id), g_strdup(name));
     return info;
 }
 
@@ -770,27 +761,17 @@ XenInfo *double_find(XenDouble *xen, int id)
     return g_tree_lookup(xen->domains, GINT_TO_POINTER(id));
 }
 
-static void forget_below(XenDouble *xen, const char *path)
-{
-    g_autofree char *prefix = g_strconcat(path, "/", NULL);
-    GHashTableIter iter;
-    void *key;
-
-    g_hash_table_iter_init(&iter, xen->store);
-    while (g_hash_table_iter_next(&iter, &key, NULL))
-        if (g_str_has_prefix(key, prefix))
-            g_hash_table_iter_remove(&iter);
-}
-
 void double_destroy(XenDouble *xen, int id, bool tell)
 {
     g_autofree char *path = g_strdup_printf("/local/domain/%d/name", id);
-
     g_autofree char *devices = g_strdup_printf("/libxl/%d", id);
+    g_autofree char *backend = g_strdup_printf("/local/domain/0/backend/pci/%d", id);
 
     g_tree_remove(xen->domains, GINT_TO_POINTER(id));
-    g_hash_table_remove(xen->store, path);
-    forget_below(xen, devices);
+    g_tree_remove(xen->store, path);
+    xen_paths_forget_below(xen->store, backend);
+    double_pci_free(xen, id);
+    xen_paths_forget_below(xen->store, devices);
     if (tell)
         double_fire(xen, "@releaseDomain");
 }
@@ -799,7 +780,7 @@ void double_rename(XenDouble *xen, int id, const char *name)
 {
     g_autofree char *path = g_strdup_printf("/local/domain/%d/name", id);
 
-    g_hash_table_insert(xen->store, g_strdup(path), g_strdup(name));
+    g_tree_insert(xen->store, g_strdup(path), g_strdup(name));
     double_fire(xen, path);
 }
 
@@ -825,6 +806,12 @@ void double_fire(XenDouble *xen, const char *path)
         g_queue_push_tail(&xen->events, g_strdup(path));
 }
 
+void double_fire_endlessly(XenDouble *xen, const char *path)
+{
+    xen->endless = path;
+    xen->endless_fd = eventfd(1, EFD_CLOEXEC);
+}
+
 /* --- devices --------------------------------------------------------------------------------- */
 
 static void put_below(XenDouble *xen, const char *path, const char *name, const char *value)
@@ -846,7 +833,7 @@ void double_disk(XenDouble *xen, int id, const char *target, const char *image)
         put_below(xen, path, "params", params);
         put_below(xen, path, "device-type", *target == 'h' ? "cdrom" : "disk");
     } else {
-        forget_below(xen, path);
+        xen_paths_forget_below(xen->store, path);
     }
     double_fire(xen, path);
 }
@@ -859,7 +846,7 @@ void double_interface(XenDouble *xen, int id, const char *mac, bool there)
     if (there)
         put_below(xen, path, "mac", mac);
     else
-        forget_below(xen, path);
+        xen_paths_forget_below(xen->store, path);
     double_fire(xen, path);
 }
 
@@ -953,26 +940,26 @@ void double_say(XenDouble *xen, int id, const char *word)
     g_autofree char *path = g_strdup_printf("/local/domain/%d/" XEN_WORD, id);
 
     if (word)
-        g_hash_table_insert(xen->store, g_steal_pointer(&path), g_strdup(word));
+        g_tree_insert(xen->store, g_steal_pointer(&path), g_strdup(word));
     else
-        g_hash_table_remove(xen->store, path);
+        g_tree_remove(xen->store, path);
 }
 
 void double_forget_name(XenDouble *xen, int id)
 {
     g_autofree char *path = g_strdup_printf("/local/domain/%d/name", id);
 
-    g_hash_table_remove(xen->store, path);
+    g_tree_remove(xen->store, path);
 }
 
 void double_new_boot(XenDouble *xen)
 {
-    g_hash_table_remove(xen->store, "/tool/drover/autostarted");
+    g_tree_remove(xen->store, "/tool/drover/autostarted");
 }
 
 void double_put(XenDouble *xen, const char *path, const char *value)
 {
-    g_hash_table_insert(xen->store, g_strdup(path), g_strdup(value));
+    g_tree_insert(xen->store, g_strdup(path), g_strdup(value));
 }
 
 const char *double_devices(XenDouble *xen)
@@ -986,4 +973,15 @@ const char *double_devices(XenDouble *xen)
 void double_fail_devices(XenDouble *xen, int errnum)
 {
     xen->devices_fail = errnum;
+}
+
+void double_during_build(XenDouble *xen, void (*during)(void *data), void *data)
+{
+    xen->building = during;
+    xen->hook_data = data;
+}
+
+const char *double_at(XenDouble *xen, const char *path)
+{
+    return g_intern_string(g_tree_lookup(xen->store, path));
 }

@@ -27,6 +27,8 @@ void double_destroy(XenDouble *xen, int id, bool tell);
 void double_rename(XenDouble *xen, int id, const char *name);
 /* An event for a path that is watched. */
 void double_fire(XenDouble *xen, const char *path);
+/* From now on another event for the path (static) is ready whenever somebody looks, one for each pass. */
+void double_fire_endlessly(XenDouble *xen, const char *path);
 
 /* From now on hypercalls (requests) fail with this errno; 0: no more. */
 void double_fail_hypercalls(XenDouble *xen, int errnum);
@@ -79,3 +81,18 @@ void double_put(XenDouble *xen, const char *path, const char *value);
 const char *double_devices(XenDouble *xen);
 /* From now on devices can't be changed; 0: they can. */
 void double_fail_devices(XenDouble *xen, int errnum);
+
+/* A PCI device of the host, and who has it: "host", "free" (guests can have it), or a guest's id. As libxl does, the double takes
+ * one for a guest and doesn't give it back. Interned; NULL: there is no such device. */
+void double_pci(XenDouble *xen, const char *address, const char *who);
+const char *double_pci_who(XenDouble *xen, const char *address);
+/* What was given back since the last call: "0000:00:10.0 to the host" or "for guests", a line each. Interned. */
+const char *double_releases(XenDouble *xen);
+/* From now on no device can be given back; 0: they can. */
+void double_fail_releases(XenDouble *xen, int errnum);
+/* Called once inside the next release, before anything is done; inside the next build, before the guest is there. Both have
+ * the same `data`. */
+void double_during_release(XenDouble *xen, void (*during)(void *data), void *data);
+void double_during_build(XenDouble *xen, void (*during)(void *data), void *data);
+/* What stands in xenstore; interned, NULL: nothing. */
+const char *double_at(XenDouble *xen, const char *path);
