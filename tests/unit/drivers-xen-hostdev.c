@@ -4,6 +4,7 @@
 #include "xen-calls.h"
 
 #include <errno.h>
+#include <pthread.h>
 
 #define PLACE "0000:00:10.0"
 #define MARK "/tool/drover/pci/0000-00-10-0"
@@ -399,8 +400,8 @@ static void guest_that_wants_a_device_before_it_is_back_gives_it_back_itself(voi
 typedef struct Slow {
     Fixture *fixture;
     GThread *thread;
-    GMutex lock;
-    GCond changed;
+    pthread_mutex_t lock;   /* ThreadSanitizer sees through those of pthread only */
+    pthread_cond_t changed;
     bool inside, go_on;       /* under lock */
 } Slow;
 
@@ -408,12 +409,12 @@ static void wait_inside(void *data)
 {
     Slow *slow = data;
 
-    g_mutex_lock(&slow->lock);
+    pthread_mutex_lock(&slow->lock);
     slow->inside = true;
-    g_cond_broadcast(&slow->changed);
+    pthread_cond_broadcast(&slow->changed);
     while (!slow->go_on)
-        g_cond_wait(&slow->changed, &slow->lock);
-    g_mutex_unlock(&slow->lock);
+        pthread_cond_wait(&slow->changed, &slow->lock);
+    pthread_mutex_unlock(&slow->lock);
 }
 
 static void *run_tasks(void *data)
@@ -424,29 +425,29 @@ static void *run_tasks(void *data)
 
 static void slow_begin(Slow *slow)
 {
-    g_mutex_init(&slow->lock);
-    g_cond_init(&slow->changed);
+    pthread_mutex_init(&slow->lock, NULL);
+    pthread_cond_init(&slow->changed, NULL);
     double_during_release(double_of(slow->fixture), wait_inside, slow);
     slow->thread = g_thread_new("tasks", run_tasks, slow->fixture);
-    g_mutex_lock(&slow->lock);
+    pthread_mutex_lock(&slow->lock);
     while (!slow->inside)
-        g_cond_wait(&slow->changed, &slow->lock);
-    g_mutex_unlock(&slow->lock);
+        pthread_cond_wait(&slow->changed, &slow->lock);
+    pthread_mutex_unlock(&slow->lock);
 }
 
 static void let_go_on(Slow *slow)
 {
-    g_mutex_lock(&slow->lock);
+    pthread_mutex_lock(&slow->lock);
     slow->go_on = true;
-    g_cond_broadcast(&slow->changed);
-    g_mutex_unlock(&slow->lock);
+    pthread_cond_broadcast(&slow->changed);
+    pthread_mutex_unlock(&slow->lock);
 }
 
 static void slow_end(Slow *slow)
 {
     g_thread_join(slow->thread);
-    g_mutex_clear(&slow->lock);
-    g_cond_clear(&slow->changed);
+    pthread_mutex_destroy(&slow->lock);
+    pthread_cond_destroy(&slow->changed);
 }
 
 static void others_are_observed_while_a_device_is_given_back(void)
