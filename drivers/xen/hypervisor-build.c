@@ -60,6 +60,17 @@ static int create_or_restore(Hypervisor *hv, MachineContext *context, libxl_doma
     return rc;
 }
 
+/* A boot loader reads the first disk. libxl gives it the image itself, unless a program connects that disk: then it would be a disk
+ * of the first domain's for that time, which takes long and stays when it fails. So the disk gets its program when libxl has
+ * started the boot loader (fork_child), and is not connected before that one has ended. */
+static void keep_script_back(MachineContext *context, libxl_domain_config *made)
+{
+    if (!made->b_info.bootloader || made->num_disks == 0 || !made->disks[0].script)
+        return;
+    context->boot_script = &made->disks[0].script;
+    context->script = g_steal_pointer(context->boot_script);
+}
+
 static int build(Hypervisor *hv, MachineContext *context, const XenBuild *build, int *id, char **why)
 {
     const uint32_t none = (uint32_t)INVALID_DOMID;
@@ -72,8 +83,12 @@ static int build(Hypervisor *hv, MachineContext *context, const XenBuild *build,
     if (r == 0)
         r = check_name(context, build->config->name, why);
     if (r == 0) {
+        if (build->stream < 0)
+            keep_script_back(context, &made);
         rc = create_or_restore(hv, context, &made, build->stream, &made_id);
         r = machine_errno(rc);
+        context->boot_script = NULL;
+        g_clear_pointer(&context->script, g_free);
     }
     if (made_id != none)
         *id = (int)made_id;

@@ -69,7 +69,12 @@ static void prove_locks(void *data)
 
 static pid_t fork_child(void *user)
 {
-    return child_fork(prove_locks, user, CHILD_PATIENCE);
+    MachineContext *context = user;
+    pid_t pid = child_fork(prove_locks, context, CHILD_PATIENCE);
+
+    if (context->boot_script && !*context->boot_script)
+        *context->boot_script = g_steal_pointer(&context->script);
+    return pid;
 }
 
 /* Droverd has several contexts and children of its own, so each context reaps only those that it started. */

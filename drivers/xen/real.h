@@ -61,6 +61,8 @@ typedef struct MachineContext {
     xentoollog_logger logger;
     Lock lock;                /* LOCK_XEN_CONTEXT: libxl may speak from several threads */
     char *why;                /* under the lock: the first error that libxl has told of */
+    char **boot_script;       /* the operation's: where `script` belongs as soon as a boot loader is started, or NULL */
+    char *script;             /* owned until then */
 } MachineContext;
 
 /* 0 or -EIO; closed by the caller when 0. The struct must not move until then. */
