@@ -44,8 +44,6 @@ def ask_all(domain):
     ask("reset", domain.reset)
     ask("nmi", domain.injectNMI)
     ask("keys", domain.sendKey, libvirt.VIR_KEYCODE_SET_LINUX, 0, [30], 1, 0)
-    ask("suspend for a while", domain.pMSuspendForDuration, 0, 0, 0)
-    ask("wake up", domain.pMWakeup)
     ask("start", domain.create)
 
 
