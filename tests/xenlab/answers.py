@@ -31,7 +31,7 @@ def ask_all(domain):
     for way, flags in WAYS.items():
         ask(f"shutdown {way}", domain.shutdownFlags, flags)
         ask(f"reboot {way}", domain.reboot, flags)
-    for name in "MEMORY_ONLY", "RESET", "BYPASS_CACHE", "LIVE":
+    for name in "MEMORY_ONLY", "RESET", "BYPASS_CACHE":
         ask(f"dump {name}", domain.coreDump, MEMORY, getattr(libvirt, "VIR_DUMP_" + name))
     ask("dump LIVE|CRASH", domain.coreDump, MEMORY, libvirt.VIR_DUMP_LIVE | libvirt.VIR_DUMP_CRASH)
     ask("dump kdump", domain.coreDumpWithFormat, MEMORY, libvirt.VIR_DOMAIN_CORE_DUMP_FORMAT_KDUMP_ZLIB, 0)

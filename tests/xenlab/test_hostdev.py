@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Devices of the host that guests get, on a real Xen with an (emulated) IOMMU. `boot` gives the dom0 two PCI devices to give
-away: a disk with a driver there, and a device without one."""
+away: a disk with a driver there, and a device without one; and a USB device. No kernel of Debian's has a driver for USB as Xen
+gives it to guests, so what the guest sees of that one is not looked at."""
 
 import re
 
@@ -140,3 +141,68 @@ def test_a_managed_device_is_given_back_after_droverd_was_killed(lab):
         drover.virsh("destroy", "orphan", ok=None, timeout=180)    # unless droverd has: it was half built
     lab.wait(lambda: is_back(lab), "the disk is back", 60)
     drover.stop()
+
+
+# --- USB -----------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def usb(lab):
+    """(bus, device) of the one that the dom0 can give away."""
+    lab.sh("modprobe xhci-pci")
+    path = "/sys/bus/usb/devices/1-1"
+    lab.wait(lambda: lab.sh(f"cat {path}/devnum", ok=None).code == 0, "the dom0 has seen its USB device")
+    yield tuple(int(number) for number in lab.sh(f"cat {path}/busnum {path}/devnum").out.split())
+    lab.sh("modprobe -r xhci-pci", ok=None)
+
+
+def usb_hostdev(bus, device):
+    return f"<hostdev mode='subsystem' type='usb'><source><address bus='{bus}' device='{device}'/></source></hostdev>"
+
+
+def ports(lab, name):
+    """Which devices of the host are on the ports of the guest's controllers, as xl tells: {port: "Bus 001 Device 002"}."""
+    found = re.findall(r"^ +Port (\d+): *(\S.*)?$", lab.xl("usb-list", name).out, re.M)
+    return {int(port): device for port, device in found if device}
+
+
+def servers(lab):
+    """The QEMUs that run for guests."""
+    return lab.run("pgrep", "-f", "qemu-system.* -xen-domid", ok=None).out.split()
+
+
+@pytest.mark.parametrize("from_the_start", [True, False])
+def test_a_usb_device_comes_and_goes_and_nothing_is_left_of_it(lab, drover, usb, from_the_start):
+    bus, device = usb
+    before = servers(lab)
+    there = {1: f"Bus {bus:03} Device {device:03}"}
+    lab.write("/run/usb.xml", usb_hostdev(bus, device))
+    controller = "<controller type='usb' model='qusb2' ports='2'/>"
+    own = usb_hostdev(bus, device) if from_the_start else controller
+    drover.virsh("create", document(lab, "usb", own, kind="idle"), timeout=180)
+    assert len(servers(lab)) == len(before) + 1
+    for _ in range(2):
+        if from_the_start:
+            assert ports(lab, "usb") == there
+            assert drover.virsh("dumpxml", "usb").out.count("<hostdev") == 1
+            drover.virsh("detach-device", "usb", "/run/usb.xml", timeout=180)
+        assert ports(lab, "usb") == {}
+        assert "<hostdev" not in drover.virsh("dumpxml", "usb").out
+        refused = drover.virsh("detach-device", "usb", "/run/usb.xml", ok=False)
+        assert "no such" in refused.err or "not found" in refused.err
+        drover.virsh("attach-device", "usb", "/run/usb.xml", timeout=180)
+        assert ports(lab, "usb") == there
+        from_the_start = True
+    drover.virsh("destroy", "usb", timeout=180)
+    lab.wait(lambda: servers(lab) == before, "its QEMU has ended")
+    left = lab.sh("for kind in qusb vusb; do xenstore-list /local/domain/0/backend/$kind; done", ok=None).out.split()
+    assert left == []
+    assert lab.sh("cat /sys/bus/usb/devices/1-1/devnum").out.strip() == str(device)
+
+
+def test_a_usb_device_that_the_host_has_not_is_refused(lab, drover, usb):
+    path = document(lab, "usb", usb_hostdev(usb[0], 99), kind="idle")
+    before = servers(lab)
+    assert drover.virsh("create", path, ok=False, timeout=180).err
+    assert "usb" not in lab.names()
+    lab.wait(lambda: servers(lab) == before, "no QEMU is left")

@@ -28,7 +28,7 @@ def linux(lab, session_drover):
 
 def login(lab, drover, *lines):
     """Logs in on the console and runs these lines; what was on the terminal."""
-    return lab.run("/src/tests/xenlab/login.py", drover.uri(), NAME, *lines, timeout=200).out
+    return lab.run("/usr/bin/python3", "/src/tests/xenlab/login.py", drover.uri(), NAME, *lines, timeout=200).out
 
 
 def state(drover):

@@ -22,8 +22,12 @@ DOCUMENTS = {
     "pvh": IDLE.format(kind="pvh", type="xenpvh"),
     "hvm": MACHINE,
 }
-# Where drover's answer is another one than the peer's, and why.
-OTHERWISE = {}
+# Where drover's answer is another one than the peer's, which calls nearly everything an internal error (1).
+OTHERWISE = {
+    "shutdown acpi": "55",  # VIR_ERR_OPERATION_INVALID: a guest without an emulated machine has no button
+    "dump kdump": "84",  # VIR_ERR_OPERATION_UNSUPPORTED: the call is there, for the format of Xen
+    "dump to a folder that is not there": "38",  # VIR_ERR_SYSTEM_ERROR
+}
 
 
 def answers(lab, uri):
@@ -36,7 +40,8 @@ def answers(lab, uri):
 def test_requests_are_answered_as_the_peer_does(lab, drover, peer, kind):
     lab.write("/run/asked.xml", DOCUMENTS[kind])
     theirs, ours = answers(lab, peer), answers(lab, drover.uri())
-    assert {what: answer for what, answer in ours.items() if answer != theirs[what]} == OTHERWISE.get(kind, {})
+    expected = {what: answer for what, answer in OTHERWISE.items() if kind != "hvm" or "acpi" not in what}
+    assert {what: answer for what, answer in ours.items() if answer != theirs[what]} == expected
 
 
 def test_a_guest_that_does_not_hear_goes_on(lab, drover):
