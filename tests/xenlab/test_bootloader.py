@@ -146,7 +146,6 @@ def test_a_guest_that_has_nothing_to_boot_is_not_made(lab, drover, boots):
     before = remains(lab)
     for how, said in (
         ({"image": EMPTY, "bootloader": "pygrub"}, "consult logfile /var/log/xen/bootloader."),
-        ({"bootloader": "pygrub", "args": "--entry=nosuch"}, "consult logfile /var/log/xen/bootloader."),
         ({"bootloader": "pygrub", "args": "--nosuch"}, "consult logfile /var/log/xen/bootloader."),
         ({"bootloader": "/nosuch/loader"}, "consult logfile /var/log/xen/bootloader."),
         ({"image": "/nosuch.img", "bootloader": "pygrub"}, "/nosuch.img"),

@@ -176,7 +176,7 @@ def test_a_usb_device_comes_and_goes_and_nothing_is_left_of_it(lab, drover, usb,
     bus, device = usb
     before = servers(lab)
     there = {1: f"Bus {bus:03} Device {device:03}"}
-    lab.write("/run/usb.xml", usb_hostdev(bus, device))
+    lab.write("/run/usb-device.xml", usb_hostdev(bus, device))
     controller = "<controller type='usb' model='qusb2' ports='2'/>"
     own = usb_hostdev(bus, device) if from_the_start else controller
     drover.virsh("create", document(lab, "usb", own, kind="idle"), timeout=180)
@@ -185,12 +185,12 @@ def test_a_usb_device_comes_and_goes_and_nothing_is_left_of_it(lab, drover, usb,
         if from_the_start:
             assert ports(lab, "usb") == there
             assert drover.virsh("dumpxml", "usb").out.count("<hostdev") == 1
-            drover.virsh("detach-device", "usb", "/run/usb.xml", timeout=180)
+            drover.virsh("detach-device", "usb", "/run/usb-device.xml", timeout=180)
         assert ports(lab, "usb") == {}
         assert "<hostdev" not in drover.virsh("dumpxml", "usb").out
-        refused = drover.virsh("detach-device", "usb", "/run/usb.xml", ok=False)
+        refused = drover.virsh("detach-device", "usb", "/run/usb-device.xml", ok=False)
         assert "no such" in refused.err or "not found" in refused.err
-        drover.virsh("attach-device", "usb", "/run/usb.xml", timeout=180)
+        drover.virsh("attach-device", "usb", "/run/usb-device.xml", timeout=180)
         assert ports(lab, "usb") == there
         from_the_start = True
     drover.virsh("destroy", "usb", timeout=180)
