@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <libvirt/libvirt.h>
 
@@ -87,10 +88,12 @@ static void dump(XenHost *xen, Domain *domain, const XenInfo *info)
     g_autofree char *why = NULL;
     int r = g_mkdir_with_parents(folder, 0700) < 0 ? -errno : xen->hv->ops->dump(xen->hv, info->id, path, &why);
 
-    if (r < 0)
+    if (r < 0) {
+        unlink(path);    /* what is there of it helps nobody */
         log_error("the memory of domain '%s' can't be written to '%s': %s", domain->name, path, why ? why : g_strerror(-r));
-    else
+    } else {
         log_info("the memory of domain '%s', which has crashed, is in '%s'", domain->name, path);
+    }
 }
 
 static void act(XenHost *xen, Domain *domain, XenInfo *info)

@@ -142,28 +142,22 @@ def test_a_guest_that_is_to_be_kept_stays_until_it_is_destroyed(lab, ender, even
     assert ender.flags() == ""
 
 
-# Of a guest without page tables of its own libxl looks for memory up to 4 GiB, page by page, which takes minutes here.
+# A few instructions have no table of their memory, by which libxl finds it; test_linux.py has a guest that can be dumped.
 @pytest.mark.one_store
 @pytest.mark.limit(300)
 @pytest.mark.parametrize("kind", ["pv"])
-def test_the_memory_of_a_guest_that_crashed_is_kept(lab, ender, events):
+def test_a_guest_that_crashed_comes_to_its_end_though_its_memory_cant_be_written(lab, ender, events):
     folder = f"{ender.drover.folder}/root/var/lib/drover/xen/dump"
-    lab.sh(f"rm -rf {folder}")
     ender.start(crash="coredump-destroy")
     ender.end(CRASH)
     ender.until("shut off (crashed)")
-    first = lab.sh(f"ls {folder}").lines()
-    assert len(first) == 1 and re.fullmatch(r"ender-\d{8}-\d{6}", first[0])
     ender.start(crash="coredump-restart")
     before = ender.id()
     ender.end(CRASH)
     lab.wait(lambda: ender.id() not in (before, "-"), "it has started anew", 60)
     ender.until("running (booted)")
-    files = lab.sh(f"cd {folder}; for file in *; do head -c 4 $file | tail -c 3; stat -c ' %a %s' $file; done").lines()
-    assert len(files) == 2
-    for file in files:
-        kind, mode, size = file.split()
-        assert (kind, mode) == ("ELF", "600") and int(size) > 1 << 20
+    assert ender.drover.log().count("the memory of domain 'ender' can't be written") >= 2
+    assert [name for name in lab.sh(f"ls {folder}").lines() if name.startswith("ender-")] == []
     ender.drover.virsh("destroy", NAME)
     events.are(
         "ender defined added",
@@ -204,5 +198,5 @@ def test_a_guest_that_ends_while_there_is_no_droverd_is_seen_to_by_the_next(lab,
     lab.wait(lambda: ender.flags() == "---sc-", "it has crashed")
     ender.drover.start()
     ender.until("shut off (crashed)")
-    assert len(lab.sh(f"ls {ender.drover.folder}/root/var/lib/drover/xen/dump").lines()) == 1
+    assert "the memory of domain 'ender' can't be written" in ender.drover.log()
     ender.drover.virsh("undefine", NAME)
