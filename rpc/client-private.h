@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* One connection, for the units of rpc/ alone: client.c, clients.c, io.c, admit.c, call.c, outbox.c,
- * pool.c, keepalive.c, stream.c. */
+ * pool.c and its parts, keepalive.c, stream.c. */
 #pragma once
 
 #include "base/lock.h"
@@ -18,7 +18,7 @@ typedef struct Identities Identities;
 typedef struct Share Share;
 typedef struct SaslExchange SaslExchange;
 
-/* The classes of calls that wait for a worker; see pool.c. */
+/* The classes of calls that wait for a worker; see pool-turns.c. */
 typedef enum TurnClass {
     TURN_HIGH, TURN_NORMAL,
     TURN_RESUMED_HIGH, TURN_RESUMED,    /* those that have waited for a domain, and hold it now */

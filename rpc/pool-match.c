@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Calls and workers find each other: which call a worker takes that has none, and which worker is woken for a call that
+ * has come. For the other files of the pool; any thread, under LOCK_POOL. Takes no other lock.
+ *
+ * Ordinary workers take any call: first those that hold a domain already, then proofs of identity, new calls as far as
+ * others don't compute, and handshakes and bulk calls. Priority workers take high calls, so that these get through when
+ * all ordinary workers are busy, and then a few of the proofs and of the bulk calls, which never wait for a guest.
+ *
+ * No call is left alone: whoever leaves one in its queue knows who will look next. For want of a place, that is the
+ * worker who ends a call of the same class or identity; while enough compute, who begins to wait, or the I/O thread in
+ * pool_unstick; and whoever calls pool_look when a client has not read its answers or a thread could not be started. */
+#include "rpc/pool-private.h"
+
+/* --- a call for a worker ------------------------------------------------------------------------- */
+
+/* For a worker that takes nothing that may get stuck. */
+static Call *choose_urgent_locked(Pool *pool)
+{
+    Call *call = pool_take_turn_locked(pool, TURN_RESUMED_HIGH);
+
+    if (!call)
+        call = pool_take_turn_locked(pool, TURN_HIGH);
+    if (!call)
+        call = pool_take_proof_locked(pool, true);
+    return call ? call : pool_take_bulk_locked(pool, true);
+}
+
+static Call *choose_new_call_locked(Pool *pool, bool high_first, Wake *wake)
+{
+    Call *call;
+
+    if (!pool_has_new_calls_locked(pool))
+        return NULL;
+    if (pool_is_full(pool, 0)) {
+        pool_wake_beside_locked(pool, pool_first_new_class_locked(pool), wake);
+        return NULL;
+    }
+    call = pool_take_counted_locked(pool, high_first ? TURN_HIGH : TURN_NORMAL);
+    return call ? call : pool_take_counted_locked(pool, high_first ? TURN_NORMAL : TURN_HIGH);
+}
+
+static Call *choose_costly_locked(Pool *pool, bool login_first)
+{
+    Call *call = login_first ? pool_take_login_locked(pool) : pool_take_bulk_locked(pool, false);
+
+    if (call)
+        return call;
+    return login_first ? pool_take_bulk_locked(pool, false) : pool_take_login_locked(pool);
+}
+
+static Call *choose_any_locked(Pool *pool, Wake *wake)
+{
+    unsigned tick = pool->tick++;
+    Call *call = pool_take_counted_locked(pool, TURN_RESUMED_HIGH);
+
+    if (!call)
+        call = pool_take_counted_locked(pool, TURN_RESUMED);
+    if (!call)
+        call = pool_take_proof_locked(pool, false);    /* few at once, so that they keep nobody waiting */
+    if (!call)
+        call = choose_new_call_locked(pool, tick % 4 != 0, wake);
+    return call ? call : choose_costly_locked(pool, tick % 2 == 0);
+}
+
+Call *pool_take_call_locked(Worker *worker, Wake *wake)
+{
+    Pool *pool = worker->pool;
+    Call *call;
+
+    lock_assert_held(&pool->lock);
+    call = worker->prio ? choose_urgent_locked(pool) : choose_any_locked(pool, wake);
+    if (!call)
+        return NULL;
+    worker->client = client_ref(call->client);
+    __atomic_add_fetch(&worker->client->working, 1, __ATOMIC_RELAXED);
+    if (!turn_class_is_counted(turn_class_of(call)))
+        return call;
+    pool_compute_begin_locked(worker);
+    if (worker->prio)
+        return call;
+    worker->who = client_who(call->client);
+    __atomic_add_fetch(&worker->who->working, 1, __ATOMIC_RELAXED);
+    return call;
+}
+
+bool pool_call_ended(Worker *worker)
+{
+    bool counted = worker->who != NULL;
+
+    pool_compute_end(worker);
+    if (counted)
+        __atomic_sub_fetch(&worker->who->working, 1, __ATOMIC_RELAXED);
+    __atomic_sub_fetch(&worker->client->working, 1, __ATOMIC_RELAXED);
+    worker->who = NULL;
+    client_unref(g_steal_pointer(&worker->client));
+    return counted;
+}
+
+/* --- a worker for a call ------------------------------------------------------------------------- */
+
+static bool has_sleeper_locked(const Pool *pool)
+{
+    lock_assert_held(&pool->lock);
+    return pool->idle > pool->waking;
+}
+
+static bool has_prio_sleeper_locked(const Pool *pool)
+{
+    lock_assert_held(&pool->lock);
+    return pool->idle_prio > pool->waking_prio;
+}
+
+static void wake_prio_locked(Pool *pool, Wake *wake)
+{
+    lock_assert_held(&pool->lock);
+    pool->waking_prio++;
+    wake->prio++;
+}
+
+/* One priority worker that computes looks when it ends, and is found out like the others when it doesn't. */
+void pool_wake_beside_locked(Pool *pool, TurnClass class, Wake *wake)
+{
+    pool_hold_locked(pool, wake);
+    if (class != TURN_HIGH || !has_prio_sleeper_locked(pool))
+        return;
+    if (__atomic_load_n(&pool->computing_high, __ATOMIC_SEQ_CST) + pool->waking_prio == 0)
+        wake_prio_locked(pool, wake);
+}
+
+static bool is_for_prio_locked(const Pool *pool, TurnClass class)
+{
+    switch (class) {
+    case TURN_HIGH:
+    case TURN_RESUMED_HIGH:
+        return true;
+    case TURN_PROOF:
+        return pool_may_take_proof_locked(pool, true);
+    case TURN_BULK:
+        return pool_may_take_bulk_locked(pool, true);
+    case TURN_NORMAL:
+    case TURN_RESUMED:
+    case TURN_LOGIN:
+    case TURN_CLASSES:
+    default:
+        return false;
+    }
+}
+
+/* A worker that sleeps or, when all are busy, a new one. */
+static bool wake_ordinary_locked(Pool *pool, Wake *wake)
+{
+    if (!has_sleeper_locked(pool))
+        return pool->n_workers < pool->limits.max && !pool->stopping && pool_start_worker_locked(pool, false);
+    pool->waking++;
+    wake->workers++;
+    return true;
+}
+
+void pool_wake_locked(Pool *pool, TurnClass class, Wake *wake)
+{
+    lock_assert_held(&pool->lock);
+    if ((class == TURN_BULK && !pool_may_take_bulk_locked(pool, false)) ||
+        (class == TURN_LOGIN && !pool_may_take_login_locked(pool)))
+        return;    /* who ends one of them will look */
+    if ((class == TURN_HIGH || class == TURN_NORMAL) && pool_is_full(pool, pool->waking + pool->fresh)) {
+        pool_wake_beside_locked(pool, class, wake);
+        return;    /* who ends one, or waits, will look */
+    }
+    if (pool_has_for_ordinary_locked(pool, class) && wake_ordinary_locked(pool, wake))
+        return;
+    if (is_for_prio_locked(pool, class) && has_prio_sleeper_locked(pool))
+        wake_prio_locked(pool, wake);
+}
+
+void pool_look_locked(Pool *pool, Wake *wake)
+{
+    lock_assert_held(&pool->lock);
+    for (TurnClass class = 0; class < TURN_CLASSES; class++)
+        if (class != TURN_BULK && pool_has_calls_locked(pool, class))
+            pool_wake_locked(pool, class, wake);
+    if (!pool_has_calls_locked(pool, TURN_BULK))
+        return;
+    /* what waits for its reader is no reason to start a thread */
+    if (has_sleeper_locked(pool) || pool->n_workers == 0 ||
+        (pool->n_workers >= pool->limits.max && has_prio_sleeper_locked(pool)))
+        pool_wake_locked(pool, TURN_BULK, wake);
+}
+
+void pool_wake_up(Pool *pool, const Wake *wake)
+{
+    if (wake->io)
+        io_look(pool->rpc->io[0]);
+    for (unsigned i = 0; i < wake->workers; i++)
+        cond_signal(&pool->wake);
+    for (unsigned i = 0; i < wake->prio; i++)
+        cond_signal(&pool->wake_prio);
+}
