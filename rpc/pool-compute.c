@@ -26,9 +26,20 @@ static unsigned *count_of(const Worker *worker)
     return worker->prio ? &worker->pool->computing_high : &worker->pool->computing;
 }
 
-bool pool_is_full(const Pool *pool, unsigned coming)
+static bool is_full_with(const Pool *pool, unsigned coming)
 {
     return __atomic_load_n(&pool->computing, __ATOMIC_SEQ_CST) + coming >= pool->max_computing;
+}
+
+bool pool_is_full(const Pool *pool)
+{
+    return is_full_with(pool, 0);
+}
+
+bool pool_is_full_soon_locked(const Pool *pool)
+{
+    lock_assert_held(&pool->lock);
+    return is_full_with(pool, pool->waking + pool->fresh);
 }
 
 void pool_hold_locked(Pool *pool, Wake *wake)
@@ -63,6 +74,16 @@ static bool change_doing(Worker *worker, Doing from, Doing to)
     return true;
 }
 
+/* A worker each for the first high and the first ordinary of the new calls: when the high one's identity has enough
+ * workers already, that says nothing of ordinary ones. */
+static void wake_for_new_calls_locked(Pool *pool, Wake *wake)
+{
+    if (pool_has_calls_locked(pool, TURN_HIGH))
+        pool_wake_locked(pool, TURN_HIGH, wake);
+    if (pool_has_calls_locked(pool, TURN_NORMAL))
+        pool_wake_locked(pool, TURN_NORMAL, wake);
+}
+
 /* While it waits others may compute in its place. Either this thread sees that a call is queued, or who queues it sees
  * that this one waits: both write before they read. */
 void pool_worker_waits(Waiter *waiter, bool waits)
@@ -78,8 +99,7 @@ void pool_worker_waits(Waiter *waiter, bool waits)
     if (!change_doing(worker, DOING_COMPUTE, DOING_WAIT) || __atomic_load_n(&pool->queued, __ATOMIC_SEQ_CST) == 0)
         return;
     lock_acquire(&pool->lock);
-    if (pool_has_new_calls_locked(pool))
-        pool_wake_locked(pool, pool_first_new_class_locked(pool), &wake);
+    wake_for_new_calls_locked(pool, &wake);
     lock_release(&pool->lock);
     pool_wake_up(pool, &wake);
 }
@@ -103,15 +123,16 @@ static void look_at_workers_locked(Pool *pool)
     }
 }
 
-/* Workers for as many new calls as may be begun beside those that compute and those that are on their way. */
-static void wake_for_new_calls_locked(Pool *pool, Wake *wake)
+/* Workers for as many new calls as may be begun beside those that compute and those that are on their way. When there is
+ * room for more than that, calls wait for want of a worker, and not since others compute: who ends a call will look. */
+static void let_begin_locked(Pool *pool, Wake *wake)
 {
-    TurnClass class = pool_first_new_class_locked(pool);
-
-    for (unsigned i = 0; i < pool->max_computing && !pool_is_full(pool, pool->waking + pool->fresh); i++)
-        pool_wake_locked(pool, class, wake);
-    if (pool_is_full(pool, pool->waking + pool->fresh))
-        pool_wake_beside_locked(pool, class, wake);
+    for (unsigned i = 0; i < pool->max_computing && !pool_is_full_soon_locked(pool); i++)
+        wake_for_new_calls_locked(pool, wake);
+    if (pool_is_full_soon_locked(pool))
+        pool_wake_beside_locked(pool, pool_first_new_class_locked(pool), wake);
+    else
+        __atomic_store_n(&pool->held, 0, __ATOMIC_RELAXED);
 }
 
 void pool_unstick(Pool *pool, int64_t now)
@@ -126,7 +147,7 @@ void pool_unstick(Pool *pool, int64_t now)
     pool->next_look = now + POOL_LOOK_MS * CLOCK_MS;
     if (pool_has_new_calls_locked(pool)) {
         look_at_workers_locked(pool);
-        wake_for_new_calls_locked(pool, &wake);
+        let_begin_locked(pool, &wake);
     } else {
         __atomic_store_n(&pool->held, 0, __ATOMIC_RELAXED);
     }

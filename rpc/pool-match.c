@@ -31,7 +31,7 @@ static Call *choose_new_call_locked(Pool *pool, bool high_first, Wake *wake)
 
     if (!pool_has_new_calls_locked(pool))
         return NULL;
-    if (pool_is_full(pool, 0)) {
+    if (pool_is_full(pool)) {
         pool_wake_beside_locked(pool, pool_first_new_class_locked(pool), wake);
         return NULL;
     }
@@ -162,7 +162,7 @@ void pool_wake_locked(Pool *pool, TurnClass class, Wake *wake)
     if ((class == TURN_BULK && !pool_may_take_bulk_locked(pool, false)) ||
         (class == TURN_LOGIN && !pool_may_take_login_locked(pool)))
         return;    /* who ends one of them will look */
-    if ((class == TURN_HIGH || class == TURN_NORMAL) && pool_is_full(pool, pool->waking + pool->fresh)) {
+    if ((class == TURN_HIGH || class == TURN_NORMAL) && pool_is_full_soon_locked(pool)) {
         pool_wake_beside_locked(pool, class, wake);
         return;    /* who ends one, or waits, will look */
     }

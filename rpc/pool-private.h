@@ -120,8 +120,10 @@ bool pool_has_for_ordinary_locked(const Pool *pool, TurnClass class);
 
 /* --- pool-compute.c -------------------------------------------------------------------------- */
 
-/* As many compute, or will with `coming`, as there are processors. Any thread; without the lock a hint. */
-bool pool_is_full(const Pool *pool, unsigned coming);
+/* As many compute as there are processors: no further call is begun now. Any thread; without the lock a hint. */
+bool pool_is_full(const Pool *pool);
+/* The same with those workers that are on their way to a call: nobody is woken for a further one. */
+bool pool_is_full_soon_locked(const Pool *pool);
 /* Calls are held up: an I/O thread looks whether those that compute really do. */
 void pool_hold_locked(Pool *pool, Wake *wake);
 /* The worker is with a counted call from now on. */

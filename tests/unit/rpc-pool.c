@@ -303,7 +303,7 @@ static FixtureSettings with_spare_workers(unsigned prio)
     FixtureSettings settings = with_workers(0, most_computing() + 3, prio);
 
     settings.threads.io_threads = 1;
-    settings.limits.max_client_requests = most_computing() + 3;
+    settings.limits.max_client_requests = most_computing() + 4;
     settings.still = true;
     return settings;
 }
@@ -413,6 +413,61 @@ static void a_high_call_that_says_that_it_waits_lets_another_begin(Fixture *f, g
     g_assert_cmpuint(queued(f), ==, 0);
     fixture_open_gate(f);
     fixture_expect_answers(f, fd, most_computing() + 2);
+    close(fd);
+}
+
+/* As the I/O threads do, but without a turn of theirs, whose tick would look at everything. */
+static void unstick_until_running(Fixture *f, unsigned n)
+{
+    int64_t deadline = clock_now() + 10 * CLOCK_S;
+
+    while (LOCKED(f, f->running) < n) {
+        g_assert_cmpint(clock_now(), <, deadline);
+        pool_unstick(f->rpc->pool, clock_now());
+        g_usleep(200);
+    }
+}
+
+/* The loud identity has as many workers as it may have, and no priority worker is there for its high call. */
+static void a_high_call_that_nobody_may_take_does_not_hold_up_an_ordinary_one(Fixture *f, gconstpointer data)
+{
+    int quiet = fixture_dial_accepted(f), loud;
+    uint32_t most = most_computing();
+
+    pass_for(f, "quiet");
+    rpc_set_identity_workers(f->rpc, most);
+    loud = fixture_dial_accepted(f);
+    for (uint32_t serial = 1; serial <= most; serial++)
+        fixture_call(f, loud, DO_SLOW, serial);
+    turn_until_running(f, most);
+    fixture_call(f, loud, DO_SLOW_HIGH, most + 1);
+    fixture_call(f, quiet, DO_SLOW, 1);
+    io_turn(f->rpc->io[0], 0);
+    g_assert_cmpuint(queued(f), ==, 2);
+    unstick_until_running(f, most + 1);
+    g_assert_cmpuint(queued(f), ==, 1);
+    fixture_open_gate(f);
+    fixture_expect_answers(f, quiet, 1);
+    fixture_expect_answers(f, loud, most + 1);
+    close(loud);
+    close(quiet);
+}
+
+/* Then the I/O threads needn't look any more. */
+static void calls_that_only_lack_a_worker_are_not_held_up(Fixture *f, gconstpointer data)
+{
+    unsigned workers = most_computing() + 3;
+    int fd = fixture_dial_accepted(f);
+
+    for (uint32_t serial = 1; serial <= workers + 1; serial++)
+        fixture_call(f, fd, DO_SLOW, serial);
+    turn_until_running(f, most_computing());
+    g_assert_true(pool_is_held(f->rpc->pool));
+    WAIT_UNTIL(f, LOCKED(f, f->running) == workers);
+    WAIT_UNTIL(f, !pool_is_held(f->rpc->pool));
+    g_assert_cmpuint(queued(f), ==, 1);
+    fixture_open_gate(f);
+    fixture_expect_answers(f, fd, workers + 1);
     close(fd);
 }
 
@@ -644,6 +699,8 @@ int main(int argc, char **argv)
     ADD(spare_prio, a_high_call_begins_at_once_though_all_processors_compute);
     ADD(spare_prio, a_second_high_call_waits_until_the_first_seems_to_wait);
     ADD(spare_prio, a_high_call_that_says_that_it_waits_lets_another_begin);
+    ADD(spare, a_high_call_that_nobody_may_take_does_not_hold_up_an_ordinary_one);
+    ADD(spare, calls_that_only_lack_a_worker_are_not_held_up);
     ADD(four, bulk_calls_wait_for_a_client_to_read_its_answers);
     ADD(four, bulk_calls_of_a_client_that_did_not_read_end_with_it);
     ADD(four, calls_of_a_client_that_has_left_are_not_begun);
