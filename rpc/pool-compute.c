@@ -123,8 +123,8 @@ static void look_at_workers_locked(Pool *pool)
     }
 }
 
-/* Workers for as many new calls as may be begun beside those that compute and those that are on their way. When there is
- * room for more than that, calls wait for want of a worker, and not since others compute: who ends a call will look. */
+/* Workers for as many new calls as may be begun beside those that compute and those that are on their way. When there
+ * is room for more than that, calls wait for want of a worker, and not since others compute: who ends one will look. */
 static void let_begin_locked(Pool *pool, Wake *wake)
 {
     for (unsigned i = 0; i < pool->max_computing && !pool_is_full_soon_locked(pool); i++)

@@ -3,8 +3,9 @@
  * has come. For the other files of the pool; any thread, under LOCK_POOL. Takes no other lock.
  *
  * Ordinary workers take any call: first those that hold a domain already, then proofs of identity, new calls as far as
- * others don't compute, and handshakes and bulk calls. Priority workers take high calls, so that these get through when
- * all ordinary workers are busy, and then a few of the proofs and of the bulk calls, which never wait for a guest.
+ * others don't compute, then handshakes and bulk calls, of which each eighth time one goes before new calls. Priority
+ * workers take high calls, so that these get through when all ordinary workers are busy, and after them a few of the
+ * proofs, and of the bulk calls, which never wait for a guest.
  *
  * No call is left alone: whoever leaves one in its queue knows who will look next. For want of a place, that is the
  * worker who ends a call of the same class or identity; while enough compute, who begins to wait, or the I/O thread in
@@ -39,27 +40,35 @@ static Call *choose_new_call_locked(Pool *pool, bool high_first, Wake *wake)
     return call ? call : pool_take_counted_locked(pool, high_first ? TURN_NORMAL : TURN_HIGH);
 }
 
-static Call *choose_costly_locked(Pool *pool, bool login_first)
+/* Handshakes and bulk calls, in turn. */
+static Call *choose_costly_locked(Pool *pool)
 {
-    Call *call = login_first ? pool_take_login_locked(pool) : pool_take_bulk_locked(pool, false);
+    Call *call = NULL;
 
-    if (call)
-        return call;
-    return login_first ? pool_take_bulk_locked(pool, false) : pool_take_login_locked(pool);
+    for (int i = 0; i < 2 && !call; i++) {
+        call = pool->bulk_next ? pool_take_bulk_locked(pool, false) : pool_take_login_locked(pool);
+        pool->bulk_next = !pool->bulk_next;
+    }
+    return call;
 }
 
+/* A high call goes before an ordinary one but for one time in four, and both before what is costly but for one in
+ * eight: else none of that would be served as long as new calls keep all workers busy. */
 static Call *choose_any_locked(Pool *pool, Wake *wake)
 {
     unsigned tick = pool->tick++;
+    bool high_first = tick % 4 != 0, costly_first = tick % 8 == 7;
     Call *call = pool_take_counted_locked(pool, TURN_RESUMED_HIGH);
 
     if (!call)
         call = pool_take_counted_locked(pool, TURN_RESUMED);
     if (!call)
         call = pool_take_proof_locked(pool, false);    /* few at once, so that they keep nobody waiting */
+    if (!call && costly_first)
+        call = choose_costly_locked(pool);
     if (!call)
-        call = choose_new_call_locked(pool, tick % 4 != 0, wake);
-    return call ? call : choose_costly_locked(pool, tick % 2 == 0);
+        call = choose_new_call_locked(pool, high_first, wake);
+    return call || costly_first ? call : choose_costly_locked(pool);
 }
 
 Call *pool_take_call_locked(Worker *worker, Wake *wake)
@@ -172,17 +181,23 @@ void pool_wake_locked(Pool *pool, TurnClass class, Wake *wake)
         wake_prio_locked(pool, wake);
 }
 
+/* One that sleeps may look in vain; but what waits for its reader is no reason to start a thread. */
+static bool wants_worker_for_bulk_locked(const Pool *pool)
+{
+    if (!pool_has_calls_locked(pool, TURN_BULK) || !pool_may_take_bulk_locked(pool, false))
+        return false;
+    if (has_sleeper_locked(pool))
+        return true;
+    return (pool->n_workers < pool->limits.max || has_prio_sleeper_locked(pool)) && pool_has_bulk_reader_locked(pool);
+}
+
 void pool_look_locked(Pool *pool, Wake *wake)
 {
     lock_assert_held(&pool->lock);
     for (TurnClass class = 0; class < TURN_CLASSES; class++)
         if (class != TURN_BULK && pool_has_calls_locked(pool, class))
             pool_wake_locked(pool, class, wake);
-    if (!pool_has_calls_locked(pool, TURN_BULK))
-        return;
-    /* what waits for its reader is no reason to start a thread */
-    if (has_sleeper_locked(pool) || pool->n_workers == 0 ||
-        (pool->n_workers >= pool->limits.max && has_prio_sleeper_locked(pool)))
+    if (wants_worker_for_bulk_locked(pool))
         pool_wake_locked(pool, TURN_BULK, wake);
 }
 

@@ -74,7 +74,8 @@ struct Pool {
     unsigned idle, idle_prio;
     unsigned waking, waking_prio;    /* idle workers that were signalled and have not run yet */
     unsigned fresh;           /* ordinary workers that were started and have not run yet */
-    unsigned tick;            /* alternates between classes */
+    unsigned tick;            /* ordinary workers' looks for a call: classes come first in turn */
+    bool bulk_next;           /* a bulk call is looked for before a handshake */
     int64_t next_look;        /* of pool_unstick; clock_now() */
 
     /* under LOCK_POOL: the threads */
@@ -115,6 +116,8 @@ TurnClass pool_give_place_back_locked(Pool *pool, TurnClass class, bool prio);
 bool pool_may_take_bulk_locked(const Pool *pool, bool prio);
 bool pool_may_take_login_locked(const Pool *pool);
 bool pool_may_take_proof_locked(const Pool *pool, bool prio);
+/* Whether one of the clients whose bulk calls wait has read its answers. */
+bool pool_has_bulk_reader_locked(const Pool *pool);
 /* Whether an ordinary worker would find a call of this class, which has some, that its identity may have taken. */
 bool pool_has_for_ordinary_locked(const Pool *pool, TurnClass class);
 

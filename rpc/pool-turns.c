@@ -275,6 +275,16 @@ bool pool_may_take_proof_locked(const Pool *pool, bool prio)
     return pool->proofs[prio] < most;
 }
 
+bool pool_has_bulk_reader_locked(const Pool *pool)
+{
+    lock_assert_held(&pool->lock);
+    for (const Share *share = pool->rounds[TURN_BULK].first; share; share = share->next)
+        for (const Turn *turn = share->first; turn; turn = turn->next)
+            if (!outbox_congested(turn->client))
+                return true;
+    return false;
+}
+
 /* Puts a client first that has read its answers; false: there is none. */
 static bool reader_first(Share *share)
 {

@@ -274,6 +274,28 @@ static void few_bulk_calls_run_at_once_and_ordinary_ones_beside_them(Fixture *f,
     close(fd);
 }
 
+/* Whatever else is called, as long as workers end their calls. */
+static void a_bulk_call_does_not_wait_until_no_other_is_left(Fixture *f, gconstpointer data)
+{
+    int busy = occupy(f, 1), loud = fixture_dial(f), bulk = fixture_dial(f);
+    unsigned before = 0;
+
+    for (uint32_t serial = 1; serial <= 16; serial++)
+        fixture_call(f, loud, DO_NOTE, serial);
+    sync_with(f, loud);
+    fixture_call_with(f, bulk, DO_BULK, 100, 10);
+    sync_with(f, bulk);
+    fixture_open_gate(f);
+    fixture_expect_answers(f, loud, 16);
+    fixture_expect_answers(f, bulk, 1);
+    while (served(f, before).serial != 100)
+        before++;
+    g_assert_cmpuint(before, <=, 9);    /* the one that was busy, and at most eight others */
+    close(busy);
+    close(loud);
+    close(bulk);
+}
+
 static void a_bulk_call_gets_through_when_all_ordinary_workers_are_busy(Fixture *f, gconstpointer data)
 {
     int busy = occupy(f, 4), fd = fixture_dial(f);
@@ -491,6 +513,57 @@ static void bulk_calls_wait_for_a_client_to_read_its_answers(Fixture *f, gconstp
     close(other);
 }
 
+static void set_gate(Fixture *f, bool open)
+{
+    lock_acquire(&f->lock);
+    f->open = open;
+    cond_broadcast(&f->wake);
+    lock_release(&f->lock);
+}
+
+/* Slow calls of a client until all workers are with them; how many. */
+static unsigned occupy_all(Fixture *f, int fd)
+{
+    WorkerInfo info;
+    uint32_t n = 0;
+
+    for (;;) {
+        rpc_workers(f->rpc, &info);
+        if (n >= info.workers)
+            return n;
+        fixture_call(f, fd, DO_SLOW, ++n);
+        WAIT_UNTIL(f, LOCKED(f, f->running) == n);
+    }
+}
+
+/* A thread is not started for them while the client doesn't read, but when it has. */
+static void a_bulk_call_whose_reader_has_read_gets_a_new_worker(Fixture *f, gconstpointer data)
+{
+    int fd = fixture_dial_accepted(f), busy;
+    Client *client = client_ref(f->newest);
+    unsigned n_busy;
+
+    set_gate(f, true);
+    fixture_call_with(f, fd, DO_BULK, 1, 1000000);
+    WAIT_UNTIL(f, outbox_congested(client) && __atomic_load_n(&client->working, __ATOMIC_RELAXED) == 0);
+    set_gate(f, false);
+    for (uint32_t serial = 2; serial <= 3; serial++)
+        fixture_call_with(f, fd, DO_BULK, serial, 10);
+    WAIT_UNTIL(f, queued(f) == 2);
+    busy = fixture_dial(f);
+    n_busy = occupy_all(f, busy);
+    g_assert_cmpuint(n_busy, <, f->settings.threads.max_workers);
+    g_assert_cmpuint(queued(f), ==, 2);
+    fixture_expect_answers(f, fd, 1);
+    WAIT_UNTIL(f, LOCKED(f, f->running) > n_busy);
+    set_gate(f, true);
+    fixture_expect_answers(f, fd, 2);
+    fixture_expect_answers(f, busy, n_busy);
+    client_unref(client);
+    close(busy);
+    close(fd);
+}
+
 static void bulk_calls_of_a_client_that_did_not_read_end_with_it(Fixture *f, gconstpointer data)
 {
     int fd = fixture_dial_accepted(f);
@@ -677,8 +750,9 @@ int main(int argc, char **argv)
 {
     FixtureSettings one = with_workers(1, 1, 0), none = with_workers(0, 3, 0), four = with_workers(2, 4, 1),
                     two_prio = with_workers(2, 4, 2), spare = with_spare_workers(0),
-                    spare_prio = with_spare_workers(2);
+                    spare_prio = with_spare_workers(2), many = with_workers(1, 16, 0);
 
+    many.limits.max_client_output = 64 << 20;
     g_test_init(&argc, &argv, NULL);
 #define ADD(settings, claim) FIXTURE_ADD("/rpc/pool/", &settings, claim)
     ADD(one, clients_take_turns);
@@ -693,6 +767,7 @@ int main(int argc, char **argv)
     ADD(four, an_ordinary_call_is_not_for_priority_workers);
     ADD(none, threads_are_started_when_they_are_needed_and_no_more_than_allowed);
     ADD(four, few_bulk_calls_run_at_once_and_ordinary_ones_beside_them);
+    ADD(one, a_bulk_call_does_not_wait_until_no_other_is_left);
     ADD(two_prio, a_bulk_call_gets_through_when_all_ordinary_workers_are_busy);
     ADD(spare, who_says_that_it_waits_lets_another_compute);
     ADD(spare, no_more_compute_than_there_are_processors_until_they_seem_to_wait);
@@ -702,6 +777,7 @@ int main(int argc, char **argv)
     ADD(spare, a_high_call_that_nobody_may_take_does_not_hold_up_an_ordinary_one);
     ADD(spare, calls_that_only_lack_a_worker_are_not_held_up);
     ADD(four, bulk_calls_wait_for_a_client_to_read_its_answers);
+    ADD(many, a_bulk_call_whose_reader_has_read_gets_a_new_worker);
     ADD(four, bulk_calls_of_a_client_that_did_not_read_end_with_it);
     ADD(four, calls_of_a_client_that_has_left_are_not_begun);
     ADD(four, an_identity_leaves_a_worker_to_others);
