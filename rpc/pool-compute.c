@@ -135,22 +135,32 @@ static void let_begin_locked(Pool *pool, Wake *wake)
         __atomic_store_n(&pool->held, 0, __ATOMIC_RELAXED);
 }
 
+static bool is_time_to_look(const Pool *pool, int64_t now)
+{
+    return now >= __atomic_load_n(&pool->next_look, __ATOMIC_RELAXED);
+}
+
+static void look_locked(Pool *pool, int64_t now, Wake *wake)
+{
+    lock_assert_held(&pool->lock);
+    __atomic_store_n(&pool->next_look, now + POOL_LOOK_MS * CLOCK_MS, __ATOMIC_RELAXED);
+    if (pool_has_new_calls_locked(pool)) {
+        look_at_workers_locked(pool);
+        let_begin_locked(pool, wake);
+    } else {
+        __atomic_store_n(&pool->held, 0, __ATOMIC_RELAXED);
+    }
+}
+
 void pool_unstick(Pool *pool, int64_t now)
 {
     Wake wake = { 0 };
 
-    lock_acquire(&pool->lock);
-    if (now < pool->next_look) {
-        lock_release(&pool->lock);
+    if (!is_time_to_look(pool, now))    /* I/O threads come with each turn of theirs */
         return;
-    }
-    pool->next_look = now + POOL_LOOK_MS * CLOCK_MS;
-    if (pool_has_new_calls_locked(pool)) {
-        look_at_workers_locked(pool);
-        let_begin_locked(pool, &wake);
-    } else {
-        __atomic_store_n(&pool->held, 0, __ATOMIC_RELAXED);
-    }
+    lock_acquire(&pool->lock);
+    if (is_time_to_look(pool, now))
+        look_locked(pool, now, &wake);
     lock_release(&pool->lock);
     pool_wake_up(pool, &wake);
 }

@@ -60,6 +60,7 @@ struct Pool {
     unsigned computing;       /* ordinary workers that are with a call and don't wait */
     unsigned computing_high;  /* priority workers that are with a high call and don't wait */
     int held;                 /* calls wait though workers are idle: pool_unstick is wanted; set under LOCK_POOL */
+    int64_t next_look;        /* of pool_unstick; clock_now(); set under LOCK_POOL */
 
     /* under LOCK_POOL: the calls that wait */
     Lock lock;
@@ -76,7 +77,6 @@ struct Pool {
     unsigned fresh;           /* ordinary workers that were started and have not run yet */
     unsigned tick;            /* ordinary workers' looks for a call: classes come first in turn */
     bool bulk_next;           /* a bulk call is looked for before a handshake */
-    int64_t next_look;        /* of pool_unstick; clock_now() */
 
     /* under LOCK_POOL: the threads */
     WorkerLimits limits;
