@@ -82,7 +82,7 @@ Call *pool_take_call_locked(Worker *worker, Wake *wake)
         return NULL;
     worker->client = client_ref(call->client);
     __atomic_add_fetch(&worker->client->working, 1, __ATOMIC_RELAXED);
-    if (!turn_class_is_counted(turn_class_of(call)))
+    if (!turn_class_is_counted(call->turn))
         return call;
     pool_compute_begin_locked(worker);
     if (worker->prio)

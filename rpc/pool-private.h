@@ -89,6 +89,7 @@ struct Pool {
 
 /* --- pool-turns.c ---------------------------------------------------------------------------- */
 
+/* Where a call begins to wait. */
 TurnClass turn_class_of(const Call *call);
 /* Of a call that was parked and now goes before those of its class. */
 TurnClass turn_class_resumed(TurnClass class);
@@ -110,7 +111,7 @@ Call *pool_take_counted_locked(Pool *pool, TurnClass class);
 Call *pool_take_bulk_locked(Pool *pool, bool prio);
 Call *pool_take_login_locked(Pool *pool);
 Call *pool_take_proof_locked(Pool *pool, bool prio);
-/* A call of this class has ended: the class in which a place is free now; TURN_CLASSES when it has no such limit. */
+/* A call that was taken from this class has ended: the class in which a place is free now; TURN_CLASSES: none. */
 TurnClass pool_give_place_back_locked(Pool *pool, TurnClass class, bool prio);
 /* Whether a worker of that kind would find a place in the class. */
 bool pool_may_take_bulk_locked(const Pool *pool, bool prio);

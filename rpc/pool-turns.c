@@ -135,6 +135,7 @@ void pool_queue_locked(Pool *pool, Call *call, TurnClass class)
     Share *share = turn->queued ? turn->share : &client_who(call->client)->shares[class];
 
     lock_assert_held(&pool->lock);
+    call->turn = (uint8_t)class;
     turn_append(turn, call);
     if (!turn->queued)
         share_append(share, turn);

@@ -58,7 +58,7 @@ static void pass_room_on_locked(Worker *worker, TurnClass class, Wake *wake)
 static void serve_locked(Worker *worker, Call *call, Wake *wake)
 {
     Pool *pool = worker->pool;
-    TurnClass class = turn_class_of(call);
+    TurnClass class = call->turn;
 
     worker->proc = call->proc;
     worker->client_id = call->client->identity.id;

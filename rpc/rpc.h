@@ -309,6 +309,8 @@ struct Call {
     XdrOut *out;              /* the serving thread's scratch output, NULL: none */
     /* private: in the client's or the pool's list, under LOCK_CLIENT or LOCK_POOL */
     Call *next, *prev;
+    /* private: under LOCK_POOL, then the worker's that has taken it */
+    uint8_t turn;             /* TurnClass: the queue that it waits in, or was taken from */
     /* private: under LOCK_CLIENT */
     int state;
     unsigned parking;         /* threads between call_park and call_parked or call_unpark */

@@ -296,6 +296,22 @@ static void a_bulk_call_does_not_wait_until_no_other_is_left(Fixture *f, gconstp
     close(bulk);
 }
 
+static void a_bulk_call_that_was_parked_leaves_the_places_as_they_were(Fixture *f, gconstpointer data)
+{
+    int fd = fixture_dial(f);
+
+    fixture_open_gate(f);
+    for (uint32_t serial = 1; serial <= 3; serial++) {
+        fixture_call(f, fd, DO_PARK_BULK, serial);
+        WAIT_UNTIL(f, LOCKED(f, f->parked->len) == 1);
+        g_assert_true(fixture_resume(f, serial));
+        fixture_expect_empty(f, fd, FRAME_REPLY, serial, FRAME_OK);
+        fixture_call_with(f, fd, DO_BULK, 100 + serial, 10);
+        fixture_expect(f, fd, FRAME_REPLY, 100 + serial, FRAME_OK);
+    }
+    close(fd);
+}
+
 static void a_bulk_call_gets_through_when_all_ordinary_workers_are_busy(Fixture *f, gconstpointer data)
 {
     int busy = occupy(f, 4), fd = fixture_dial(f);
@@ -768,6 +784,7 @@ int main(int argc, char **argv)
     ADD(none, threads_are_started_when_they_are_needed_and_no_more_than_allowed);
     ADD(four, few_bulk_calls_run_at_once_and_ordinary_ones_beside_them);
     ADD(one, a_bulk_call_does_not_wait_until_no_other_is_left);
+    ADD(four, a_bulk_call_that_was_parked_leaves_the_places_as_they_were);
     ADD(two_prio, a_bulk_call_gets_through_when_all_ordinary_workers_are_busy);
     ADD(spare, who_says_that_it_waits_lets_another_compute);
     ADD(spare, no_more_compute_than_there_are_processors_until_they_seem_to_wait);
