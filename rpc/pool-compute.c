@@ -23,12 +23,12 @@
 /* Where it counts while it is with a counted call. */
 static unsigned *count_of(const Worker *worker)
 {
-    return worker->prio ? &worker->pool->computing_high : &worker->pool->computing;
+    return &worker->pool->crews[worker->kind].computing;
 }
 
 static bool is_full_with(const Pool *pool, unsigned coming)
 {
-    return __atomic_load_n(&pool->computing, __ATOMIC_SEQ_CST) + coming >= pool->max_computing;
+    return __atomic_load_n(&pool->crews[ORDINARY].computing, __ATOMIC_SEQ_CST) + coming >= pool->max_computing;
 }
 
 bool pool_is_full(const Pool *pool)
@@ -39,7 +39,7 @@ bool pool_is_full(const Pool *pool)
 bool pool_is_full_soon_locked(const Pool *pool)
 {
     lock_assert_held(&pool->lock);
-    return is_full_with(pool, pool->waking + pool->fresh);
+    return is_full_with(pool, pool->crews[ORDINARY].waking + pool->fresh);
 }
 
 void pool_hold_locked(Pool *pool, Wake *wake)

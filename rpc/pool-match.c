@@ -22,8 +22,8 @@ static Call *choose_urgent_locked(Pool *pool)
     if (!call)
         call = pool_take_turn_locked(pool, TURN_HIGH);
     if (!call)
-        call = pool_take_proof_locked(pool, true);
-    return call ? call : pool_take_bulk_locked(pool, true);
+        call = pool_take_proof_locked(pool, PRIO);
+    return call ? call : pool_take_bulk_locked(pool, PRIO);
 }
 
 static Call *choose_new_call_locked(Pool *pool, bool high_first, Wake *wake)
@@ -46,7 +46,7 @@ static Call *choose_costly_locked(Pool *pool)
     Call *call = NULL;
 
     for (int i = 0; i < 2 && !call; i++) {
-        call = pool->bulk_next ? pool_take_bulk_locked(pool, false) : pool_take_login_locked(pool);
+        call = pool->bulk_next ? pool_take_bulk_locked(pool, ORDINARY) : pool_take_login_locked(pool);
         pool->bulk_next = !pool->bulk_next;
     }
     return call;
@@ -63,7 +63,7 @@ static Call *choose_any_locked(Pool *pool, Wake *wake)
     if (!call)
         call = pool_take_counted_locked(pool, TURN_RESUMED);
     if (!call)
-        call = pool_take_proof_locked(pool, false);    /* few at once, so that they keep nobody waiting */
+        call = pool_take_proof_locked(pool, ORDINARY);    /* few at once, so that they keep nobody waiting */
     if (!call && costly_first)
         call = choose_costly_locked(pool);
     if (!call)
@@ -77,7 +77,7 @@ Call *pool_take_call_locked(Worker *worker, Wake *wake)
     Call *call;
 
     lock_assert_held(&pool->lock);
-    call = worker->prio ? choose_urgent_locked(pool) : choose_any_locked(pool, wake);
+    call = worker->kind == PRIO ? choose_urgent_locked(pool) : choose_any_locked(pool, wake);
     if (!call)
         return NULL;
     worker->client = client_ref(call->client);
@@ -85,7 +85,7 @@ Call *pool_take_call_locked(Worker *worker, Wake *wake)
     if (!turn_class_is_counted(call->turn))
         return call;
     pool_compute_begin_locked(worker);
-    if (worker->prio)
+    if (worker->kind == PRIO)
         return call;
     worker->who = client_who(call->client);
     __atomic_add_fetch(&worker->who->working, 1, __ATOMIC_RELAXED);
@@ -107,33 +107,29 @@ bool pool_call_ended(Worker *worker)
 
 /* --- a worker for a call ------------------------------------------------------------------------- */
 
-static bool has_sleeper_locked(const Pool *pool)
+static bool has_sleeper_locked(const Pool *pool, Kind kind)
 {
     lock_assert_held(&pool->lock);
-    return pool->idle > pool->waking;
+    return pool->crews[kind].idle > pool->crews[kind].waking;
 }
 
-static bool has_prio_sleeper_locked(const Pool *pool)
+static void wake_sleeper_locked(Pool *pool, Kind kind, Wake *wake)
 {
     lock_assert_held(&pool->lock);
-    return pool->idle_prio > pool->waking_prio;
-}
-
-static void wake_prio_locked(Pool *pool, Wake *wake)
-{
-    lock_assert_held(&pool->lock);
-    pool->waking_prio++;
-    wake->prio++;
+    pool->crews[kind].waking++;
+    wake->workers[kind]++;
 }
 
 /* One priority worker that computes looks when it ends, and is found out like the others when it doesn't. */
 void pool_wake_beside_locked(Pool *pool, TurnClass class, Wake *wake)
 {
+    Crew *prio = &pool->crews[PRIO];
+
     pool_hold_locked(pool, wake);
-    if (class != TURN_HIGH || !has_prio_sleeper_locked(pool))
+    if (class != TURN_HIGH || !has_sleeper_locked(pool, PRIO))
         return;
-    if (__atomic_load_n(&pool->computing_high, __ATOMIC_SEQ_CST) + pool->waking_prio == 0)
-        wake_prio_locked(pool, wake);
+    if (__atomic_load_n(&prio->computing, __ATOMIC_SEQ_CST) + prio->waking == 0)
+        wake_sleeper_locked(pool, PRIO, wake);
 }
 
 static bool is_for_prio_locked(const Pool *pool, TurnClass class)
@@ -143,9 +139,9 @@ static bool is_for_prio_locked(const Pool *pool, TurnClass class)
     case TURN_RESUMED_HIGH:
         return true;
     case TURN_PROOF:
-        return pool_may_take_proof_locked(pool, true);
+        return pool_may_take_proof_locked(pool, PRIO);
     case TURN_BULK:
-        return pool_may_take_bulk_locked(pool, true);
+        return pool_may_take_bulk_locked(pool, PRIO);
     case TURN_NORMAL:
     case TURN_RESUMED:
     case TURN_LOGIN:
@@ -155,20 +151,25 @@ static bool is_for_prio_locked(const Pool *pool, TurnClass class)
     }
 }
 
+static bool may_start_locked(const Pool *pool)
+{
+    lock_assert_held(&pool->lock);
+    return pool->crews[ORDINARY].n < pool->limits.max && !pool->stopping;
+}
+
 /* A worker that sleeps or, when all are busy, a new one. */
 static bool wake_ordinary_locked(Pool *pool, Wake *wake)
 {
-    if (!has_sleeper_locked(pool))
-        return pool->n_workers < pool->limits.max && !pool->stopping && pool_start_worker_locked(pool, false);
-    pool->waking++;
-    wake->workers++;
+    if (!has_sleeper_locked(pool, ORDINARY))
+        return may_start_locked(pool) && pool_start_worker_locked(pool, ORDINARY);
+    wake_sleeper_locked(pool, ORDINARY, wake);
     return true;
 }
 
 void pool_wake_locked(Pool *pool, TurnClass class, Wake *wake)
 {
     lock_assert_held(&pool->lock);
-    if ((class == TURN_BULK && !pool_may_take_bulk_locked(pool, false)) ||
+    if ((class == TURN_BULK && !pool_may_take_bulk_locked(pool, ORDINARY)) ||
         (class == TURN_LOGIN && !pool_may_take_login_locked(pool)))
         return;    /* who ends one of them will look */
     if ((class == TURN_HIGH || class == TURN_NORMAL) && pool_is_full_soon_locked(pool)) {
@@ -177,18 +178,18 @@ void pool_wake_locked(Pool *pool, TurnClass class, Wake *wake)
     }
     if (pool_has_for_ordinary_locked(pool, class) && wake_ordinary_locked(pool, wake))
         return;
-    if (is_for_prio_locked(pool, class) && has_prio_sleeper_locked(pool))
-        wake_prio_locked(pool, wake);
+    if (is_for_prio_locked(pool, class) && has_sleeper_locked(pool, PRIO))
+        wake_sleeper_locked(pool, PRIO, wake);
 }
 
 /* One that sleeps may look in vain; but what waits for its reader is no reason to start a thread. */
 static bool wants_worker_for_bulk_locked(const Pool *pool)
 {
-    if (!pool_has_calls_locked(pool, TURN_BULK) || !pool_may_take_bulk_locked(pool, false))
+    if (!pool_has_calls_locked(pool, TURN_BULK) || !pool_may_take_bulk_locked(pool, ORDINARY))
         return false;
-    if (has_sleeper_locked(pool))
+    if (has_sleeper_locked(pool, ORDINARY))
         return true;
-    return (pool->n_workers < pool->limits.max || has_prio_sleeper_locked(pool)) && pool_has_bulk_reader_locked(pool);
+    return (may_start_locked(pool) || has_sleeper_locked(pool, PRIO)) && pool_has_bulk_reader_locked(pool);
 }
 
 void pool_look_locked(Pool *pool, Wake *wake)
@@ -205,8 +206,7 @@ void pool_wake_up(Pool *pool, const Wake *wake)
 {
     if (wake->io)
         io_look(pool->rpc->io[0]);
-    for (unsigned i = 0; i < wake->workers; i++)
-        cond_signal(&pool->wake);
-    for (unsigned i = 0; i < wake->prio; i++)
-        cond_signal(&pool->wake_prio);
+    for (Kind kind = 0; kind < KINDS; kind++)
+        for (unsigned i = 0; i < wake->workers[kind]; i++)
+            cond_signal(&pool->crews[kind].wake);
 }

@@ -19,21 +19,23 @@ typedef struct Round {
     unsigned n;
 } Round;
 
+/* Priority workers take nothing that may get stuck but high calls. */
+typedef enum Kind { ORDINARY, PRIO, KINDS } Kind;
+
 /* Whom to wake once the pool's lock is released: they would wait for it else. Begins as zeros. */
 typedef struct Wake {
-    unsigned workers, prio;
+    unsigned workers[KINDS];
     bool io;                  /* an I/O thread, which sees to calls that are held up (pool_unstick) */
 } Wake;
 
-/* What a worker does as far as it counts for `computing` or `computing_high`. */
+/* What a worker does as far as it counts for `computing`. */
 typedef enum Doing { DOING_OTHER, DOING_COMPUTE, DOING_WAIT } Doing;
 
-/* Ordinary, or a priority worker (`prio`), which takes nothing that may get stuck but high calls. */
 typedef struct Worker {
     /* fixed; `thread` before any other one can join it */
     Pool *pool;
     GThread *thread;
-    bool prio;
+    Kind kind;
     Waiter waiter;            /* its thread's: it says so when it waits */
     /* atomic; whoever takes DOING_COMPUTE away takes it from the count as well */
     Doing doing;
@@ -50,38 +52,44 @@ typedef struct Worker {
     unsigned n_calls, n_seen; /* calls that it has begun, and how many they were when pool_unstick looked */
 } Worker;
 
+/* All workers of one kind. */
+typedef struct Crew {
+    Cond wake;                /* where those that are idle wait; signalled without the lock */
+    /* under LOCK_POOL */
+    unsigned n;
+    unsigned idle;
+    unsigned waking;          /* idle ones that were signalled and have not run yet */
+    unsigned bulk, proofs;    /* such calls that they are with */
+    /* atomic */
+    unsigned computing;       /* those that are with a counted call and don't wait */
+} Crew;
+
 struct Pool {
     /* fixed */
     Rpc *rpc;
     unsigned max_bulk;        /* bulk calls at once; as many handshakes */
     unsigned max_computing;   /* ordinary workers that are given calls while so many others compute */
 
-    /* atomic: who computes */
-    unsigned computing;       /* ordinary workers that are with a call and don't wait */
-    unsigned computing_high;  /* priority workers that are with a high call and don't wait */
-    int held;                 /* calls wait though workers are idle: pool_unstick is wanted; set under LOCK_POOL */
-    int64_t next_look;        /* of pool_unstick; clock_now(); set under LOCK_POOL */
+    /* what each member says */
+    Crew crews[KINDS];
 
-    /* under LOCK_POOL: the calls that wait */
+    /* atomic, set under LOCK_POOL; pool-compute.c's */
+    int held;                 /* calls wait though workers are idle: pool_unstick is wanted */
+    int64_t next_look;        /* of pool_unstick; clock_now() */
+
+    /* under LOCK_POOL: the calls that wait, and what they may have */
     Lock lock;
     Round rounds[TURN_CLASSES];
     unsigned queued;          /* calls in the rounds; atomic, read without the lock as a hint */
-    unsigned bulk[2], proofs[2];    /* that ordinary and priority workers are with */
     unsigned logins;          /* handshakes that workers are with */
     unsigned most_of_one;     /* workers for the calls of one identity; 0: four fifths */
-
-    /* under LOCK_POOL, but for signals: who is given one */
-    Cond wake, wake_prio;     /* where idle workers wait */
-    unsigned idle, idle_prio;
-    unsigned waking, waking_prio;    /* idle workers that were signalled and have not run yet */
-    unsigned fresh;           /* ordinary workers that were started and have not run yet */
     unsigned tick;            /* ordinary workers' looks for a call: classes come first in turn */
     bool bulk_next;           /* a bulk call is looked for before a handshake */
 
     /* under LOCK_POOL: the threads */
     WorkerLimits limits;
-    unsigned n_workers, n_prio;
-    GPtrArray *workers;       /* of Worker */
+    unsigned fresh;           /* ordinary workers that were started and have not run yet */
+    GPtrArray *workers;       /* of Worker, both kinds */
     Worker *ended;            /* the last that ended because it was one too many; not joined yet */
     bool stopping;
     bool starved;             /* a thread could not be started, and the log has a line about it */
@@ -108,15 +116,15 @@ Call *pool_take_turn_locked(Pool *pool, TurnClass class);
 /* Of an identity that doesn't have enough ordinary workers already, in a counted class: */
 Call *pool_take_counted_locked(Pool *pool, TurnClass class);
 /* Of the classes of which only few run at once; the place is the worker's until pool_give_place_back_locked: */
-Call *pool_take_bulk_locked(Pool *pool, bool prio);
+Call *pool_take_bulk_locked(Pool *pool, Kind kind);
 Call *pool_take_login_locked(Pool *pool);
-Call *pool_take_proof_locked(Pool *pool, bool prio);
+Call *pool_take_proof_locked(Pool *pool, Kind kind);
 /* A call that was taken from this class has ended: the class in which a place is free now; TURN_CLASSES: none. */
-TurnClass pool_give_place_back_locked(Pool *pool, TurnClass class, bool prio);
+TurnClass pool_give_place_back_locked(Pool *pool, TurnClass class, Kind kind);
 /* Whether a worker of that kind would find a place in the class. */
-bool pool_may_take_bulk_locked(const Pool *pool, bool prio);
+bool pool_may_take_bulk_locked(const Pool *pool, Kind kind);
 bool pool_may_take_login_locked(const Pool *pool);
-bool pool_may_take_proof_locked(const Pool *pool, bool prio);
+bool pool_may_take_proof_locked(const Pool *pool, Kind kind);
 /* Whether one of the clients whose bulk calls wait has read its answers. */
 bool pool_has_bulk_reader_locked(const Pool *pool);
 /* Whether an ordinary worker would find a call of this class, which has some, that its identity may have taken. */
@@ -156,4 +164,4 @@ void pool_wake_up(Pool *pool, const Wake *wake);
 /* --- pool.c ---------------------------------------------------------------------------------- */
 
 /* False: no thread could be made; the log has a line about it. */
-bool pool_start_worker_locked(Pool *pool, bool prio);
+bool pool_start_worker_locked(Pool *pool, Kind kind);

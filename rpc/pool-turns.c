@@ -239,11 +239,11 @@ bool pool_has_for_ordinary_locked(const Pool *pool, TurnClass class)
 
     lock_assert_held(&pool->lock);
     if (class == TURN_PROOF)
-        return pool_may_take_proof_locked(pool, false);
+        return pool_may_take_proof_locked(pool, ORDINARY);
     if (!turn_class_is_counted(class))
         return true;
     most = most_of_one_locked(pool);
-    if (round->n <= pool->n_workers / most)
+    if (round->n <= pool->crews[ORDINARY].n / most)
         return has_hungry(round, most);
 #ifdef LOCK_CHECK
     g_assert(has_hungry(round, most));
@@ -254,10 +254,12 @@ bool pool_has_for_ordinary_locked(const Pool *pool, TurnClass class)
 /* --- classes of which only few run ---------------------------------------------------------------- */
 
 /* All workers together have no more than max_bulk; priority workers few of those. */
-bool pool_may_take_bulk_locked(const Pool *pool, bool prio)
+bool pool_may_take_bulk_locked(const Pool *pool, Kind kind)
 {
+    unsigned ordinary = pool->crews[ORDINARY].bulk, prio = pool->crews[PRIO].bulk;
+
     lock_assert_held(&pool->lock);
-    return pool->bulk[false] + pool->bulk[true] < pool->max_bulk && (!prio || pool->bulk[true] < pool->limits.prio / 2);
+    return ordinary + prio < pool->max_bulk && (kind == ORDINARY || prio < pool->limits.prio / 2);
 }
 
 /* As few as bulk calls: a storm of them leaves the others a processor. */
@@ -268,12 +270,12 @@ bool pool_may_take_login_locked(const Pool *pool)
 }
 
 /* A part of the workers is the most that proofs may hold, since they may wait. */
-bool pool_may_take_proof_locked(const Pool *pool, bool prio)
+bool pool_may_take_proof_locked(const Pool *pool, Kind kind)
 {
-    unsigned most = prio ? pool->limits.prio / 2 : MAX(1, pool->limits.max / 4);
+    unsigned most = kind == PRIO ? pool->limits.prio / 2 : MAX(1, pool->limits.max / 4);
 
     lock_assert_held(&pool->lock);
-    return pool->proofs[prio] < most;
+    return pool->crews[kind].proofs < most;
 }
 
 bool pool_has_bulk_reader_locked(const Pool *pool)
@@ -300,17 +302,17 @@ static bool reader_first(Share *share)
     }
 }
 
-Call *pool_take_bulk_locked(Pool *pool, bool prio)
+Call *pool_take_bulk_locked(Pool *pool, Kind kind)
 {
     Round *round = &pool->rounds[TURN_BULK];
 
-    if (!round->first || !pool_may_take_bulk_locked(pool, prio))
+    if (!round->first || !pool_may_take_bulk_locked(pool, kind))
         return NULL;
     for (Share *last = round->last;;) {
         Share *share = round->first;
 
         if (reader_first(share)) {
-            pool->bulk[prio]++;
+            pool->crews[kind].bulk++;
             return pool_take_turn_locked(pool, TURN_BULK);
         }
         round_append(round, round_take(round));
@@ -327,21 +329,21 @@ Call *pool_take_login_locked(Pool *pool)
     return pool_take_turn_locked(pool, TURN_LOGIN);
 }
 
-Call *pool_take_proof_locked(Pool *pool, bool prio)
+Call *pool_take_proof_locked(Pool *pool, Kind kind)
 {
-    if (!pool_has_calls_locked(pool, TURN_PROOF) || !pool_may_take_proof_locked(pool, prio))
+    if (!pool_has_calls_locked(pool, TURN_PROOF) || !pool_may_take_proof_locked(pool, kind))
         return NULL;
-    pool->proofs[prio]++;
+    pool->crews[kind].proofs++;
     return pool_take_turn_locked(pool, TURN_PROOF);
 }
 
-TurnClass pool_give_place_back_locked(Pool *pool, TurnClass class, bool prio)
+TurnClass pool_give_place_back_locked(Pool *pool, TurnClass class, Kind kind)
 {
     lock_assert_held(&pool->lock);
     if (class == TURN_PROOF)
-        pool->proofs[prio]--;
+        pool->crews[kind].proofs--;
     else if (class == TURN_BULK)
-        pool->bulk[prio]--;
+        pool->crews[kind].bulk--;
     else if (class == TURN_LOGIN)
         pool->logins--;
     else

@@ -50,7 +50,7 @@ static void pass_room_on_locked(Worker *worker, TurnClass class, Wake *wake)
     lock_assert_held(&pool->lock);
     if (worker->freed != TURN_CLASSES && worker->freed != class && pool_has_calls_locked(pool, worker->freed))
         pool_wake_locked(pool, worker->freed, wake);
-    if (worker->room && pool->queued > 0 && pool->idle > pool->waking)
+    if (worker->room && pool->queued > 0 && pool->crews[ORDINARY].idle > pool->crews[ORDINARY].waking)
         pool_look_locked(pool, wake);
 }
 
@@ -70,21 +70,20 @@ static void serve_locked(Worker *worker, Call *call, Wake *wake)
     lock_assert_none();
     lock_acquire(&pool->lock);
     worker->proc = NULL;
-    worker->freed = pool_give_place_back_locked(pool, class, worker->prio);
+    worker->freed = pool_give_place_back_locked(pool, class, worker->kind);
 }
 
 /* Until somebody wakes it. It has looked at everything: there is no room that others would have to hear of. */
 static void sleep_locked(Worker *worker)
 {
     Pool *pool = worker->pool;
-    unsigned *idle = worker->prio ? &pool->idle_prio : &pool->idle;
-    unsigned *waking = worker->prio ? &pool->waking_prio : &pool->waking;
+    Crew *crew = &pool->crews[worker->kind];
 
-    ++*idle;
-    cond_wait(worker->prio ? &pool->wake_prio : &pool->wake, &pool->lock);
-    --*idle;
-    if (*waking > 0)
-        --*waking;
+    crew->idle++;
+    cond_wait(&crew->wake, &pool->lock);
+    crew->idle--;
+    if (crew->waking > 0)
+        crew->waking--;
     worker->freed = TURN_CLASSES;
     worker->room = false;
 }
@@ -98,7 +97,7 @@ static void work_locked(Worker *worker)
 
     if (call) {
         serve_locked(worker, call, &wake);
-    } else if (wake.io || wake.prio) {
+    } else if (wake.io || wake.workers[PRIO]) {
         lock_release(&pool->lock);
         pool_wake_up(pool, &wake);
         lock_acquire(&pool->lock);
@@ -112,7 +111,7 @@ static bool is_surplus_locked(const Worker *worker)
     const Pool *pool = worker->pool;
 
     lock_assert_held(&pool->lock);
-    return worker->prio ? pool->n_prio > pool->limits.prio : pool->n_workers > pool->limits.max;
+    return pool->crews[worker->kind].n > (worker->kind == PRIO ? pool->limits.prio : pool->limits.max);
 }
 
 /* A surplus worker goes; what it may have been woken for is another's then. Returns who went before it. */
@@ -123,10 +122,7 @@ static Worker *resign_locked(Worker *worker, Wake *wake)
 
     lock_assert_held(&pool->lock);
     g_ptr_array_remove_fast(pool->workers, worker);
-    if (worker->prio)
-        pool->n_prio--;
-    else
-        pool->n_workers--;
+    pool->crews[worker->kind].n--;
     pool->ended = worker;
     if (pool->queued > 0)
         pool_look_locked(pool, wake);
@@ -157,7 +153,7 @@ static void *worker_main(void *data)
     worker->waiter.changed = pool_worker_waits;
     waiting_watch(&worker->waiter);
     lock_acquire(&pool->lock);
-    if (!worker->prio)
+    if (worker->kind == ORDINARY)
         pool->fresh--;
     while (!pool->stopping && !is_surplus_locked(worker))
         work_locked(worker);
@@ -173,43 +169,48 @@ static void *worker_main(void *data)
 
 /* --- how many there are --------------------------------------------------------------------------- */
 
-bool pool_start_worker_locked(Pool *pool, bool prio)
+bool pool_start_worker_locked(Pool *pool, Kind kind)
 {
     Worker *worker = g_new0(Worker, 1);
 
     lock_assert_held(&pool->lock);
     worker->pool = pool;
-    worker->prio = prio;
+    worker->kind = kind;
     worker->freed = TURN_CLASSES;
     xdr_out_init(&worker->out, NULL, 0);
-    worker->thread = g_thread_try_new(prio ? "prio-worker" : "worker", worker_main, worker, NULL);
+    worker->thread = g_thread_try_new(kind == PRIO ? "prio-worker" : "worker", worker_main, worker, NULL);
     if (!worker->thread) {
         if (!pool->starved)
-            log_error("cannot start another worker beside %u; trying again", pool->n_workers);
+            log_error("cannot start another worker beside %u; trying again", pool->crews[ORDINARY].n);
         pool->starved = true;
         g_free(worker);
         return false;
     }
     pool->starved = false;
     g_ptr_array_add(pool->workers, worker);
-    if (prio) {
-        pool->n_prio++;
-    } else {
-        pool->n_workers++;
+    pool->crews[kind].n++;
+    if (kind == ORDINARY)
         pool->fresh++;
-    }
     return true;
 }
 
 /* Those that must be there, and those that queued calls want. */
 static void start_missing_locked(Pool *pool)
 {
-    unsigned wanted = MAX(pool->limits.min, MIN(pool->limits.max, pool->n_workers - pool->idle + pool->queued));
+    const Crew *ordinary = &pool->crews[ORDINARY], *prio = &pool->crews[PRIO];
+    unsigned wanted = MAX(pool->limits.min, MIN(pool->limits.max, ordinary->n - ordinary->idle + pool->queued));
 
-    while (pool->n_workers < wanted && pool_start_worker_locked(pool, false))
+    lock_assert_held(&pool->lock);
+    while (ordinary->n < wanted && pool_start_worker_locked(pool, ORDINARY))
         continue;
-    while (pool->n_prio < pool->limits.prio && pool_start_worker_locked(pool, true))
+    while (prio->n < pool->limits.prio && pool_start_worker_locked(pool, PRIO))
         continue;
+}
+
+static void wake_all(Pool *pool)
+{
+    for (Kind kind = 0; kind < KINDS; kind++)
+        cond_broadcast(&pool->crews[kind].wake);
 }
 
 static unsigned changed(unsigned now, unsigned wanted)
@@ -232,9 +233,7 @@ bool pool_set_limits(Pool *pool, const WorkerLimits *limits)
     if (pool->stopping)
         return true;
     start_missing_locked(pool);
-    /* idle ones that are too many find that out themselves */
-    cond_broadcast(&pool->wake);
-    cond_broadcast(&pool->wake_prio);
+    wake_all(pool);    /* idle ones that are too many find that out themselves */
     return true;
 }
 
@@ -263,8 +262,8 @@ Pool *pool_new(Rpc *rpc, unsigned min, unsigned max, unsigned prio)
     pool->max_computing = MAX(2, g_get_num_processors());
     pool->workers = g_ptr_array_new();
     lock_init(&pool->lock, LOCK_POOL);
-    cond_init(&pool->wake);
-    cond_init(&pool->wake_prio);
+    for (Kind kind = 0; kind < KINDS; kind++)
+        cond_init(&pool->crews[kind].wake);
     lock_acquire(&pool->lock);
     start_missing_locked(pool);
     lock_release(&pool->lock);
@@ -275,8 +274,7 @@ void pool_stop(Pool *pool)
 {
     lock_acquire(&pool->lock);
     pool->stopping = true;
-    cond_broadcast(&pool->wake);
-    cond_broadcast(&pool->wake_prio);
+    wake_all(pool);
     lock_release(&pool->lock);
     for (unsigned i = 0; i < pool->workers->len; i++)    /* pool_tell_stuck looks at all of them meanwhile */
         g_thread_join(((Worker *)g_ptr_array_index(pool->workers, i))->thread);
@@ -303,8 +301,8 @@ Call *pool_take_left(Pool *pool)
 void pool_free(Pool *pool)
 {
     g_ptr_array_unref(pool->workers);
-    cond_deinit(&pool->wake);
-    cond_deinit(&pool->wake_prio);
+    for (Kind kind = 0; kind < KINDS; kind++)
+        cond_deinit(&pool->crews[kind].wake);
     lock_deinit(&pool->lock);
     g_free(pool);
 }
@@ -352,7 +350,8 @@ void pool_info(Pool *pool, WorkerInfo *info)
 {
     LOCK_SCOPE(&pool->lock);
     *info = (WorkerInfo){
-        .limits = pool->limits, .workers = pool->n_workers, .idle = pool->idle, .queued = pool->queued,
+        .limits = pool->limits, .queued = pool->queued,
+        .workers = pool->crews[ORDINARY].n, .idle = pool->crews[ORDINARY].idle,
     };
 }
 
