@@ -166,12 +166,22 @@ static bool wake_ordinary_locked(Pool *pool, Wake *wake)
     return true;
 }
 
+/* One that sleeps may look in vain; but what waits for its reader is no reason to start a thread. */
+static bool wants_worker_for_bulk_locked(const Pool *pool)
+{
+    if (!pool_may_take_bulk_locked(pool, ORDINARY))
+        return false;
+    if (has_sleeper_locked(pool, ORDINARY))
+        return true;
+    return (may_start_locked(pool) || has_sleeper_locked(pool, PRIO)) && pool_has_bulk_reader_locked(pool);
+}
+
 void pool_wake_locked(Pool *pool, TurnClass class, Wake *wake)
 {
     lock_assert_held(&pool->lock);
-    if ((class == TURN_BULK && !pool_may_take_bulk_locked(pool, ORDINARY)) ||
+    if ((class == TURN_BULK && !wants_worker_for_bulk_locked(pool)) ||
         (class == TURN_LOGIN && !pool_may_take_login_locked(pool)))
-        return;    /* who ends one of them will look */
+        return;    /* who ends one of them will look, or when a client has read */
     if ((class == TURN_HIGH || class == TURN_NORMAL) && pool_is_full_soon_locked(pool)) {
         pool_wake_beside_locked(pool, class, wake);
         return;    /* who ends one, or waits, will look */
@@ -182,24 +192,12 @@ void pool_wake_locked(Pool *pool, TurnClass class, Wake *wake)
         wake_sleeper_locked(pool, PRIO, wake);
 }
 
-/* One that sleeps may look in vain; but what waits for its reader is no reason to start a thread. */
-static bool wants_worker_for_bulk_locked(const Pool *pool)
-{
-    if (!pool_has_calls_locked(pool, TURN_BULK) || !pool_may_take_bulk_locked(pool, ORDINARY))
-        return false;
-    if (has_sleeper_locked(pool, ORDINARY))
-        return true;
-    return (may_start_locked(pool) || has_sleeper_locked(pool, PRIO)) && pool_has_bulk_reader_locked(pool);
-}
-
 void pool_look_locked(Pool *pool, Wake *wake)
 {
     lock_assert_held(&pool->lock);
     for (TurnClass class = 0; class < TURN_CLASSES; class++)
-        if (class != TURN_BULK && pool_has_calls_locked(pool, class))
+        if (pool_has_calls_locked(pool, class))
             pool_wake_locked(pool, class, wake);
-    if (wants_worker_for_bulk_locked(pool))
-        pool_wake_locked(pool, TURN_BULK, wake);
 }
 
 void pool_wake_up(Pool *pool, const Wake *wake)

@@ -552,21 +552,45 @@ static unsigned occupy_all(Fixture *f, int fd)
     }
 }
 
-/* A thread is not started for them while the client doesn't read, but when it has. */
-static void a_bulk_call_whose_reader_has_read_gets_a_new_worker(Fixture *f, gconstpointer data)
+/* A client that has not read the answer to its first bulk call; the gate is closed. */
+static int dial_congested(Fixture *f)
 {
-    int fd = fixture_dial_accepted(f), busy;
+    int fd = fixture_dial_accepted(f);
     Client *client = client_ref(f->newest);
-    unsigned n_busy;
 
     set_gate(f, true);
     fixture_call_with(f, fd, DO_BULK, 1, 1000000);
     WAIT_UNTIL(f, outbox_congested(client) && __atomic_load_n(&client->working, __ATOMIC_RELAXED) == 0);
     set_gate(f, false);
+    client_unref(client);
+    return fd;
+}
+
+static void a_bulk_call_that_waits_for_its_reader_starts_no_worker(Fixture *f, gconstpointer data)
+{
+    int fd = dial_congested(f), busy = fixture_dial(f);
+    unsigned n_busy = occupy_all(f, busy);
+    WorkerInfo info;
+
+    fixture_call_with(f, fd, DO_BULK, 2, 10);
+    WAIT_UNTIL(f, queued(f) == 1);
+    rpc_workers(f->rpc, &info);
+    g_assert_cmpuint(info.workers, ==, n_busy);
+    set_gate(f, true);
+    fixture_expect_answers(f, fd, 2);
+    fixture_expect_answers(f, busy, n_busy);
+    close(busy);
+    close(fd);
+}
+
+static void a_bulk_call_whose_reader_has_read_gets_a_new_worker(Fixture *f, gconstpointer data)
+{
+    int fd = dial_congested(f), busy = fixture_dial(f);
+    unsigned n_busy;
+
     for (uint32_t serial = 2; serial <= 3; serial++)
         fixture_call_with(f, fd, DO_BULK, serial, 10);
     WAIT_UNTIL(f, queued(f) == 2);
-    busy = fixture_dial(f);
     n_busy = occupy_all(f, busy);
     g_assert_cmpuint(n_busy, <, f->settings.threads.max_workers);
     g_assert_cmpuint(queued(f), ==, 2);
@@ -575,7 +599,6 @@ static void a_bulk_call_whose_reader_has_read_gets_a_new_worker(Fixture *f, gcon
     set_gate(f, true);
     fixture_expect_answers(f, fd, 2);
     fixture_expect_answers(f, busy, n_busy);
-    client_unref(client);
     close(busy);
     close(fd);
 }
@@ -794,6 +817,7 @@ int main(int argc, char **argv)
     ADD(spare, a_high_call_that_nobody_may_take_does_not_hold_up_an_ordinary_one);
     ADD(spare, calls_that_only_lack_a_worker_are_not_held_up);
     ADD(four, bulk_calls_wait_for_a_client_to_read_its_answers);
+    ADD(many, a_bulk_call_that_waits_for_its_reader_starts_no_worker);
     ADD(many, a_bulk_call_whose_reader_has_read_gets_a_new_worker);
     ADD(four, bulk_calls_of_a_client_that_did_not_read_end_with_it);
     ADD(four, calls_of_a_client_that_has_left_are_not_begun);
