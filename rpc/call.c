@@ -167,6 +167,7 @@ static Call *next_waiting_locked(Client *client)
 /* Whether the I/O thread is to look at what it holds back: not for every single place, since each look costs. */
 static bool take_look_locked(Client *client)
 {
+    lock_assert_held(&client->lock);
     if (!client->wants_look || client->waiting > limit_of(client, max_client_queue) / 2)
         return false;
     client->wants_look = false;
@@ -216,6 +217,7 @@ static void unlist_parked_locked(Call *call)
 {
     Client *client = call->client;
 
+    lock_assert_held(&client->lock);
     if (!call->listed)
         return;
     if (call->prev)
@@ -301,6 +303,7 @@ static void list_parked_locked(Call *call)
 {
     Client *client = call->client;
 
+    lock_assert_held(&client->lock);
     call->prev = NULL;
     call->next = client->parked;
     if (call->next)

@@ -79,6 +79,7 @@ static void sleep_locked(Worker *worker)
     Pool *pool = worker->pool;
     Crew *crew = &pool->crews[worker->kind];
 
+    lock_assert_held(&pool->lock);
     crew->idle++;
     cond_wait(&crew->wake, &pool->lock);
     crew->idle--;
