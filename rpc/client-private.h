@@ -263,6 +263,8 @@ Call *pool_take_left(Pool *pool);
 void pool_free(Pool *pool);
 /* Calls that could not run may be able to now, since a client has read its answers or left, or time has passed. */
 void pool_look(Pool *pool);
+/* The same for as many calls as there are: an identity may have more workers than before. */
+void pool_look_for_all(Pool *pool);
 /* A call in its client's turn; it is a worker's from now on. Any thread, no lock held. */
 void pool_push(Pool *pool, Call *call);
 /* A call that has had its turn and was parked since: before all others. The same. */

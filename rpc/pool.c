@@ -241,14 +241,11 @@ bool pool_set_limits(Pool *pool, const WorkerLimits *limits)
 void rpc_set_identity_workers(Rpc *rpc, unsigned most)
 {
     Pool *pool = rpc->pool;
-    Wake wake = { 0 };
 
     lock_acquire(&pool->lock);
     pool->most_of_one = most;
-    for (unsigned i = MIN(pool->queued, pool->limits.max); i > 0; i--)    /* who had enough may take as many now */
-        pool_look_locked(pool, &wake);
     lock_release(&pool->lock);
-    pool_wake_up(pool, &wake);
+    pool_look_for_all(pool);
 }
 
 /* --- a pool begins and ends ------------------------------------------------------------------------ */
@@ -343,6 +340,17 @@ void pool_look(Pool *pool)
 
     lock_acquire(&pool->lock);
     pool_look_locked(pool, &wake);
+    lock_release(&pool->lock);
+    pool_wake_up(pool, &wake);
+}
+
+void pool_look_for_all(Pool *pool)
+{
+    Wake wake = { 0 };
+
+    lock_acquire(&pool->lock);
+    for (unsigned i = MIN(pool->queued, pool->limits.max); i > 0; i--)
+        pool_look_locked(pool, &wake);
     lock_release(&pool->lock);
     pool_wake_up(pool, &wake);
 }

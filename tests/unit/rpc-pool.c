@@ -785,6 +785,30 @@ static void the_only_identity_may_have_all_workers(Fixture *f, gconstpointer dat
     close(fd);
 }
 
+/* One turn of the I/O thread sees that the other has left, and none is made after it. */
+static void an_identity_that_is_left_alone_has_all_workers_at_once(Fixture *f, gconstpointer data)
+{
+    int quiet = fixture_dial_accepted(f), loud;
+    int64_t deadline;
+
+    pass_for(f, "quiet");
+    rpc_set_identity_workers(f->rpc, 1);
+    loud = fixture_dial_accepted(f);
+    for (uint32_t serial = 1; serial <= 4; serial++)
+        fixture_call_with(f, loud, DO_SLOW, serial, 1);
+    WAIT_UNTIL(f, LOCKED(f, f->running) == 1 && queued(f) == 3);
+    close(quiet);
+    io_turn(f->rpc->io[0], 0);
+    deadline = clock_now() + 10 * CLOCK_S;
+    while (LOCKED(f, f->running) < 4) {
+        g_assert_cmpint(clock_now(), <, deadline);
+        g_usleep(200);
+    }
+    fixture_open_gate(f);
+    fixture_expect_answers(f, loud, 4);
+    close(loud);
+}
+
 int main(int argc, char **argv)
 {
     FixtureSettings one = with_workers(1, 1, 0), none = with_workers(0, 3, 0), four = with_workers(2, 4, 1),
@@ -825,6 +849,7 @@ int main(int argc, char **argv)
     ADD(four, a_high_call_of_an_identity_that_has_enough_is_for_a_priority_worker);
     ADD(four, more_workers_for_one_identity_take_what_is_queued);
     ADD(four, the_only_identity_may_have_all_workers);
+    ADD(spare, an_identity_that_is_left_alone_has_all_workers_at_once);
     ADD(four, nothing_is_lost_or_left_whatever_clients_do);
     ADD(four, the_engine_may_end_in_the_midst_of_everything);
     return g_test_run();
