@@ -167,13 +167,13 @@ static bool wake_ordinary_locked(Pool *pool, Wake *wake)
 }
 
 /* One that sleeps may look in vain; but what waits for its reader is no reason to start a thread. */
-static bool wants_worker_for_bulk_locked(const Pool *pool)
+static bool wants_worker_for_bulk_locked(Pool *pool)
 {
     if (!pool_may_take_bulk_locked(pool, ORDINARY))
         return false;
     if (has_sleeper_locked(pool, ORDINARY))
         return true;
-    return (may_start_locked(pool) || has_sleeper_locked(pool, PRIO)) && pool_has_bulk_reader_locked(pool);
+    return (may_start_locked(pool) || has_sleeper_locked(pool, PRIO)) && pool_bulk_reader_first_locked(pool);
 }
 
 void pool_wake_locked(Pool *pool, TurnClass class, Wake *wake)

@@ -80,6 +80,7 @@ struct Pool {
     /* under LOCK_POOL: the calls that wait, and what they may have */
     Lock lock;
     Round rounds[TURN_CLASSES];
+    bool unread;              /* no client whose bulk call waits had read its answers since pool_look was called last */
     unsigned queued;          /* calls in the rounds; atomic, read without the lock as a hint */
     unsigned logins;          /* handshakes that workers are with */
     unsigned most_of_one;     /* workers for the calls of one identity; 0: four fifths */
@@ -125,8 +126,8 @@ TurnClass pool_give_place_back_locked(Pool *pool, TurnClass class, Kind kind);
 bool pool_may_take_bulk_locked(const Pool *pool, Kind kind);
 bool pool_may_take_login_locked(const Pool *pool);
 bool pool_may_take_proof_locked(const Pool *pool, Kind kind);
-/* Whether one of the clients whose bulk calls wait has read its answers. */
-bool pool_has_bulk_reader_locked(const Pool *pool);
+/* Puts a client first among those whose bulk calls wait that has read its answers; false: there is none. */
+bool pool_bulk_reader_first_locked(Pool *pool);
 /* Whether an ordinary worker would find a call of this class, which has some, that its identity may have taken. */
 bool pool_has_for_ordinary_locked(const Pool *pool, TurnClass class);
 

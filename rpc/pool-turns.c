@@ -136,6 +136,8 @@ void pool_queue_locked(Pool *pool, Call *call, TurnClass class)
 
     lock_assert_held(&pool->lock);
     call->turn = (uint8_t)class;
+    if (class == TURN_BULK && !outbox_congested(call->client))
+        pool->unread = false;
     turn_append(turn, call);
     if (!turn->queued)
         share_append(share, turn);
@@ -278,16 +280,6 @@ bool pool_may_take_proof_locked(const Pool *pool, Kind kind)
     return pool->crews[kind].proofs < most;
 }
 
-bool pool_has_bulk_reader_locked(const Pool *pool)
-{
-    lock_assert_held(&pool->lock);
-    for (const Share *share = pool->rounds[TURN_BULK].first; share; share = share->next)
-        for (const Turn *turn = share->first; turn; turn = turn->next)
-            if (!outbox_congested(turn->client))
-                return true;
-    return false;
-}
-
 /* Puts a client first that has read its answers; false: there is none. */
 static bool reader_first(Share *share)
 {
@@ -302,23 +294,29 @@ static bool reader_first(Share *share)
     }
 }
 
-Call *pool_take_bulk_locked(Pool *pool, Kind kind)
+/* When nobody has read, nobody looks again at perhaps thousands of clients before there is a reason. */
+bool pool_bulk_reader_first_locked(Pool *pool)
 {
     Round *round = &pool->rounds[TURN_BULK];
 
-    if (!round->first || !pool_may_take_bulk_locked(pool, kind))
-        return NULL;
-    for (Share *last = round->last;;) {
-        Share *share = round->first;
-
-        if (reader_first(share)) {
-            pool->crews[kind].bulk++;
-            return pool_take_turn_locked(pool, TURN_BULK);
-        }
+    lock_assert_held(&pool->lock);
+    if (pool->unread)
+        return false;
+    for (unsigned n = round->n; n > 0; n--) {
+        if (reader_first(round->first))
+            return true;
         round_append(round, round_take(round));
-        if (share == last)
-            return NULL;
     }
+    pool->unread = true;
+    return false;
+}
+
+Call *pool_take_bulk_locked(Pool *pool, Kind kind)
+{
+    if (!pool_may_take_bulk_locked(pool, kind) || !pool_bulk_reader_first_locked(pool))
+        return NULL;
+    pool->crews[kind].bulk++;
+    return pool_take_turn_locked(pool, TURN_BULK);
 }
 
 Call *pool_take_login_locked(Pool *pool)

@@ -339,6 +339,7 @@ void pool_look(Pool *pool)
     Wake wake = { 0 };
 
     lock_acquire(&pool->lock);
+    pool->unread = false;
     pool_look_locked(pool, &wake);
     lock_release(&pool->lock);
     pool_wake_up(pool, &wake);
