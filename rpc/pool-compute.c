@@ -21,14 +21,14 @@
 #include "base/clock.h"
 
 /* Where it counts while it is with a counted call. */
-static unsigned *count_of(const Worker *worker)
+static int *count_of(const Worker *worker)
 {
     return &worker->pool->crews[worker->kind].computing;
 }
 
 static bool is_full_with(const Pool *pool, unsigned coming)
 {
-    return __atomic_load_n(&pool->crews[ORDINARY].computing, __ATOMIC_SEQ_CST) + coming >= pool->max_computing;
+    return __atomic_load_n(&pool->crews[ORDINARY].computing, __ATOMIC_SEQ_CST) + (int)coming >= (int)pool->max_computing;
 }
 
 bool pool_is_full(const Pool *pool)
@@ -70,7 +70,7 @@ static bool change_doing(Worker *worker, Doing from, Doing to)
 {
     if (!__atomic_compare_exchange_n(&worker->doing, &from, to, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
         return false;
-    __atomic_add_fetch(count_of(worker), to == DOING_COMPUTE ? 1u : -1u, __ATOMIC_SEQ_CST);
+    __atomic_add_fetch(count_of(worker), to == DOING_COMPUTE ? 1 : -1, __ATOMIC_SEQ_CST);
     return true;
 }
 

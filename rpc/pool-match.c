@@ -128,7 +128,7 @@ void pool_wake_beside_locked(Pool *pool, TurnClass class, Wake *wake)
     pool_hold_locked(pool, wake);
     if (class != TURN_HIGH || !has_sleeper_locked(pool, PRIO))
         return;
-    if (__atomic_load_n(&prio->computing, __ATOMIC_SEQ_CST) + prio->waking == 0)
+    if (__atomic_load_n(&prio->computing, __ATOMIC_SEQ_CST) <= 0 && prio->waking == 0)
         wake_sleeper_locked(pool, PRIO, wake);
 }
 

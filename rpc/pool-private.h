@@ -61,7 +61,8 @@ typedef struct Crew {
     unsigned waking;          /* idle ones that were signalled and have not run yet */
     unsigned bulk, proofs;    /* such calls that they are with */
     /* atomic */
-    unsigned computing;       /* those that are with a counted call and don't wait */
+    int computing;            /* those that are with a counted call and don't wait; too few for a moment when a worker that
+                               * computes again is taken for one that waits before it has added itself */
 } Crew;
 
 struct Pool {
