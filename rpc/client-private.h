@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* One connection, for the units of rpc/ alone: client.c, clients.c, io.c, input.c, admit.c, call.c, outbox.c,
+/* One connection, for the units of rpc/ alone: client.c, clients.c, io.c, input.c, admit.c, call.c, reply.c, outbox.c,
  * pool.c and its parts, keepalive.c, stream.c. */
 #pragma once
 
