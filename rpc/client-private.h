@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* One connection, for the units of rpc/ alone: client.c, clients.c, io.c, admit.c, call.c, outbox.c,
- * pool.c, keepalive.c, stream.c. */
+/* One connection, for the units of rpc/ alone: client.c, clients.c, io.c, input.c, admit.c, call.c, reply.c, outbox.c,
+ * pool.c and its parts, keepalive.c, stream.c. */
 #pragma once
 
 #include "base/lock.h"
@@ -18,7 +18,7 @@ typedef struct Identities Identities;
 typedef struct Share Share;
 typedef struct SaslExchange SaslExchange;
 
-/* The classes of calls that wait for a worker; see pool.c. */
+/* The classes of calls that wait for a worker; see pool-turns.c. */
 typedef enum TurnClass {
     TURN_HIGH, TURN_NORMAL,
     TURN_RESUMED_HIGH, TURN_RESUMED,    /* those that have waited for a domain, and hold it now */
@@ -152,12 +152,6 @@ struct Client {
 Client *client_new(Service *service, IoThread *io, int fd, bool read_only);
 /* Takes it out of everything. I/O thread; once. */
 void client_leave(Client *client);
-
-/* --- identity.c ------------------------------------------------------------------------------ */
-/* Any thread; lives as long as the client. */
-Identity *client_who(const Client *client);
-/* The last reference has gone. */
-void client_forget_identity(Client *client);
 /* It comes over the network, from `address`; before it is adopted. */
 void client_set_network(Client *client, Tls *tls, const char *address);
 /* It must log in: with a handshake, a proof of identity, or both; before it is adopted. */
@@ -166,6 +160,11 @@ void client_set_login(Client *client, ClientAuth auth);
  * call's answer. A worker. */
 void client_authenticate(Client *client, const char *user, Transport *layer);
 
+/* --- identity.c ------------------------------------------------------------------------------ */
+/* Any thread; lives as long as the client. */
+Identity *client_who(const Client *client);
+/* The last reference has gone. */
+void client_forget_identity(Client *client);
 /* Adds what `use`, which may be changing, holds now. */
 void client_use_add(ClientUse *to, const ClientUse *use);
 
@@ -188,6 +187,7 @@ bool login_tick(Client *client, int64_t now);
 /* --- clients.c ------------------------------------------------------------------------------ */
 /* Its session is made: it may be found from now on. */
 void clients_add(Client *client);
+/* It leaves, after clients_add; once. */
 void clients_remove(Client *client);
 /* Adds how many of its calls workers are with, wait for that, and are parked beside those. Any thread. */
 void client_count_calls(Client *client, unsigned *running, unsigned *waiting, unsigned *parked);
@@ -198,22 +198,27 @@ void client_count_calls(Client *client, unsigned *running, unsigned *waiting, un
 ssize_t admit_frames(Client *client, uint8_t *data, size_t size);
 
 /* --- call.c --------------------------------------------------------------------------------- */
-/* A call of its own memory, payload copied. */
+/* A call of its own memory, payload copied, with one reference. Ended by call_end, call_reply or call_fail. */
 Call *call_new(Client *client, const Program *program, const Proc *proc, const FrameHeader *header,
                const uint8_t *payload, size_t payload_size);
+/* A call in the I/O thread's scratch memory; `payload` is borrowed until it ends, its answer goes into `out`. */
 void call_begin_inline(Call *call, Client *client, const Program *program, const Proc *proc, const FrameHeader *header,
                        uint8_t *payload, size_t payload_size, XdrOut *out);
+/* Any thread; not of an inline call. The last reference frees it, and gives up that of its client. */
 Call *call_ref(Call *call);
 void call_unref(Call *call);
 /* A worker takes it; `first`: no thread had it before. */
 void call_taken(Call *call, bool first);
-/* Ends it without an answer. */
+/* Ends it without an answer; the last step of one. Any thread. */
 void call_end(Call *call);
 /* Hands a new call to the workers or lets it wait behind them. I/O thread, after client_has_room. */
 void call_submit(Call *call);
 /* For a client that leaves: the next call that no worker has been given; the next parked one (referenced). */
 Call *client_take_waiting(Client *client);
 Call *client_take_parked(Client *client);
+/* Whether call_submit would take one more of this size now; otherwise WISH_LOOK will come. */
+bool client_has_room(Client *client, size_t bytes, unsigned n_fds);
+
 /* --- measure-call.c ------------------------------------------------------------------------- */
 /* The call's first phase begins. */
 void call_clock_start(Call *call, CallPhase phase, int64_t now);
@@ -223,10 +228,6 @@ void call_clock_stop(Call *call);
 void call_count(Call *call);
 /* An answer was written only so long after it was made. */
 void call_unread(Client *client, const uint32_t *answers, int64_t ns);
-
-/* --- call.c ----------------------------------------------------------------------------------- */
-/* Whether call_submit would take one more of this size now; otherwise WISH_LOOK will come. */
-bool client_has_room(Client *client, size_t bytes, unsigned n_fds);
 
 /* --- outbox.c ------------------------------------------------------------------------------- */
 typedef enum OutKind { OUT_REPLY, OUT_BULK, OUT_EVENT } OutKind;
@@ -244,11 +245,13 @@ bool outbox_congested(Client *client);
 size_t outbox_size(Client *client);
 /* Of them those of events. */
 size_t outbox_event_size(Client *client);
+/* Whether epoll tells of bytes that come from it. I/O thread. */
 void outbox_set_reading(Client *client, bool reading);
 /* Closes the descriptor and forgets what waits. */
 void outbox_close(Client *client);
 
 /* --- pool.c --------------------------------------------------------------------------------- */
+/* Starts `min` workers and `prio` of those for urgent calls; up to `max` (at least one) when calls want them. */
 Pool *pool_new(Rpc *rpc, unsigned min, unsigned max, unsigned prio);
 /* Joins the workers; each ends what it runs. */
 void pool_stop(Pool *pool);
@@ -256,18 +259,22 @@ void pool_stop(Pool *pool);
 void pool_tell_stuck(Pool *pool);
 /* After pool_stop: the calls that nobody took, one by one; NULL at the end. */
 Call *pool_take_left(Pool *pool);
+/* After that. */
 void pool_free(Pool *pool);
 /* Calls that could not run may be able to now, since a client has read its answers or left, or time has passed. */
 void pool_look(Pool *pool);
-/* A call in its client's turn. */
+/* The same for as many calls as there are: an identity may have more workers than before. */
+void pool_look_for_all(Pool *pool);
+/* A call in its client's turn; it is a worker's from now on. Any thread, no lock held. */
 void pool_push(Pool *pool, Call *call);
-/* A call that has had its turn and was parked since: before all others. */
+/* A call that has had its turn and was parked since: before all others. The same. */
 void pool_push_resumed(Pool *pool, Call *call);
 /* Calls are held up, since enough workers compute: pool_unstick is to be called every POOL_LOOK_MS. */
 bool pool_is_held(const Pool *pool);
 enum { POOL_LOOK_MS = 2 };
 /* Those that only seem to compute no longer count. I/O threads. */
 void pool_unstick(Pool *pool, int64_t now);
+/* As rpc_workers. */
 void pool_info(Pool *pool, WorkerInfo *info);
 /* As rpc_set_workers. */
 bool pool_set_limits(Pool *pool, const WorkerLimits *limits);
@@ -287,9 +294,10 @@ void stream_start(Stream *stream);
 bool stream_frame(Client *client, const FrameHeader *header, const uint8_t *payload, size_t size);
 /* Moves what drivers have to say as long as the client takes it. I/O thread. */
 void stream_pump(Client *client);
+/* The client leaves. I/O thread. */
 void stream_close_all(Client *client);
 
-/* --- service.c / io.c -------------------------------------------------------------------------- */
+/* --- rpc.c and io.c ----------------------------------------------------------------------------- */
 struct Service {
     /* fixed */
     Rpc *rpc;
@@ -333,7 +341,10 @@ struct Rpc {
     int calls;                /* that exist outside the I/O threads' scratch */
 };
 
+/* ClientWish: its I/O thread does that soon, after what it does now. Any thread, under any lock below LOCK_IO_INBOX. */
 void io_wish(Client *client, unsigned wishes);
+/* For the I/O thread alone: where inline answers are collected until they leave together; the memory of the one inline
+ * call; clock_now() when its turn began. */
 XdrOut *io_out(IoThread *io);
 Call *io_scratch_call(IoThread *io);
 int64_t io_now(IoThread *io);
@@ -344,9 +355,13 @@ void io_set_mark(IoThread *io, int64_t now);
 void io_room(IoThread *io);
 /* Its thread looks whether there is something to do that nobody has told it: pool_is_held. Any thread. */
 void io_look(IoThread *io);
-void io_watch(Client *client, bool reading, bool writing);    /* under LOCK_OUTBOX */
+/* What epoll tells of it: bytes that come, room for bytes that leave. Any thread, under LOCK_OUTBOX. */
+void io_watch(Client *client, bool reading, bool writing);
+/* As client_set_subscribed. */
 void io_subscribe(Client *client, bool subscribed);
+/* One client less for max_clients, since its last reference goes: listeners that wait for that are told. Any thread. */
 void service_client_gone(Service *service);
+/* The I/O threads have ended. */
 void listeners_free(Rpc *rpc);
 
 #define limit_of(client, member) __atomic_load_n(&(client)->service->limits.member, __ATOMIC_RELAXED)

@@ -129,6 +129,7 @@ static bool keeps_us_waiting_locked(const Client *client, int64_t now)
     const GatePlace *place = &client->place;
     char byte;
 
+    lock_assert_held(&place->gate->lock);
     if (place->working)
         return false;
     if (place->spoken)

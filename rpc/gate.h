@@ -34,16 +34,19 @@ typedef struct GatePlace {
     int64_t since;            /* clock_now() */
 } GatePlace;
 
+/* Nobody is inside; and nobody is any more. */
 void gate_init(Gate *gate);
 void gate_deinit(Gate *gate);
 /* Who shares a limit with whom. */
 void gate_source(uint8_t source[GATE_SOURCE_SIZE], const struct sockaddr_storage *peer, uid_t uid);
+/* A client has come that must log in; it is waited for from `now` on. I/O thread. */
 void gate_enter(Client *client, int64_t now);
 /* It has logged in or goes. Whether it was inside; again is fine. */
 bool gate_leave(Client *client);
 /* A worker does something for it; it is waited for again. */
 void gate_work(Client *client);
 void gate_wait(Client *client, int64_t now);
+/* How many are inside, of all and of one source. Any thread. */
 unsigned gate_count(Gate *gate);
 unsigned gate_count_source(Gate *gate, const uint8_t source[GATE_SOURCE_SIZE]);
 /* Takes the oldest one out that keeps us waiting, from anywhere or from this source: a reference, NULL when all do

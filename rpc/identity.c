@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Whom clients stand for, what weight they have, and what they have used. An identity lives as long as one of its clients,
  * and the last that had one are remembered, so that the figures of a tool that comes and goes add up.
- * Any thread. Takes LOCK_IDENTITIES and no other lock inside it. */
+ * Any thread. Takes LOCK_IDENTITIES and no other lock inside it, and through pool.c LOCK_POOL after it. */
 #include "rpc/identity.h"
 
 #include <stddef.h>
@@ -210,11 +210,17 @@ const char *client_who_name(const Client *client)
     return client_who(client)->name;
 }
 
+/* When one identity is left, it may have all workers: that may be many of its calls that wait. */
 void client_forget_identity(Client *client)
 {
+    Rpc *rpc = client->service->rpc;
+    unsigned before = identities_present(rpc->identities);
+
     for (unsigned i = 0; i < client->n_former; i++)
         identity_unref(client->former[i], NULL);
     identity_unref(client->who, &client->use);
+    if (before > 1 && identities_present(rpc->identities) == 1)
+        pool_look_for_all(rpc->pool);
 }
 
 /* --- what they use ----------------------------------------------------------------------------------- */

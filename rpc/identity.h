@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Whom clients stand for, for the units of rpc/ alone: one identity is shared by all its connections, of whichever
- * service, and the workers' turns are given to identities first and to their clients second (pool.c). */
+ * service, and the workers' turns are given to identities first and to their clients second (pool-turns.c). */
 #pragma once
 
 #include "base/lock.h"

@@ -17,10 +17,22 @@ void io_stop(IoThread *io);
 void io_drain(IoThread *io);
 void io_free(IoThread *io);
 int io_epoll_fd(IoThread *io);
+/* The thread's memory for what one receive brings. */
+enum { IO_INPUT_SIZE = 262144 };
+uint8_t *io_input(IoThread *io);
 /* Whether any of its clients hears events. Any thread. */
 bool io_has_subscribers(IoThread *io);
 /* One reference is taken over. */
 void io_post_broadcast(IoThread *io, Broadcast *broadcast);
+
+/* --- input.c ---------------------------------------------------------------------------------- */
+/* All on the client's I/O thread. False: the connection must be closed. */
+/* The socket, or the transport above it, has bytes. */
+bool input_read(Client *client);
+/* There may be room for frames that were held back. */
+bool input_look_again(Client *client);
+/* Sends the inline answers that were collected; an empty buffer that has grown large is given up. */
+void input_send_answers(Client *client);
 
 /* --- listen.c --------------------------------------------------------------------------------- */
 /* Head of the first I/O thread's list; set up before the thread starts. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* (1) The I/O threads: each owns a share of the connections and waits for them with epoll.
- * One receive takes as many frames as are there; quick calls are served right here, and one send
+ * One receive takes as many frames as are there (input.c); quick calls are served right here, and one send
  * carries all answers that are ready. An idle connection costs nothing per call.
  * Takes LOCK_IO_INBOX for what other threads want, LOCK_OUTBOX through outbox.c, LOCK_CLIENT through
  * call.c, one at a time. Never waits but in epoll_wait, never calls what may block. */
@@ -10,7 +10,6 @@
 #include <inttypes.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -19,7 +18,6 @@
 LOG_SOURCE("rpc.io");
 
 enum {
-    INPUT_SIZE = 262144,        /* taken by one receive */
     SCRATCH_SIZE = 65536,       /* an inline call's arena */
     EVENTS_AT_ONCE = 64,
     TICK_MS = 1000,
@@ -32,7 +30,7 @@ struct IoThread {
     GThread *thread;
     int epoll_fd, wake_fd;
     /* the thread's own */
-    uint8_t *input;
+    uint8_t *input;           /* what a receive brings; IO_INPUT_SIZE bytes */
     XdrOut out;
     Call scratch;
     Client *clients, *subscribers;
@@ -51,6 +49,11 @@ struct IoThread {
 XdrOut *io_out(IoThread *io)
 {
     return &io->out;
+}
+
+uint8_t *io_input(IoThread *io)
+{
+    return io->input;
 }
 
 Call *io_scratch_call(IoThread *io)
@@ -197,199 +200,6 @@ static void drop(IoThread *io, Client *client)
     client_unref(client);
 }
 
-static void flush_out(IoThread *io, Client *client)
-{
-    if (io->out.size)
-        outbox_send(client, &io->out, 0, OUT_REPLY);
-    if (io->out.capacity > 4 * INPUT_SIZE) {
-        xdr_out_deinit(&io->out);
-        xdr_out_init(&io->out, NULL, 0);
-    }
-}
-
-/* Keeps what could not be used yet. `data` may lie inside client->held. */
-static void hold(Client *client, const uint8_t *data, size_t size)
-{
-    if (size == 0) {
-        g_clear_pointer(&client->held, g_free);
-        client->held_size = client->held_capacity = 0;
-        return;
-    }
-    if (client->held && data >= client->held && data < client->held + client->held_capacity) {
-        if (data > client->held)
-            memmove(client->held, data, size);
-    } else {
-        g_free(client->held);
-        client->held_capacity = MAX(size, 256);
-        client->held = g_malloc(client->held_capacity);
-        memcpy(client->held, data, size);
-    }
-    client->held_size = size;
-}
-
-/* Descriptors may only wait for the rest of frames that announce them. */
-static bool fds_are_announced(Client *client)
-{
-    unsigned announced = 0;
-
-    if (G_LIKELY(client->n_fds == 0))
-        return true;
-    for (size_t at = 0, size = 0; at < client->held_size; at += size) {
-        unsigned n_fds;
-        FrameState state = frame_look(client->held + at, client->held_size - at, &size, &n_fds);
-
-        announced += n_fds;
-        if (state != FRAME_COMPLETE)
-            break;
-    }
-    if (client->n_fds <= announced)
-        return true;
-    log_warning("client %" PRIu64 " sent descriptors that no message announces, its connection is closed",
-                client->identity.id);
-    return false;
-}
-
-/* False: the connection must be closed. */
-static bool take_frames(IoThread *io, Client *client, uint8_t *data, size_t size)
-{
-    ssize_t used = admit_frames(client, data, size);
-
-    if (used < 0)
-        return false;
-    flush_out(io, client);
-    hold(client, data + used, size - (size_t)used);
-    if (client->held_back != client->unread) {
-        client->unread = client->held_back;
-        outbox_set_reading(client, !client->unread);
-        if (!client->unread && client->transport)
-            io_wish(client, WISH_READ);
-    }
-    return fds_are_announced(client);
-}
-
-static bool keep_fds(Client *client, struct msghdr *message)
-{
-    bool good = true;
-
-    for (struct cmsghdr *header = CMSG_FIRSTHDR(message); header; header = CMSG_NXTHDR(message, header)) {
-        size_t n;
-
-        if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS)
-            continue;
-        n = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-        if (!client->fds)
-            client->fds = g_new(int, FRAME_FDS_MAX);
-        for (size_t i = 0; i < n; i++) {
-            int fd;
-
-            memcpy(&fd, CMSG_DATA(header) + i * sizeof fd, sizeof fd);
-            if (n == 1 && client->n_fds < FRAME_FDS_MAX) {
-                client->fds[client->n_fds++] = fd;
-            } else {
-                close(fd);
-                good = false;
-            }
-        }
-    }
-    return good && !(message->msg_flags & MSG_CTRUNC);
-}
-
-/* > 0: bytes; 0: nothing there; -1: the connection is over. */
-static ssize_t receive(Client *client, uint8_t *data, size_t room)
-{
-    union {
-        char space[CMSG_SPACE(FRAME_FDS_MAX * sizeof(int))];
-        struct cmsghdr align;
-    } control;
-    struct iovec part = { data, room };
-    struct msghdr message = {
-        .msg_iov = &part, .msg_iovlen = 1, .msg_control = control.space, .msg_controllen = sizeof control.space,
-    };
-    ssize_t n;
-
-    if (client->transport)
-        return client->transport->ops->receive(client->transport, client->fd, data, room);
-    n = recvmsg(client->fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-    if (n < 0)
-        return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR ? 0 : -1;
-    if (G_UNLIKELY(message.msg_controllen > 0 || (message.msg_flags & MSG_CTRUNC)) && !keep_fds(client, &message))
-        return -1;
-    return n == 0 ? -1 : n;
-}
-
-/* The rest of one incomplete frame goes right behind what is there; memory grows with what really came. */
-static bool read_held(IoThread *io, Client *client)
-{
-    size_t need;
-    unsigned n_fds;
-    ssize_t n;
-
-    if (frame_look(client->held, client->held_size, &need, &n_fds) == FRAME_BROKEN)
-        return false;
-    if (need <= client->held_size)
-        need = client->held_size < FRAME_HEADER_SIZE ? FRAME_HEADER_SIZE : client->held_size + FRAME_FDS_MAX;
-    if (client->held_capacity - client->held_size < MIN(need - client->held_size, 4096)) {
-        client->held_capacity = MIN(need, MAX(2 * client->held_capacity, 4096));
-        client->held = g_realloc(client->held, client->held_capacity);
-    }
-    n = receive(client, client->held + client->held_size, MIN(need, client->held_capacity) - client->held_size);
-    if (n <= 0)
-        return n == 0;
-    client->held_size += (size_t)n;
-    if (frame_look(client->held, client->held_size, &need, &n_fds) == FRAME_INCOMPLETE)
-        return fds_are_announced(client);
-    return take_frames(io, client, client->held, client->held_size);
-}
-
-static bool read_rounds(IoThread *io, Client *client)
-{
-    client->heard = io->now;
-    client->unanswered = 0;
-    /* A few rounds while the socket gives full buffers; then the others have their turn. */
-    for (int round = 0; round < 4; round++) {
-        ssize_t n;
-
-        if (client->held_back)
-            return true;
-        if (client->held) {
-            if (!read_held(io, client))
-                return false;
-            if (client->held)
-                return true;
-            continue;
-        }
-        n = receive(client, io->input, INPUT_SIZE);
-        if (n <= 0)
-            return n == 0;
-        if (!take_frames(io, client, io->input, (size_t)n))
-            return false;
-        if (n < INPUT_SIZE)
-            return true;
-    }
-    return true;
-}
-
-/* What the transport has left over comes in the next turn, since epoll doesn't know of it. */
-static bool read_client(IoThread *io, Client *client)
-{
-    if (!read_rounds(io, client))
-        return false;
-    if (!client->held_back && client->transport && client->transport->ops->has_more(client->transport))
-        io_wish(client, WISH_READ);
-    return true;
-}
-
-/* Frames that were held back are looked at again. */
-static bool look_again(IoThread *io, Client *client)
-{
-    if (!client->held_back)
-        return true;
-    /* what it said meanwhile was not read: its silence counts from now */
-    client->heard = io->now;
-    client->unanswered = 0;
-    return take_frames(io, client, client->held, client->held_size);
-}
-
 static bool write_client(IoThread *io, Client *client)
 {
     if (!outbox_flush(client))
@@ -397,7 +207,7 @@ static bool write_client(IoThread *io, Client *client)
     if (outbox_size(client) > limit_of(client, max_client_output) / 8 && outbox_await(client))
         return true;
     pool_look(io->rpc->pool);
-    if (!look_again(io, client))
+    if (!input_look_again(client))
         return false;
     if (client->streams)
         stream_pump(client);    /* after the calls: streams could keep the socket full for ever */
@@ -418,11 +228,11 @@ static void serve_event(IoThread *io, const struct epoll_event *event)
     if (!client->closed && (event->events & EPOLLOUT))
         good = write_client(io, client);
     if (good && !client->closed && (event->events & (EPOLLIN | EPOLLRDHUP)))
-        good = read_client(io, client);
+        good = input_read(client);
     if (event->events & (EPOLLERR | EPOLLHUP) && !(event->events & EPOLLIN))
         good = false;
     if (!good) {
-        flush_out(io, client);    /* answers to what came before the end */
+        input_send_answers(client);    /* answers to what came before the end */
         drop(io, client);
     }
     client_unref(client);
@@ -442,14 +252,14 @@ static void grant_wishes(IoThread *io, Client *client, unsigned wishes)
         if (good && wishes & WISH_STREAM)
             stream_pump(client);
         if (good && wishes & WISH_LOOK)
-            good = look_again(io, client);
+            good = input_look_again(client);
         if (good && wishes & WISH_READ && client->stage != LOGIN_HANDSHAKE)
-            good = read_client(io, client);
+            good = input_read(client);
         if (good && wishes & WISH_END && !outbox_await(client))
             good = false;
     }
     if (!good) {
-        flush_out(io, client);
+        input_send_answers(client);
         drop(io, client);
     }
     client_unref(client);
@@ -466,7 +276,7 @@ static void deliver(IoThread *io, GQueue *broadcasts)
         for (GList *item = broadcasts->head; item; item = item->next) {
             broadcast = item->data;
             broadcast->append(broadcast, client, &io->out);
-            if (G_UNLIKELY(io->out.size >= INPUT_SIZE))
+            if (G_UNLIKELY(io->out.size >= IO_INPUT_SIZE))
                 outbox_send(client, &io->out, 0, OUT_EVENT);
         }
         if (io->out.size)
@@ -590,7 +400,7 @@ IoThread *io_new(Rpc *rpc)
     io->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (io->epoll_fd < 0 || io->wake_fd < 0 || epoll_ctl(io->epoll_fd, EPOLL_CTL_ADD, io->wake_fd, &event) < 0)
         g_error("cannot set up an I/O thread: %s", g_strerror(errno));
-    io->input = g_malloc(INPUT_SIZE);
+    io->input = g_malloc(IO_INPUT_SIZE);
     arena_init(&io->scratch.arena, g_malloc(SCRATCH_SIZE), SCRATCH_SIZE);
     io->scratch.error = (Error)ERROR_INIT;
     xdr_out_init(&io->out, NULL, 0);

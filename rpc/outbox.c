@@ -56,6 +56,7 @@ static OutItem *forget_all_locked(Client *client)
 {
     OutItem *first = client->out_first;
 
+    lock_assert_held(&client->out_lock);
     client->out_first = client->out_last = NULL;
     __atomic_store_n(&client->out_bytes, 0, __ATOMIC_RELAXED);
     set_event_bytes(client, 0);
@@ -73,8 +74,9 @@ static void free_items(OutItem *first)
     }
 }
 
-static void insert_item(Client *client, OutItem **at, OutItem *item)
+static void insert_item_locked(Client *client, OutItem **at, OutItem *item)
 {
+    lock_assert_held(&client->out_lock);
     item->next = *at;
     *at = item;
     if (!item->next)
@@ -97,13 +99,14 @@ static void queue_item_locked(Client *client, OutItem *item)
         for (at = &fixed->next; *at && (*at)->kind != OUT_BULK; at = &(*at)->next)
             continue;
     }
-    insert_item(client, at, item);
+    insert_item_locked(client, at, item);
 }
 
-static void take_out_first(Client *client)
+static void take_out_first_locked(Client *client)
 {
     OutItem *item = client->out_first;
 
+    lock_assert_held(&client->out_lock);
     client->out_first = item->next;
     if (!client->out_first)
         client->out_last = NULL;
@@ -115,17 +118,19 @@ static void take_out_first(Client *client)
 
 /* True when events have piled up beyond the limit. While somebody is sending they may be on their way: then it is
  * twice as high. */
-static bool too_many_events(Client *client)
+static bool too_many_events_locked(Client *client)
 {
     size_t limit = limit_of(client, max_client_events);
 
+    lock_assert_held(&client->out_lock);
     return client->out_event_bytes > (client->out_sending ? 2 * limit : limit);
 }
 
-static void count_flood(Client *client)
+static void count_flood_locked(Client *client)
 {
     Rpc *rpc = client->service->rpc;
 
+    lock_assert_held(&client->out_lock);
     __atomic_add_fetch(&rpc->floods, 1, __ATOMIC_RELAXED);
     __atomic_add_fetch(&rpc->event_bytes_lost, client->out_event_bytes, __ATOMIC_RELAXED);
 }
@@ -151,6 +156,7 @@ static unsigned claim_locked(Client *client, OutItem **items)
 {
     unsigned n = 0;
 
+    lock_assert_held(&client->out_lock);
     for (OutItem *item = client->out_first; item && n < BATCH_ITEMS; item = item->next) {
         if (item->kind == OUT_BULK && n > 0)
             break;
@@ -165,13 +171,14 @@ static void unclaim_locked(Sending *sending, size_t moved)
 {
     Client *client = sending->client;
 
+    lock_assert_held(&client->out_lock);
     client->out_claimed = NULL;
     if (moved)
         client->out_stalled = clock_now();
     while (client->out_first && out_item_has_left(client->out_first)) {
         OutItem *item = client->out_first;
 
-        take_out_first(client);
+        take_out_first_locked(client);
         sending->bulk |= item->kind == OUT_BULK;
         item->next = sending->gone;
         sending->gone = item;
@@ -197,10 +204,11 @@ static void send_waiting_locked(Sending *sending)
 
 /* After a bulk answer: epoll tells when the client has read most of it, and only then the next one is made, so
  * that quick answers find the way free. */
-static void watch_reader(Client *client)
+static void watch_reader_locked(Client *client)
 {
     int unread = 0;
 
+    lock_assert_held(&client->out_lock);
     if (!client->writing && ioctl(client->fd, SIOCOUTQ, &unread) == 0 && unread > PIPE_BUSY)
         io_watch(client, client->reading, true);
 }
@@ -222,6 +230,7 @@ static void emptied_locked(Sending *sending)
 {
     Client *client = sending->client;
 
+    lock_assert_held(&client->out_lock);
     if (client->out_awaited)
         sending->wishes |= WISH_SENT;
     if (client->close_when_empty)
@@ -238,9 +247,9 @@ static void finish_locked(Sending *sending)
     if (sending->result < 0 && client->fd >= 0) {
         client->deaf = true;
         sending->wishes |= WISH_CLOSE;
-    } else if (client->fd >= 0 && !client->deaf && too_many_events(client)) {
+    } else if (client->fd >= 0 && !client->deaf && too_many_events_locked(client)) {
         sending->flooded = client->deaf = true;
-        count_flood(client);
+        count_flood_locked(client);
     }
     if (client->fd < 0 || client->deaf) {
         give_up_locked(sending);
@@ -288,9 +297,9 @@ static void send_own_locked(Sending *sending, XdrOut *out, size_t from, OutItem 
     if (sending->result > 0) {
         send_waiting_locked(sending);
         if (sending->bulk && !client->out_first && client->fd >= 0 && !client->deaf)
-            watch_reader(client);
+            watch_reader_locked(client);
     } else if (sending->result == 0 && client->fd >= 0 && !client->deaf) {
-        insert_item(client, &client->out_first, out_item_new(client, out, from, item));
+        insert_item_locked(client, &client->out_first, out_item_new(client, out, from, item));
         client->out_stalled = clock_now();
     } else {
         out_item_close_fds(item);
@@ -305,10 +314,10 @@ static void queue_own_locked(Sending *sending, XdrOut *out, size_t from, const O
     if (!client->out_first)
         client->out_stalled = clock_now();
     queue_item_locked(client, out_item_new(client, out, from, item));
-    if (item->kind != OUT_EVENT || !too_many_events(client))
+    if (item->kind != OUT_EVENT || !too_many_events_locked(client))
         return;
     sending->flooded = client->deaf = true;
-    count_flood(client);
+    count_flood_locked(client);
     if (!client->out_sending)
         sending->gone = forget_all_locked(client);
 }

@@ -71,6 +71,8 @@ typedef struct RpcSettings {
     unsigned min_workers, max_workers, prio_workers;
 } RpcSettings;
 
+/* With its workers; the I/O threads begin with rpc_start. `timers` is borrowed until rpc_free. Aborts when the system
+ * gives no descriptors for it. */
 Rpc *rpc_new(const RpcSettings *settings, Timers *timers);
 /* Starts the I/O threads, after the services have their sockets. */
 void rpc_start(Rpc *rpc);
@@ -84,6 +86,7 @@ void rpc_tell_stuck(Rpc *rpc);
 void rpc_quiesce(Rpc *rpc);
 /* Waits until no call runs or `deadline` (clock_now()) has passed; then false. */
 bool rpc_drain(Rpc *rpc, int64_t deadline);
+/* As given to rpc_new. */
 Timers *rpc_timers(Rpc *rpc);
 
 /* How many workers there may be, beside those for urgent calls alone. */
@@ -147,6 +150,7 @@ void rpc_set_slow_call(Rpc *rpc, int64_t ns);
 
 /* Lives until rpc_free. `data` is the server's. */
 Service *service_new(Rpc *rpc, const char *name, const ServiceOps *ops, const ServiceLimits *limits, void *data);
+/* What service_new was given; the name is a copy that lives as long as the service. */
 const char *service_name(const Service *service);
 void *service_data(const Service *service);
 /* For reading and changing while it runs, member by member with relaxed atomics. */
@@ -168,6 +172,7 @@ typedef struct ListenSettings {
     ClientAuth auth;          /* how clients prove who they are before they may call anything else */
 } ListenSettings;
 
+/* The same with what the settings say, which are copied. Both before rpc_start. */
 void service_listen_with(Service *service, int fd, const ListenSettings *settings);
 
 /* --- identities: whom clients stand for ------------------------------------------------------ */
@@ -230,6 +235,7 @@ typedef struct IdentityReport {
  * Waits for nobody; any thread. */
 GPtrArray *rpc_report_identities(Rpc *rpc, Arena *arena);
 
+/* Fixed, and lives as long as the client. Any thread. */
 const ClientIdentity *client_identity(const Client *client);
 /* The groups of its process beside identity.gid, as they were when it connected. Live as long as the client. */
 const gid_t *client_groups(const Client *client, unsigned *n);
@@ -238,6 +244,7 @@ const gid_t *client_groups(const Client *client, unsigned *n);
 void client_identify(Client *client, const char *kind, const char *name);
 /* "uid:1000", "dn:CN=nova", "sasl:nova". Lives as long as the client. Any thread. */
 const char *client_who_name(const Client *client);
+/* That whose socket it has come to. */
 Service *client_service(const Client *client);
 /* The distinguished name in its verified certificate; NULL: none, or not known yet. Lives as long as the client. */
 const char *client_dn(const Client *client);
@@ -252,6 +259,7 @@ void client_login_failed(Client *client);
 uint64_t client_start_time(const Client *client);
 /* The name that SASL has proved; NULL: none. Lives as long as the client. */
 const char *client_user(const Client *client);
+/* Any thread, no lock held: the last reference frees it, after ops->client_free. */
 Client *client_ref(Client *client);
 void client_unref(Client *client);
 /* The server's own part, set by client_new. */
@@ -309,6 +317,8 @@ struct Call {
     XdrOut *out;              /* the serving thread's scratch output, NULL: none */
     /* private: in the client's or the pool's list, under LOCK_CLIENT or LOCK_POOL */
     Call *next, *prev;
+    /* private: under LOCK_POOL, then the worker's that has taken it */
+    uint8_t turn;             /* TurnClass: the queue that it waits in, or was taken from */
     /* private: under LOCK_CLIENT */
     int state;
     unsigned parking;         /* threads between call_park and call_parked or call_unpark */

@@ -42,6 +42,7 @@ static ssize_t receive_locked(SaslTransport *sasl, int fd, uint8_t *data, size_t
     unsigned size = 0;
     ssize_t n;
 
+    lock_assert_held(&sasl->lock);
     if (sasl->decoded_size)
         return take_decoded(sasl, data, room);
     do
@@ -77,6 +78,7 @@ static int encrypt_locked(Transport *transport, const uint8_t *data, size_t size
     const char *encoded;
     unsigned n;
 
+    lock_assert_held(&sasl->lock);
     if (sasl_encode(sasl->connection, (const char *)data, (unsigned)size, &encoded, &n) != SASL_OK)
         return -1;
     pending_append(&sasl->out.fresh, encoded, n);

@@ -141,6 +141,7 @@ static ssize_t receive_locked(TlsTransport *tls, int fd, uint8_t *data, size_t r
     uint8_t scratch[INPUT_SIZE];
     size_t got = 0;
 
+    lock_assert_held(&tls->lock);
     tls->fd = fd;
     tls->scratch = scratch;
     tls->budget = INPUT_MOST;
@@ -188,6 +189,7 @@ static int encrypt_locked(Transport *transport, const uint8_t *data, size_t size
 {
     TlsTransport *tls = (TlsTransport *)transport;
 
+    lock_assert_held(&tls->lock);
     for (size_t at = 0; at < size;) {
         ssize_t n = gnutls_record_send(tls->session, data + at, MIN(size - at, RECORD_SIZE));
 

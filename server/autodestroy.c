@@ -294,6 +294,7 @@ static void look_through_locked(Session *session, GPtrArray *ended)
 {
     GPtrArray *list = session->bound;
 
+    lock_assert_held(&session->server->autodestroy->lock);
     for (unsigned i = list->len; i > 0; i--)
         if (!is_bound(g_ptr_array_index(list, i - 1)))
             g_ptr_array_add(ended, g_ptr_array_steal_index_fast(list, i - 1));

@@ -123,6 +123,16 @@ Host *host_ref(Host *host)
     return host;
 }
 
+/* Its driver has closed it, or could not open it. */
+static void host_free(Host *host)
+{
+    domain_list_free(host->domains);
+    store_close(host->store);
+    g_free(host->uri);
+    g_free(host->key);
+    g_free(host);
+}
+
 void host_unref(Host *host)
 {
     Hosts *hosts = ((Server *)host->server)->hosts;
@@ -133,12 +143,7 @@ void host_unref(Host *host)
     g_hash_table_remove(hosts->all, host);
     lock_release(&hosts->lock);
     host->driver->close(host);
-    if (host->domains)
-        domain_list_free(host->domains);
-    store_close(host->store);
-    g_free(host->uri);
-    g_free(host->key);
-    g_free(host);
+    host_free(host);
 }
 
 static const Driver *find_driver(Server *server, const char *uri)
@@ -174,11 +179,7 @@ static Host *open_new(Server *server, const Driver *driver, const char *uri, con
         log_info("%s is open", uri);
         return host;
     }
-    domain_list_free(host->domains);
-    store_close(host->store);
-    g_free(host->uri);
-    g_free(host->key);
-    g_free(host);
+    host_free(host);
     return NULL;
 }
 

@@ -64,6 +64,7 @@ typedef struct HostSample {
     GString *scratch;
 } HostSample;
 
+/* Empty; host_sample_free. */
 HostSample *host_sample_new(void);
 /* NULL is fine. */
 void host_sample_free(HostSample *sample);
@@ -104,6 +105,7 @@ void sampler_tell_stuck(Sampler *sampler);
 void sampler_free(Sampler *sampler);
 /* A driver that has not answered in time is not asked again, nor waited for, until it has. */
 Samples *samples_take(Sampler *sampler);
+/* Any thread. */
 Samples *samples_ref(Samples *samples);
 void samples_unref(Samples *samples);
 

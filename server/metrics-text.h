@@ -41,7 +41,7 @@ void metric_label(GString *labels, const char *label, const char *value);
 
 /* The head of a family; its lines follow, before any other family's. */
 void metric_begin(MetricText *text, const MetricFamily *family);
-/* A line of the family; `labels` as metric_label makes them, "" for none. */
+/* A line of the family, of a whole number or of any; `labels` as metric_label makes them, "" for none. */
 void metric_number(MetricText *text, const char *labels, uint64_t value);
 void metric_real(MetricText *text, const char *labels, double value);
 /* Nanoseconds, written as seconds with all their digits. */

@@ -147,6 +147,7 @@ int access_check_document(Serve *serve, const DomainConfig *config, Error *error
 int access_check_found(Serve *serve, const void *result, Error *error);
 
 /* --- rules.c --------------------------------------------------------------------------------- */
+/* Without rules, and with the settings of the start, until others are set; deinit gives up what was set. Main thread. */
 void rules_init(Server *server);
 void rules_deinit(Server *server);
 /* The rules for calls that begin from now on, taken over; NULL: none. Those in use before are freed with the last call that
@@ -203,6 +204,7 @@ void hosts_interrupt(Hosts *hosts);
 void hosts_open_own(Hosts *hosts);
 /* The hosts that several connections can share, in no order: an array of the caller's; each lives until hosts_free. */
 GPtrArray *hosts_shared(Hosts *hosts);
+/* Any thread. The last reference closes it, which may block, with no lock held. */
 void host_unref(Host *host);
 Host *host_ref(Host *host);
 
@@ -215,6 +217,7 @@ void event_forget(Session *session);    /* all subscriptions; I/O thread */
 /* By procedure number; entries without `run` are a driver's. */
 extern const Hand remote_hands[];
 extern const unsigned n_remote_hands;
+/* NULL: the procedure is wholly a driver's. */
 const Hand *hand_find(const Program *program, const Proc *proc);
 
 /* --- admin.c --------------------------------------------------------------------------------- */

@@ -244,6 +244,7 @@ static const Proc procs[] = {
     ROW(DO_BULK, "bulk", LANE_BULK, .encode = encode_zeros),
     ROW(DO_PARK, "park", LANE_WORKER),
     ROW(DO_PARK_HIGH, "park high", LANE_WORKER, .flags = PROC_HIGH),
+    ROW(DO_PARK_BULK, "park bulk", LANE_BULK),
     ROW(DO_PARK_LATE, "park late", LANE_WORKER),
     ROW(DO_BEGIN, "begin", LANE_DOMAIN),
     ROW(DO_TAKE_FDS, "take", LANE_WORKER, .flags = PROC_FDS_IN),
@@ -328,6 +329,7 @@ static bool serve_here(Fixture *f, Call *call)
         /* fall through */
     case DO_PARK:
     case DO_PARK_HIGH:
+    case DO_PARK_BULK:
     case DO_BEGIN:
     case DO_PARK_FDS:
         if (call->server)

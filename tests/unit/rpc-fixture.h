@@ -20,6 +20,7 @@ enum {
     DO_BULK,        /* worker, bulk: as BIG; ends when the gate is open */
     DO_PARK,        /* worker: parks until fixture_resume, or for as many milliseconds as the argument says */
     DO_PARK_HIGH,
+    DO_PARK_BULK,
     DO_PARK_LATE,   /* worker: waits for the gate first */
     DO_BEGIN,       /* domain: as PARK, from the I/O thread */
     DO_TAKE_FDS,    /* worker: writes a letter to each descriptor */

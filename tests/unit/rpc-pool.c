@@ -274,6 +274,44 @@ static void few_bulk_calls_run_at_once_and_ordinary_ones_beside_them(Fixture *f,
     close(fd);
 }
 
+/* Whatever else is called, as long as workers end their calls. */
+static void a_bulk_call_does_not_wait_until_no_other_is_left(Fixture *f, gconstpointer data)
+{
+    int busy = occupy(f, 1), loud = fixture_dial(f), bulk = fixture_dial(f);
+    unsigned before = 0;
+
+    for (uint32_t serial = 1; serial <= 16; serial++)
+        fixture_call(f, loud, DO_NOTE, serial);
+    sync_with(f, loud);
+    fixture_call_with(f, bulk, DO_BULK, 100, 10);
+    sync_with(f, bulk);
+    fixture_open_gate(f);
+    fixture_expect_answers(f, loud, 16);
+    fixture_expect_answers(f, bulk, 1);
+    while (served(f, before).serial != 100)
+        before++;
+    g_assert_cmpuint(before, <=, 9);    /* the one that was busy, and at most eight others */
+    close(busy);
+    close(loud);
+    close(bulk);
+}
+
+static void a_bulk_call_that_was_parked_leaves_the_places_as_they_were(Fixture *f, gconstpointer data)
+{
+    int fd = fixture_dial(f);
+
+    fixture_open_gate(f);
+    for (uint32_t serial = 1; serial <= 3; serial++) {
+        fixture_call(f, fd, DO_PARK_BULK, serial);
+        WAIT_UNTIL(f, LOCKED(f, f->parked->len) == 1);
+        g_assert_true(fixture_resume(f, serial));
+        fixture_expect_empty(f, fd, FRAME_REPLY, serial, FRAME_OK);
+        fixture_call_with(f, fd, DO_BULK, 100 + serial, 10);
+        fixture_expect(f, fd, FRAME_REPLY, 100 + serial, FRAME_OK);
+    }
+    close(fd);
+}
+
 static void a_bulk_call_gets_through_when_all_ordinary_workers_are_busy(Fixture *f, gconstpointer data)
 {
     int busy = occupy(f, 4), fd = fixture_dial(f);
@@ -303,7 +341,7 @@ static FixtureSettings with_spare_workers(unsigned prio)
     FixtureSettings settings = with_workers(0, most_computing() + 3, prio);
 
     settings.threads.io_threads = 1;
-    settings.limits.max_client_requests = most_computing() + 3;
+    settings.limits.max_client_requests = most_computing() + 4;
     settings.still = true;
     return settings;
 }
@@ -416,6 +454,61 @@ static void a_high_call_that_says_that_it_waits_lets_another_begin(Fixture *f, g
     close(fd);
 }
 
+/* As the I/O threads do, but without a turn of theirs, whose tick would look at everything. */
+static void unstick_until_running(Fixture *f, unsigned n)
+{
+    int64_t deadline = clock_now() + 10 * CLOCK_S;
+
+    while (LOCKED(f, f->running) < n) {
+        g_assert_cmpint(clock_now(), <, deadline);
+        pool_unstick(f->rpc->pool, clock_now());
+        g_usleep(200);
+    }
+}
+
+/* The loud identity has as many workers as it may have, and no priority worker is there for its high call. */
+static void a_high_call_that_nobody_may_take_does_not_hold_up_an_ordinary_one(Fixture *f, gconstpointer data)
+{
+    int quiet = fixture_dial_accepted(f), loud;
+    uint32_t most = most_computing();
+
+    pass_for(f, "quiet");
+    rpc_set_identity_workers(f->rpc, most);
+    loud = fixture_dial_accepted(f);
+    for (uint32_t serial = 1; serial <= most; serial++)
+        fixture_call(f, loud, DO_SLOW, serial);
+    turn_until_running(f, most);
+    fixture_call(f, loud, DO_SLOW_HIGH, most + 1);
+    fixture_call(f, quiet, DO_SLOW, 1);
+    io_turn(f->rpc->io[0], 0);
+    g_assert_cmpuint(queued(f), ==, 2);
+    unstick_until_running(f, most + 1);
+    g_assert_cmpuint(queued(f), ==, 1);
+    fixture_open_gate(f);
+    fixture_expect_answers(f, quiet, 1);
+    fixture_expect_answers(f, loud, most + 1);
+    close(loud);
+    close(quiet);
+}
+
+/* Then the I/O threads needn't look any more. */
+static void calls_that_only_lack_a_worker_are_not_held_up(Fixture *f, gconstpointer data)
+{
+    unsigned workers = most_computing() + 3;
+    int fd = fixture_dial_accepted(f);
+
+    for (uint32_t serial = 1; serial <= workers + 1; serial++)
+        fixture_call(f, fd, DO_SLOW, serial);
+    turn_until_running(f, most_computing());
+    g_assert_true(pool_is_held(f->rpc->pool));
+    WAIT_UNTIL(f, LOCKED(f, f->running) == workers);
+    WAIT_UNTIL(f, !pool_is_held(f->rpc->pool));
+    g_assert_cmpuint(queued(f), ==, 1);
+    fixture_open_gate(f);
+    fixture_expect_answers(f, fd, workers + 1);
+    close(fd);
+}
+
 static void bulk_calls_wait_for_a_client_to_read_its_answers(Fixture *f, gconstpointer data)
 {
     int fd = fixture_dial_accepted(f), other;
@@ -434,6 +527,80 @@ static void bulk_calls_wait_for_a_client_to_read_its_answers(Fixture *f, gconstp
     client_unref(client);
     close(fd);
     close(other);
+}
+
+static void set_gate(Fixture *f, bool open)
+{
+    lock_acquire(&f->lock);
+    f->open = open;
+    cond_broadcast(&f->wake);
+    lock_release(&f->lock);
+}
+
+/* Slow calls of a client until all workers are with them; how many. */
+static unsigned occupy_all(Fixture *f, int fd)
+{
+    WorkerInfo info;
+    uint32_t n = 0;
+
+    for (;;) {
+        rpc_workers(f->rpc, &info);
+        if (n >= info.workers)
+            return n;
+        fixture_call(f, fd, DO_SLOW, ++n);
+        WAIT_UNTIL(f, LOCKED(f, f->running) == n);
+    }
+}
+
+/* A client that has not read the answer to its first bulk call; the gate is closed. */
+static int dial_congested(Fixture *f)
+{
+    int fd = fixture_dial_accepted(f);
+    Client *client = client_ref(f->newest);
+
+    set_gate(f, true);
+    fixture_call_with(f, fd, DO_BULK, 1, 1000000);
+    WAIT_UNTIL(f, outbox_congested(client) && __atomic_load_n(&client->working, __ATOMIC_RELAXED) == 0);
+    set_gate(f, false);
+    client_unref(client);
+    return fd;
+}
+
+static void a_bulk_call_that_waits_for_its_reader_starts_no_worker(Fixture *f, gconstpointer data)
+{
+    int fd = dial_congested(f), busy = fixture_dial(f);
+    unsigned n_busy = occupy_all(f, busy);
+    WorkerInfo info;
+
+    fixture_call_with(f, fd, DO_BULK, 2, 10);
+    WAIT_UNTIL(f, queued(f) == 1);
+    rpc_workers(f->rpc, &info);
+    g_assert_cmpuint(info.workers, ==, n_busy);
+    set_gate(f, true);
+    fixture_expect_answers(f, fd, 2);
+    fixture_expect_answers(f, busy, n_busy);
+    close(busy);
+    close(fd);
+}
+
+static void a_bulk_call_whose_reader_has_read_gets_a_new_worker(Fixture *f, gconstpointer data)
+{
+    int fd = dial_congested(f), busy = fixture_dial(f);
+    unsigned n_busy;
+
+    for (uint32_t serial = 2; serial <= 3; serial++)
+        fixture_call_with(f, fd, DO_BULK, serial, 10);
+    WAIT_UNTIL(f, queued(f) == 2);
+    n_busy = occupy_all(f, busy);
+    g_assert_cmpuint(n_busy, <, f->settings.threads.max_workers);
+    g_assert_cmpuint(queued(f), ==, 2);
+    fixture_expect_answers(f, fd, 1);
+    WAIT_UNTIL(f, LOCKED(f, f->running) > n_busy);
+    set_gate(f, true);
+    fixture_expect_answers(f, fd, 2);
+    fixture_expect_answers(f, busy, n_busy);
+    close(busy);
+    close(fd);
 }
 
 static void bulk_calls_of_a_client_that_did_not_read_end_with_it(Fixture *f, gconstpointer data)
@@ -618,12 +785,37 @@ static void the_only_identity_may_have_all_workers(Fixture *f, gconstpointer dat
     close(fd);
 }
 
+/* One turn of the I/O thread sees that the other has left, and none is made after it. */
+static void an_identity_that_is_left_alone_has_all_workers_at_once(Fixture *f, gconstpointer data)
+{
+    int quiet = fixture_dial_accepted(f), loud;
+    int64_t deadline;
+
+    pass_for(f, "quiet");
+    rpc_set_identity_workers(f->rpc, 1);
+    loud = fixture_dial_accepted(f);
+    for (uint32_t serial = 1; serial <= 4; serial++)
+        fixture_call_with(f, loud, DO_SLOW, serial, 1);
+    WAIT_UNTIL(f, LOCKED(f, f->running) == 1 && queued(f) == 3);
+    close(quiet);
+    io_turn(f->rpc->io[0], 0);
+    deadline = clock_now() + 10 * CLOCK_S;
+    while (LOCKED(f, f->running) < 4) {
+        g_assert_cmpint(clock_now(), <, deadline);
+        g_usleep(200);
+    }
+    fixture_open_gate(f);
+    fixture_expect_answers(f, loud, 4);
+    close(loud);
+}
+
 int main(int argc, char **argv)
 {
     FixtureSettings one = with_workers(1, 1, 0), none = with_workers(0, 3, 0), four = with_workers(2, 4, 1),
                     two_prio = with_workers(2, 4, 2), spare = with_spare_workers(0),
-                    spare_prio = with_spare_workers(2);
+                    spare_prio = with_spare_workers(2), many = with_workers(1, 16, 0);
 
+    many.limits.max_client_output = 64 << 20;
     g_test_init(&argc, &argv, NULL);
 #define ADD(settings, claim) FIXTURE_ADD("/rpc/pool/", &settings, claim)
     ADD(one, clients_take_turns);
@@ -638,19 +830,26 @@ int main(int argc, char **argv)
     ADD(four, an_ordinary_call_is_not_for_priority_workers);
     ADD(none, threads_are_started_when_they_are_needed_and_no_more_than_allowed);
     ADD(four, few_bulk_calls_run_at_once_and_ordinary_ones_beside_them);
+    ADD(one, a_bulk_call_does_not_wait_until_no_other_is_left);
+    ADD(four, a_bulk_call_that_was_parked_leaves_the_places_as_they_were);
     ADD(two_prio, a_bulk_call_gets_through_when_all_ordinary_workers_are_busy);
     ADD(spare, who_says_that_it_waits_lets_another_compute);
     ADD(spare, no_more_compute_than_there_are_processors_until_they_seem_to_wait);
     ADD(spare_prio, a_high_call_begins_at_once_though_all_processors_compute);
     ADD(spare_prio, a_second_high_call_waits_until_the_first_seems_to_wait);
     ADD(spare_prio, a_high_call_that_says_that_it_waits_lets_another_begin);
+    ADD(spare, a_high_call_that_nobody_may_take_does_not_hold_up_an_ordinary_one);
+    ADD(spare, calls_that_only_lack_a_worker_are_not_held_up);
     ADD(four, bulk_calls_wait_for_a_client_to_read_its_answers);
+    ADD(many, a_bulk_call_that_waits_for_its_reader_starts_no_worker);
+    ADD(many, a_bulk_call_whose_reader_has_read_gets_a_new_worker);
     ADD(four, bulk_calls_of_a_client_that_did_not_read_end_with_it);
     ADD(four, calls_of_a_client_that_has_left_are_not_begun);
     ADD(four, an_identity_leaves_a_worker_to_others);
     ADD(four, a_high_call_of_an_identity_that_has_enough_is_for_a_priority_worker);
     ADD(four, more_workers_for_one_identity_take_what_is_queued);
     ADD(four, the_only_identity_may_have_all_workers);
+    ADD(spare, an_identity_that_is_left_alone_has_all_workers_at_once);
     ADD(four, nothing_is_lost_or_left_whatever_clients_do);
     ADD(four, the_engine_may_end_in_the_midst_of_everything);
     return g_test_run();
