@@ -335,6 +335,14 @@ static int read_document(const char *document, DomainConfig **config, char **why
     return *config ? 0 : -EINVAL;
 }
 
+/* libxl compares its record of the other devices with xenstore, but takes those of USB for gone. */
+static void take_usb(libxl_ctx *ctx, int id, libxl_domain_config *found)
+{
+    libxl_device_usbdev_list_free(found->usbdevs, found->num_usbdevs);
+    found->num_usbdevs = 0;
+    found->usbdevs = libxl_device_usbdev_list(ctx, (uint32_t)id, &found->num_usbdevs);
+}
+
 int machine_describe(Hypervisor *hv, int id, DomainConfig **config, char **why)
 {
     MachineContext context;
@@ -348,8 +356,11 @@ int machine_describe(Hypervisor *hv, int id, DomainConfig **config, char **why)
     if (r < 0) {
         *why = machine_why(&context);
     } else {
-        g_autofree char *document = document_of(&found);
+        g_autofree char *document = NULL;
 
+        if (found.num_usbctrls > 0)
+            take_usb(context.ctx, id, &found);
+        document = document_of(&found);
         r = read_document(document, config, why);
     }
     libxl_domain_config_dispose(&found);

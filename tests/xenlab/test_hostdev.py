@@ -7,6 +7,7 @@ import re
 
 import pytest
 from lab import Droverd, Guest
+from test_events import Events
 
 pytestmark = [pytest.mark.one_store, pytest.mark.limit(300)]
 
@@ -171,10 +172,14 @@ def servers(lab):
     return lab.run("pgrep", "-f", "qemu-system.* -xen-domid", ok=None).out.split()
 
 
+def usb_nodes(lab):
+    return lab.sh("for kind in qusb vusb; do xenstore-list /local/domain/0/backend/$kind; done", ok=None).out.split()
+
+
 @pytest.mark.parametrize("from_the_start", [True, False])
 def test_a_usb_device_comes_and_goes_and_nothing_is_left_of_it(lab, drover, usb, from_the_start):
     bus, device = usb
-    before = servers(lab)
+    before, nodes = servers(lab), usb_nodes(lab)
     there = {1: f"Bus {bus:03} Device {device:03}"}
     lab.write("/run/usb-device.xml", usb_hostdev(bus, device))
     controller = "<controller type='usb' model='qusb2' ports='2'/>"
@@ -195,9 +200,24 @@ def test_a_usb_device_comes_and_goes_and_nothing_is_left_of_it(lab, drover, usb,
         from_the_start = True
     drover.virsh("destroy", "usb", timeout=180)
     lab.wait(lambda: servers(lab) == before, "its QEMU has ended")
-    left = lab.sh("for kind in qusb vusb; do xenstore-list /local/domain/0/backend/$kind; done", ok=None).out.split()
-    assert left == []
+    assert usb_nodes(lab) == nodes
     assert lab.sh("cat /sys/bus/usb/devices/1-1/devnum").out.strip() == str(device)
+
+
+def test_a_usb_device_that_xl_attaches_is_told_of_and_shown(lab, drover, usb):
+    bus, device = usb
+    drover.virsh("create", document(lab, "usb", "<controller type='usb' model='qusb2' ports='2'/>", kind="idle"), timeout=180)
+    events = Events(lab, drover)
+    try:
+        lab.xl("usbdev-attach", "usb", f"hostbus={bus}", f"hostaddr={device}")
+        assert f"<address bus='{bus}' device='{device}'/>" in drover.virsh("dumpxml", "usb").out
+        events.until(f"usb added usb-{bus}-{device}")
+        lab.xl("usbdev-detach", "usb", "0", "1")
+        assert "<hostdev" not in drover.virsh("dumpxml", "usb").out
+        events.until(f"usb removed usb-{bus}-{device}")
+    finally:
+        events.stop()
+        drover.virsh("destroy", "usb", timeout=180)
 
 
 def test_a_usb_device_that_the_host_has_not_is_refused(lab, drover, usb):
