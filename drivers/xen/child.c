@@ -4,13 +4,15 @@
  *   child    prove ──"proven"──▶ parent in time ──"go on"──▶ child goes on
  *                                parent too late ──killed──▶ it has done nothing: it goes on at its parent's word only
  *
- * A child whose parent has died meanwhile ends by its own alarm. */
+ * Until then it dies with its parent: it has the descriptors of that one, and so long as it lives the clients of a droverd that
+ * was killed would wait, and the next one find its locks on files taken. */
 #include "drivers/xen/child.h"
 
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -23,7 +25,7 @@
 
 LOG_SOURCE("drivers.xen.child");
 
-enum { ALARM_SECONDS = 300, LATE = -2 };
+enum { LATE = -2 };
 
 static bool say(int socket)
 {
@@ -52,19 +54,19 @@ static void free_signals(void)
 {
     sigset_t none;
 
-    signal(SIGALRM, SIG_DFL);
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-static void go_on_or_end(ChildProve *prove, void *data, int socket)
+/* The kernel tells of the end of the thread that has forked, which waits for this child as long as it lives. */
+static void go_on_or_end(ChildProve *prove, void *data, int socket, pid_t parent)
 {
     free_signals();
-    alarm(ALARM_SECONDS);
-    prove(data);
-    if (!say(socket) || !hear(socket))
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent)
         _exit(1);
-    alarm(0);
+    prove(data);
+    if (!say(socket) || !hear(socket) || prctl(PR_SET_PDEATHSIG, 0) < 0)
+        _exit(1);
     close(socket);
 }
 
@@ -92,8 +94,8 @@ static void end(pid_t pid)
 /* The child's id, 0 in the child, -1; or LATE: it was ended. */
 static pid_t fork_once(ChildProve *prove, void *data, int64_t patience)
 {
+    pid_t pid, parent = getpid();
     int sockets[2], errnum;
-    pid_t pid;
 
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets) < 0)
         return -1;
@@ -101,7 +103,7 @@ static pid_t fork_once(ChildProve *prove, void *data, int64_t patience)
     errnum = errno;
     if (pid == 0) {
         close(sockets[0]);
-        go_on_or_end(prove, data, sockets[1]);
+        go_on_or_end(prove, data, sockets[1], parent);
         return 0;
     }
     close(sockets[1]);

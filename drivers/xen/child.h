@@ -13,7 +13,7 @@ typedef void ChildProve(void *data);
 /* As fork(), but the child goes on only when `prove` has returned in it: then no lock is held there, and since the child has one
  * thread none ever will be without it. A child that doesn't get so far within `patience` (ns, above 0) is ended, and another one
  * is forked, with twice the patience; of those that were ended nothing is left, and the caller's code has not run in them.
- * -1: errno; EDEADLK after CHILD_TRIES children. The child's signals have their former actions but SIGALRM, and none is
+ * -1: errno; EDEADLK after CHILD_TRIES children. A child that has not gone on yet dies with its parent. None of its signals is
  * blocked. Any thread, no lock may be held. */
 pid_t child_fork(ChildProve *prove, void *data, int64_t patience);
 

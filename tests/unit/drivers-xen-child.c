@@ -144,13 +144,62 @@ static void no_signal_is_blocked_in_a_child(Test *test, const void *unused)
     assert_ends(pid, 0);
 }
 
-static void no_alarm_is_left_in_a_child(Test *test, const void *unused)
+static void wait_for(const int *count, int wanted)
 {
-    pid_t pid = child_fork(prove, test, 60 * S);
+    while (__atomic_load_n(count, __ATOMIC_SEQ_CST) < wanted)
+        g_usleep(200);
+}
 
-    if (pid == 0)
-        _exit(alarm(0) != 0);
-    assert_ends(pid, 0);
+/* Both ends of a pipe are with parent and child, so whoever reads it sees when all of them have ended. */
+static void one_that_waits_for_a_lock_dies_with_its_parent(Test *test, const void *unused)
+{
+    int ends[2];
+    char byte;
+    pid_t parent;
+
+    g_assert_cmpint(pipe(ends), ==, 0);
+    parent = fork();
+    if (parent == 0) {
+        close(ends[0]);
+        pthread_mutex_lock(&test->mutex);
+        child_fork(prove, test, 3600 * S);
+        _exit(1);
+    }
+    close(ends[1]);
+    wait_for(&test->shared->begun, 1);
+    kill(parent, SIGKILL);
+    waitpid(parent, NULL, 0);
+    g_assert_cmpint(read(ends[0], &byte, 1), ==, 0);
+    g_assert_cmpint(test->shared->gone_on, ==, 0);
+    close(ends[0]);
+}
+
+/* A destroy that has begun is brought to its end. */
+static void one_that_has_gone_on_outlives_its_parent(Test *test, const void *unused)
+{
+    int ends[2];
+    char byte = 0;
+    pid_t parent;
+
+    g_assert_cmpint(pipe(ends), ==, 0);
+    parent = fork();
+    if (parent == 0) {
+        const pid_t parent_id = getpid();
+
+        if (child_fork(prove, test, 60 * S) != 0) {
+            wait_for(&test->shared->gone_on, 1);
+            _exit(0);
+        }
+        __atomic_add_fetch(&test->shared->gone_on, 1, __ATOMIC_SEQ_CST);
+        while (getppid() == parent_id)
+            g_usleep(200);
+        _exit(write(ends[1], "x", 1) != 1);
+    }
+    close(ends[1]);
+    waitpid(parent, NULL, 0);
+    g_assert_cmpint(read(ends[0], &byte, 1), ==, 1);
+    g_assert_cmpint(byte, ==, 'x');
+    close(ends[0]);
 }
 
 #define TEST(name) g_test_add("/xen/child/" #name, Test, NULL, set_up, name, tear_down)
@@ -162,6 +211,7 @@ int main(int argc, char **argv)
     TEST(one_that_was_forked_while_a_lock_was_held_is_forked_again);
     TEST(a_lock_that_stays_held_is_an_error_in_the_end);
     TEST(no_signal_is_blocked_in_a_child);
-    TEST(no_alarm_is_left_in_a_child);
+    TEST(one_that_waits_for_a_lock_dies_with_its_parent);
+    TEST(one_that_has_gone_on_outlives_its_parent);
     return g_test_run();
 }
