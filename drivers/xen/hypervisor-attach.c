@@ -4,6 +4,7 @@
 #include "drivers/xen/real.h"
 
 #include <errno.h>
+#include <unistd.h>
 
 #include <libxl_utils.h>
 
@@ -88,6 +89,18 @@ static int detach_disk(Attach *attach)
     return r;
 }
 
+/* libxl takes the old medium out before it opens the new one. */
+static int check_medium(const libxl_device_disk *disk, char **why)
+{
+    int errnum;
+
+    if (!disk->pdev_path || !*disk->pdev_path || access(disk->pdev_path, R_OK) == 0)
+        return 0;
+    errnum = errno;
+    *why = g_strdup_printf(_("cannot open the file '%s': %s"), disk->pdev_path, g_strerror(errnum));
+    return -errnum;
+}
+
 /* Another medium into a drive. */
 static int update_disk(Attach *attach)
 {
@@ -99,6 +112,8 @@ static int update_disk(Attach *attach)
         return config_refuse(attach->why, _("of a running guest's disk '%s' nothing can be changed;"
                                             " only a CD-ROM drive can be given another medium"), wanted->target.dev);
     r = device_disk(wanted, &disk, attach->why);
+    if (r == 0)
+        r = check_medium(&disk, attach->why);
     if (r == 0)
         r = answer(attach, libxl_cdrom_insert(attach->context.ctx, attach->id, &disk, NULL));
     libxl_device_disk_dispose(&disk);
