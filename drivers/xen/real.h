@@ -97,7 +97,7 @@ int machine_attach(Hypervisor *hv, int id, const XenDevice *device, char **why);
 int machine_detach(Hypervisor *hv, int id, const XenDevice *device, char **why);
 int machine_update(Hypervisor *hv, int id, const XenDevice *device, char **why);
 
-/* --- hypervisor-pci.c ------------------------------------------------------------------------ */
+/* --- hypervisor-hostdev.c ------------------------------------------------------------------------ */
 int machine_usb_place(Hypervisor *hv, const char *name, unsigned *bus, unsigned *device);
 int machine_pci_state(Hypervisor *hv, const HostPciAddress *address, int *owner);
 int machine_pci_release(Hypervisor *hv, const HostPciAddress *address, bool driver, char **why);
