@@ -358,6 +358,7 @@ static const HypervisorOps real_ops = {
     .watch = xenstore_watch,
     .unwatch = xenstore_unwatch,
     .has_event = xenstore_has_event,
+    .sync = xenstore_sync,
     .next_event = xenstore_next_event,
     .event_fd = xenstore_event_fd,
     .reconnect = xenstore_reconnect,

@@ -235,6 +235,26 @@ bool xenstore_has_event(Hypervisor *hv)
     return poll(&fd, 1, 0) > 0;
 }
 
+/* The answer to a request comes behind all events that were told before it, on the same connection, and libxenstore's thread
+ * reads them in that order: until it has, an event that has arrived can't be seen. */
+int xenstore_sync(Hypervisor *hv)
+{
+    RealHypervisor *real = real_of(hv);
+    StoreHandle *handle = handle_ref(real, &real->events);
+    char *path;
+    int r = 0;
+
+    lock_assert_none();
+    xen_count_request(hv);
+    errno = 0;
+    path = xs_get_domain_path(handle->xs, 0);    /* any request that is always answered */
+    if (!path)
+        r = errno ? -errno : -EIO;
+    free(path);
+    handle_unref(handle);
+    return r;
+}
+
 int xenstore_next_event(Hypervisor *hv, XenEvent *event)
 {
     RealHypervisor *real = real_of(hv);

@@ -172,6 +172,8 @@ typedef struct HypervisorOps {
     bool (*has_event)(Hypervisor *hv);
     /* The next event: 1, 0 when none is ready; another -errno: the connection is lost, and all watches with it. */
     int (*next_event)(Hypervisor *hv, XenEvent *event);
+    /* What xenstored had to tell before the call lies ready as events after it: one request. -errno: it doesn't answer. */
+    int (*sync)(Hypervisor *hv);
     /* What turns readable when an event lies ready; it changes with reconnect. -1: nothing does. */
     int (*event_fd)(Hypervisor *hv);
     /* A new connection, without any watch. -errno: xenstored doesn't answer. */

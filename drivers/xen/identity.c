@@ -170,8 +170,7 @@ int xen_look(XenHost *xen, XenSweep *sweep, Error *error)
 {
     int r;
 
-    if (xen->hv->ops->has_event(xen->hv))
-        xen_observe(xen, false);
+    xen_catch_up(xen);
     r = xen_sweep(xen, sweep);
     if (r < 0)
         return xen_fail(error, r, _("list the domains"));
@@ -228,10 +227,13 @@ int xen_domain_lookup_by_id(Op *op, const RemoteDomainLookupByIdArgs *args, Remo
 {
     XenHost *xen = xen_host(op->host);
     g_autoptr(DomainView) view = NULL;
-    int64_t asked = clock_now();
+    int64_t asked;
     XenInfo info;
-    int r = args->id < 0 ? 0 : xen_ask(xen, args->id, NULL, &info);
+    int r;
 
+    xen_catch_up(xen);    /* it may have a new name */
+    asked = clock_now();
+    r = args->id < 0 ? 0 : xen_ask(xen, args->id, NULL, &info);
     if (r < 0)
         return xen_fail(op->error, r, _("tell about a domain"));
     view = domain_list_view_by_id(op->host->domains, args->id);
@@ -278,9 +280,12 @@ int xen_domain_lookup_by_name(Op *op, const RemoteDomainLookupByNameArgs *args,
     XenHost *xen = xen_host(op->host);
     DomainView *view;
 
-    if (xen->hv->ops->has_event(xen->hv))
-        xen_observe(xen, false);    /* it may be a new name */
+    xen_catch_up(xen);    /* it may be one's new name, or one's former */
     view = find_running_or_look(op, find_name, args->name);
+    if (!view && !error_is_set(op->error)) {
+        xen_catch_up_fully(xen);    /* a moment ago another domain may have got it */
+        view = find_name(op, args->name);
+    }
     if (view)
         return answer(op, view, &result->dom);
     if (error_is_set(op->error))
@@ -296,6 +301,7 @@ int xen_domain_lookup_by_uuid(Op *op, const RemoteDomainLookupByUuidArgs *args,
     Uuid uuid;
 
     memcpy(&uuid, args->uuid, sizeof uuid);
+    xen_catch_up(xen_host(op->host));    /* it may have a new name */
     view = find_running_or_look(op, find_uuid, &uuid);
     if (view)
         return answer(op, view, &result->dom);

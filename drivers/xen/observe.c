@@ -24,6 +24,7 @@ enum {
     TURN_SECONDS = 10,        /* longer than a thousand new domains take; else xenstored hangs */
     LOOK_MS = 1000,           /* between two looks at the hypervisor */
     HURRY_MS = 100,           /* the same while a domain is being built */
+    SETTLING_MS = 1000,       /* questions wait for a pass that has had its events for no longer than that */
     EVENTS_MAX = 8192,        /* of one pass; a storm must not keep those waiting who want what came before it */
 };
 
@@ -117,12 +118,19 @@ static bool reconnect(XenHost *xen)
     return true;
 }
 
+static void note_unsettled(XenHost *xen, int64_t since)
+{
+    __atomic_store_n(&xen->unsettled, since, __ATOMIC_SEQ_CST);
+}
+
 /* Takes the events that are ready. `names` collects the ids whose name has changed. True: domains have come or gone. */
 static bool take_events(XenHost *xen, GHashTable *names)
 {
     bool sweep = false;
+    unsigned taken = 0;
     int r = 0;
 
+    note_unsettled(xen, clock_now());    /* before an event is taken: then nobody finds it neither ready nor taken */
     for (unsigned i = 0; i < EVENTS_MAX; i++) {
         XenEvent event;
         int id;
@@ -137,7 +145,10 @@ static bool take_events(XenHost *xen, GHashTable *names)
         if (!xen_devices_event(xen, &event) && xen_name_event(xen, &event, &id))
             g_hash_table_add(names, GINT_TO_POINTER(id));
         xen_event_clear(&event);
+        taken++;
     }
+    if (!taken)
+        note_unsettled(xen, 0);
     if (r < 0 && !is_lost(xen)) {
         log_warning("the connection to xenstored is lost: %s", g_strerror(-r));
         set_lost(xen, true);
@@ -219,9 +230,31 @@ void xen_observe(XenHost *xen, bool sweep)
     if (take_names(xen, names) || sweep)
         look(xen);
     xen_settle_aliases(xen);
+    note_unsettled(xen, 0);
     if (!is_lost(xen))
         xen_devices_pass(xen);
     xen_turn_end(xen);
+}
+
+/* Whether a pass has taken events and not settled them. One that takes long is not waited for: xenstored may hang, and a question
+ * that needs nothing of it is answered nevertheless. */
+static bool is_settling(const XenHost *xen)
+{
+    int64_t since = __atomic_load_n(&xen->unsettled, __ATOMIC_SEQ_CST);
+
+    return since && clock_now() - since < SETTLING_MS * CLOCK_MS;
+}
+
+void xen_catch_up(XenHost *xen)
+{
+    if (xen->hv->ops->has_event(xen->hv) || is_settling(xen))
+        xen_observe(xen, false);
+}
+
+void xen_catch_up_fully(XenHost *xen)
+{
+    xen->hv->ops->sync(xen->hv);    /* when it fails, the pass finds that out */
+    xen_observe(xen, false);
 }
 
 /* --- the observer's thread ------------------------------------------------------------------- */

@@ -151,8 +151,7 @@ static bool catch_up(Op *op)
     DomainView *view;
     bool pending;
 
-    if (xen->hv->ops->has_event(xen->hv))
-        xen_observe(xen, false);
+    xen_catch_up(xen);
     pending = xen_devices_pending(xen, op->view->id);
     view = domain_list_view_by_uuid(op->host->domains, &op->view->uuid);
     if (view) {

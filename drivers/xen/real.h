@@ -47,6 +47,7 @@ int xenstore_directory(Hypervisor *hv, const char *path, char ***names);
 int xenstore_watch(Hypervisor *hv, const char *path, const char *token);
 int xenstore_unwatch(Hypervisor *hv, const char *path, const char *token);
 bool xenstore_has_event(Hypervisor *hv);
+int xenstore_sync(Hypervisor *hv);
 int xenstore_next_event(Hypervisor *hv, XenEvent *event);
 int xenstore_event_fd(Hypervisor *hv);
 int xenstore_reconnect(Hypervisor *hv);

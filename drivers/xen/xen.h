@@ -30,6 +30,8 @@ struct XenHost {
     int64_t balloon_pause;    /* ns between two events about the memory of one guest */
     /* relaxed atomic */
     int64_t introduced;       /* clock_real() when xenstored was last told of a domain */
+    /* atomic */
+    int64_t unsettled;        /* clock_now() since when a pass has had events that it hasn't settled; 0: none has */
     /* by xen_open alone */
     bool opening;             /* true until xen_open returns; nobody else knows the host then */
     GThread *observer;        /* NULL: nobody observes, passes are run by hand */
@@ -241,6 +243,11 @@ void xen_turn_end(XenHost *xen);
 /* One pass, in a turn: takes what xenstore has told, asks the hypervisor when that may matter (or `sweep`), settles. When another
  * thread is at it, waits for a pass that has begun after this call. May wait for xenstored. */
 void xen_observe(XenHost *xen, bool sweep);
+/* Before a question is answered: what xenstore has told is settled, also what another pass is about to settle. Nothing, and no
+ * wait, when there is none. */
+void xen_catch_up(XenHost *xen);
+/* The same, and nothing that xenstored had to tell before the call is still on its way: one request. */
+void xen_catch_up_fully(XenHost *xen);
 /* What the observer's thread does again and again: waits until an event is ready, or it is time for a look at the hypervisor, or
  * xen_wake; and makes a pass. By that thread, or by a test in its place. */
 void xen_observe_once(XenHost *xen);

@@ -57,12 +57,12 @@ static void statistics_of_all_cost_as_much_as_a_list(void)
     fixture_free(fixture);
 }
 
-static void unknown_name_costs_a_list_and_no_request(void)
+static void unknown_name_costs_a_list_and_a_request(void)
 {
     Fixture *fixture = double_open(1000);
 
     g_assert_cmpint(by_name(fixture, "nobody"), ==, -2);
-    expect_asked(fixture, 1, 0);
+    expect_asked(fixture, 1, 1);    /* whether xenstore has told of it, and it is on its way */
     fixture_free(fixture);
 }
 
@@ -202,6 +202,57 @@ static void renamed_domain_has_its_new_name_at_the_next_question(void)
     fixture_free(fixture);
 }
 
+static void new_name_is_found_though_nothing_has_told_of_it_yet(void)
+{
+    Fixture *fixture = double_open(10);
+
+    double_delay_events(double_of(fixture));
+    double_rename(double_of(fixture), 5, "renamed");
+    g_assert_cmpint(by_name(fixture, "renamed"), ==, 5);
+    g_assert_cmpint(by_name(fixture, "guest-00005"), ==, -2);
+    fixture_free(fixture);
+}
+
+/* Somebody who asks while the observer is about to settle a new name. */
+typedef struct Asker {
+    Fixture *fixture;
+    GThread *thread;
+    bool answered;            /* atomic */
+    const char *name;
+} Asker;
+
+static void *ask(void *data)
+{
+    Asker *asker = data;
+
+    asker->name = by_id(asker->fixture, 5);
+    __atomic_store_n(&asker->answered, true, __ATOMIC_RELEASE);
+    return NULL;
+}
+
+/* The question has all the time that it needs to be answered too early. */
+static void begin_to_ask(void *data)
+{
+    Asker *asker = data;
+
+    asker->thread = g_thread_new("asker", ask, asker);
+    for (unsigned i = 0; i < 100 && !__atomic_load_n(&asker->answered, __ATOMIC_ACQUIRE); i++)
+        g_usleep(1000);
+}
+
+static void question_waits_for_what_is_about_to_be_settled(void)
+{
+    Fixture *fixture = double_open(10);
+    Asker asker = { .fixture = fixture };
+
+    double_rename(double_of(fixture), 5, "renamed");
+    double_during_read(double_of(fixture), begin_to_ask, &asker);
+    xen_observe(xen_host(&fixture->host), false);
+    g_thread_join(asker.thread);
+    g_assert_cmpstr(asker.name, ==, "renamed");
+    fixture_free(fixture);
+}
+
 static void paused_by_others_is_seen_and_told_once(void)
 {
     Fixture *fixture = double_open(10);
@@ -226,7 +277,7 @@ int main(int argc, char **argv)
     ADD(lookup_by_uuid_is_one_hypercall);
     ADD(list_is_a_hypercall_for_each_1024_domains);
     ADD(statistics_of_all_cost_as_much_as_a_list);
-    ADD(unknown_name_costs_a_list_and_no_request);
+    ADD(unknown_name_costs_a_list_and_a_request);
     ADD(info_is_one_hypercall_and_fresh);
     ADD(cold_name_is_read_once);
     ADD(domain_that_nobody_told_of_is_found_by_every_key);
@@ -236,6 +287,8 @@ int main(int argc, char **argv)
     ADD(id_that_is_used_again_between_two_calls_is_noticed);
     ADD(reboot_gives_the_same_uuid_another_id);
     ADD(renamed_domain_has_its_new_name_at_the_next_question);
+    ADD(new_name_is_found_though_nothing_has_told_of_it_yet);
+    ADD(question_waits_for_what_is_about_to_be_settled);
     ADD(paused_by_others_is_seen_and_told_once);
     return g_test_run();
 }

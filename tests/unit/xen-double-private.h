@@ -10,6 +10,8 @@ struct XenDouble {
     GTree *store;             /* xen-paths.h */
     GHashTable *watches;      /* of paths */
     GQueue events;            /* of char */
+    GQueue on_the_way;        /* of char: events that have been told and aren't ready */
+    bool slow;                /* events are first on their way */
     const char *endless;      /* the path of an event that comes again and again; NULL: none does */
     bool endless_told;        /* in this pass */
     int endless_fd;
@@ -32,6 +34,7 @@ struct XenDouble {
     int releases_fail;
     void (*releasing)(void *data);
     void (*building)(void *data);
+    void (*reading)(void *data);
     void *hook_data;
     int save_fails;
     int destroys_fail;

@@ -258,12 +258,16 @@ int request(Hypervisor *hv)
 
 static int double_read(Hypervisor *hv, const char *path, char **value)
 {
-    const char *found = g_tree_lookup(of(hv)->store, path);
+    XenDouble *xen = of(hv);
+    const char *found = g_tree_lookup(xen->store, path);
+    void (*reading)(void *data) = g_steal_pointer(&xen->reading);
     int r = request(hv);
 
     if (r < 0 || !found)
         return r < 0 ? r : -ENOENT;
     *value = g_strdup(found);
+    if (reading)
+        reading(xen->hook_data);
     return 0;
 }
 
@@ -325,6 +329,16 @@ static int double_unwatch(Hypervisor *hv, const char *path, const char *token)
 static bool double_has_event(Hypervisor *hv)
 {
     return of(hv)->endless || !g_queue_is_empty(&of(hv)->events);
+}
+
+static int double_sync(Hypervisor *hv)
+{
+    int r = request(hv);
+    char *path;
+
+    while (r == 0 && (path = g_queue_pop_head(&of(hv)->on_the_way)))
+        g_queue_push_tail(&of(hv)->events, path);
+    return r;
 }
 
 static int double_next_event(Hypervisor *hv, XenEvent *event)
@@ -618,6 +632,7 @@ static void double_close(Hypervisor *hv)
     g_tree_unref(xen->store);
     g_hash_table_unref(xen->watches);
     g_queue_clear_full(&xen->events, g_free);
+    g_queue_clear_full(&xen->on_the_way, g_free);
     g_free(xen);
 }
 
@@ -648,6 +663,7 @@ static const HypervisorOps double_ops = {
     .watch = double_watch,
     .unwatch = double_unwatch,
     .has_event = double_has_event,
+    .sync = double_sync,
     .next_event = double_next_event,
     .event_fd = double_event_fd,
     .reconnect = double_reconnect,
@@ -683,6 +699,7 @@ static XenDouble *double_new(void)
     xen->store = xen_paths_new();
     xen->watches = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     g_queue_init(&xen->events);
+    g_queue_init(&xen->on_the_way);
     return xen;
 }
 
@@ -803,7 +820,12 @@ static bool is_watched(XenDouble *xen, const char *path)
 void double_fire(XenDouble *xen, const char *path)
 {
     if (!xen->lost && is_watched(xen, path))
-        g_queue_push_tail(&xen->events, g_strdup(path));
+        g_queue_push_tail(xen->slow ? &xen->on_the_way : &xen->events, g_strdup(path));
+}
+
+void double_delay_events(XenDouble *xen)
+{
+    xen->slow = true;
 }
 
 void double_fire_endlessly(XenDouble *xen, const char *path)
@@ -978,6 +1000,12 @@ void double_fail_devices(XenDouble *xen, int errnum)
 void double_during_build(XenDouble *xen, void (*during)(void *data), void *data)
 {
     xen->building = during;
+    xen->hook_data = data;
+}
+
+void double_during_read(XenDouble *xen, void (*during)(void *data), void *data)
+{
+    xen->reading = during;
     xen->hook_data = data;
 }
 

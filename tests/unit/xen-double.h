@@ -27,6 +27,8 @@ void double_destroy(XenDouble *xen, int id, bool tell);
 void double_rename(XenDouble *xen, int id, const char *name);
 /* An event for a path that is watched. */
 void double_fire(XenDouble *xen, const char *path);
+/* From now on events are on their way until somebody makes sure that all have come. */
+void double_delay_events(XenDouble *xen);
 /* From now on another event for the path (static) is ready whenever somebody looks, one for each pass. */
 void double_fire_endlessly(XenDouble *xen, const char *path);
 
@@ -90,9 +92,10 @@ const char *double_pci_who(XenDouble *xen, const char *address);
 const char *double_releases(XenDouble *xen);
 /* From now on no device can be given back; 0: they can. */
 void double_fail_releases(XenDouble *xen, int errnum);
-/* Called once inside the next release, before anything is done; inside the next build, before the guest is there. Both have
- * the same `data`. */
+/* Called once inside the next release, before anything is done; inside the next build, before the guest is there; inside the next
+ * request for a value, after it was read. All have the same `data`. */
 void double_during_release(XenDouble *xen, void (*during)(void *data), void *data);
 void double_during_build(XenDouble *xen, void (*during)(void *data), void *data);
+void double_during_read(XenDouble *xen, void (*during)(void *data), void *data);
 /* What stands in xenstore; interned, NULL: nothing. */
 const char *double_at(XenDouble *xen, const char *path);
