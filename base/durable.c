@@ -113,34 +113,69 @@ static ssize_t read_up_to(int fd, char **data, size_t guess, size_t limit)
     return (ssize_t)got;
 }
 
+/* A regular file, to be read. A descriptor and *guess, what it should hold; -1 and an error. */
+static int open_regular(int dir_fd, const char *name, size_t *guess, Error *error)
+{
+    /* O_NONBLOCK: a FIFO of that name must not stop us before we know that it is one. */
+    AUTO_FD fd = openat(dir_fd, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    struct stat st;
+    int opened;
+
+    if (fd < 0 || fstat(fd, &st) < 0)
+        return error_set_errno(error, VIR_FROM_NONE, errno, _("cannot open the file '%s'"), name);
+    if (!S_ISREG(st.st_mode))
+        return error_set_errno(error, VIR_FROM_NONE, S_ISDIR(st.st_mode) ? EISDIR : EINVAL,
+                               _("'%s' is not a regular file"), name);
+    *guess = (size_t)st.st_size;
+    opened = fd;
+    fd = -1;
+    return opened;
+}
+
+/* What came of reading: 0, or -1 and an error. */
+static int check_read(const char *name, ssize_t got, size_t limit, Error *error)
+{
+    if (got < 0)
+        return error_set_errno(error, VIR_FROM_NONE, errno, _("cannot read the file '%s'"), name);
+    if ((size_t)got > limit)
+        return error_set_errno(error, VIR_FROM_NONE, EFBIG, _("the file '%s' is larger than %zu bytes"), name, limit);
+    return 0;
+}
+
 char *durable_read(int dir_fd, const char *name, size_t limit, size_t *size, Error *error)
 {
     g_autofree char *data = NULL;
-    struct stat st;
+    size_t guess;
     ssize_t got;
     AUTO_FD fd = -1;
 
     lock_assert_none();
-    /* O_NONBLOCK: a FIFO of that name must not stop us before we know that it is one. */
-    fd = openat(dir_fd, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    if (fd < 0 || fstat(fd, &st) < 0) {
-        error_set_errno(error, VIR_FROM_NONE, errno, _("cannot open the file '%s'"), name);
+    fd = open_regular(dir_fd, name, &guess, error);
+    if (fd < 0)
         return NULL;
-    }
-    if (!S_ISREG(st.st_mode)) {
-        error_set_errno(error, VIR_FROM_NONE, S_ISDIR(st.st_mode) ? EISDIR : EINVAL,
-                        _("'%s' is not a regular file"), name);
+    got = read_up_to(fd, &data, guess, limit);
+    if (check_read(name, got, limit, error) < 0)
         return NULL;
-    }
-    got = read_up_to(fd, &data, (size_t)st.st_size, limit);
-    if (got < 0) {
-        error_set_errno(error, VIR_FROM_NONE, errno, _("cannot read the file '%s'"), name);
-        return NULL;
-    }
-    if ((size_t)got > limit) {
-        error_set_errno(error, VIR_FROM_NONE, EFBIG, _("the file '%s' is larger than %zu bytes"), name, limit);
-        return NULL;
-    }
     *size = (size_t)got;
     return g_steal_pointer(&data);
+}
+
+int durable_read_into(int dir_fd, const char *name, char *buffer, size_t limit, size_t *size, Error *error)
+{
+    size_t guess, got = 0;
+    AUTO_FD fd = -1;
+    ssize_t n;
+
+    lock_assert_none();
+    fd = open_regular(dir_fd, name, &guess, error);
+    if (fd < 0)
+        return -1;
+    do {
+        char beyond;
+
+        n = got < limit ? read(fd, buffer + got, limit - got) : read(fd, &beyond, 1);
+        got += n > 0 ? (size_t)n : 0;
+    } while ((n < 0 && errno == EINTR) || (n > 0 && got <= limit));
+    *size = got;
+    return check_read(name, n < 0 ? n : (ssize_t)got, limit, error);
 }

@@ -16,3 +16,5 @@ int durable_flush_directory(int dir_fd, const char *path_for_messages, Error *er
 int durable_replace(int dir_fd, const char *name, const void *data, size_t size, Error *error);
 /* The whole file with a NUL behind it; at most `limit` bytes. NULL and an error otherwise. */
 char *durable_read(int dir_fd, const char *name, size_t limit, size_t *size, Error *error);
+/* The same into the caller's `buffer` of `limit` bytes, without a NUL; 0, or -1 and an error. */
+int durable_read_into(int dir_fd, const char *name, char *buffer, size_t limit, size_t *size, Error *error);

@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
@@ -36,7 +37,7 @@ typedef struct Fact {
 
 typedef struct Segment {
     char name[16];
-    char *data;          /* NULL: there is no such file */
+    char *data;          /* a mapping of JOURNAL_SEGMENT bytes; NULL: there is no such file */
     size_t size;
     GArray *records;     /* offsets */
     uint64_t first;      /* number */
@@ -112,6 +113,17 @@ static bool is_zero(const char *data, size_t size)
     return size == 0 || (data[0] == '\0' && memcmp(data, data + 1, size - 1) == 0);
 }
 
+/* From the kernel and not from malloc, which would keep so much for a thread that needs little ever after. */
+static int make_room(Segment *segment, Error *error)
+{
+    void *room = mmap(NULL, JOURNAL_SEGMENT, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    if (room == MAP_FAILED)
+        return error_set_errno(error, VIR_FROM_NONE, errno, _("There is no memory for a journal of %u bytes"), JOURNAL_SEGMENT);
+    segment->data = room;
+    return 0;
+}
+
 /* Reads a segment. -1 and an error when it can't be read or is another version's. A file without a valid start has
  * no records that are needed: its start is flushed before the first, and written anew only after a checkpoint. */
 static int read_segment(Replay *replay, Segment *segment, unsigned i, Error *error)
@@ -124,8 +136,9 @@ static int read_segment(Replay *replay, Segment *segment, unsigned i, Error *err
     segment->records = g_array_new(FALSE, FALSE, sizeof(size_t));
     if (faccessat(store->documents.fd, segment->name, F_OK, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT)
         return 0;
-    segment->data = durable_read(store->documents.fd, segment->name, JOURNAL_SEGMENT, &segment->size, &why);
-    if (!segment->data) {
+    if (make_room(segment, error) < 0)
+        return -1;
+    if (durable_read_into(store->documents.fd, segment->name, segment->data, JOURNAL_SEGMENT, &segment->size, &why) < 0) {
         error_set(error, VIR_FROM_NONE, why.code, _("The journal '%s/%s' cannot be read: %s"), store->documents.path,
                   segment->name, why.message);
         error_clear(&why);
@@ -324,7 +337,8 @@ int store_replay(Store *store, Error *error)
     rc = replay_all(&replay, error);
     store->journal.number = replay.number;
     for (unsigned i = 0; i < 2; i++) {
-        g_free(replay.segment[i].data);
+        if (replay.segment[i].data)
+            munmap(replay.segment[i].data, JOURNAL_SEGMENT);
         g_clear_pointer(&replay.segment[i].records, g_array_unref);
     }
     g_hash_table_unref(replay.facts);

@@ -107,6 +107,22 @@ static void a_file_above_the_limit_is_refused(Place *place, gconstpointer unused
     error_clear(&error);
 }
 
+static void a_file_is_read_into_a_buffer_that_is_just_large_enough(Place *place, gconstpointer unused)
+{
+    Error error = ERROR_INIT;
+    char buffer[5] = "";
+    size_t size = 0;
+
+    g_assert_cmpint(durable_replace(place->dir_fd, "f", "12345", 5, NULL), ==, 0);
+    g_assert_cmpint(durable_read_into(place->dir_fd, "f", buffer, 5, &size, &error), ==, 0);
+    g_assert_cmpmem(buffer, size, "12345", 5);
+    g_assert_cmpint(durable_read_into(place->dir_fd, "f", buffer, 4, &size, &error), ==, -1);
+    g_assert_cmpint(error.int1, ==, EFBIG);
+    error_clear(&error);
+    g_assert_cmpint(durable_read_into(place->dir_fd, "none", buffer, 5, &size, NULL), ==, -1);
+    g_assert_cmpint(durable_read_into(place->dir_fd, ".", buffer, 5, &size, NULL), ==, -1);
+}
+
 static void a_file_whose_size_is_not_told_is_read_whole(Place *place, gconstpointer unused)
 {
     Error error = ERROR_INIT;
@@ -234,6 +250,7 @@ int main(int argc, char **argv)
     ADD(what_a_crash_left_aside_is_written_over);
     ADD(an_empty_file_and_zero_bytes_are_read_back);
     ADD(a_file_above_the_limit_is_refused);
+    ADD(a_file_is_read_into_a_buffer_that_is_just_large_enough);
     ADD(a_file_whose_size_is_not_told_is_read_whole);
     ADD(what_is_no_file_is_refused_without_waiting);
     ADD(a_replacement_that_fails_leaves_nothing_behind);
