@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "base/auto.h"
+#include "base/descriptor.h"
 #include "base/i18n.h"
 #include "conf/store-private.h"
 
@@ -68,7 +69,7 @@ static int make_parents(const char *path, Error *error)
  * the file system read-only. */
 static int lock_directory(Store *store, Error *error)
 {
-    store->lock_fd = openat(store->documents.fd, ".lock", O_RDONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+    store->lock_fd = descriptor_own(openat(store->documents.fd, ".lock", O_RDONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600));
     if (store->lock_fd < 0)
         return fail(error, store, ".lock", N_("The lock file '%s' cannot be opened"));
     if (flock(store->lock_fd, LOCK_EX | LOCK_NB) == 0)

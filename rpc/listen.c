@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/descriptor.h"
 #include "base/log.h"
 
 LOG_SOURCE("rpc.listen");
@@ -52,12 +53,12 @@ Listener *listener_new(Service *service, int fd, bool read_only, int epoll_fd)
     struct epoll_event event = { .events = EPOLLIN, .data.ptr = listener };
 
     listener->service = service;
-    listener->fd = fd;
+    listener->fd = descriptor_own(fd);
     listener->epoll_fd = epoll_fd;
     listener->settings.read_only = read_only;
     listener->watched = true;
     gate_init(&listener->gate);
-    if (epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0)
+    if (epoll_ctl(epoll_fd, EPOLL_CTL_ADD, listener->fd, &event) < 0)
         log_error("cannot watch a listening socket: %s", g_strerror(errno));
     return listener;
 }
@@ -216,7 +217,7 @@ void listener_accept(Listener *listener)
             wait_for_gate(listener);
             return;
         }
-        fd = accept4(listener->fd, (struct sockaddr *)&peer, &size, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        fd = descriptor_own(accept4(listener->fd, (struct sockaddr *)&peer, &size, SOCK_CLOEXEC | SOCK_NONBLOCK));
         if (fd >= 0) {
             take(listener, fd, &peer, size);
             continue;

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/auto.h"
+#include "base/descriptor.h"
 #include "base/i18n.h"
 
 /* --- the background -------------------------------------------------------------------------- */
@@ -130,7 +131,7 @@ static int directory_claim(const char *path, int mode, const char *pid_file, Err
             return instance_is_held(path, pid_file, error);
         return error_set_errno(error, VIR_FROM_NONE, errno, _("cannot lock the directory '%s'"), path);
     }
-    claimed = fd;
+    claimed = descriptor_own(fd);
     fd = -1;
     return claimed;
 }
@@ -161,7 +162,7 @@ static int pid_file_claim(const char *path, Error *error)
             continue;
         if (ftruncate(fd, 0) < 0 || dprintf(fd, "%d\n", (int)getpid()) < 0)
             return error_set_errno(error, VIR_FROM_NONE, errno, _("cannot write the pid file '%s'"), path);
-        claimed = fd;
+        claimed = descriptor_own(fd);
         fd = -1;
         return claimed;
     }

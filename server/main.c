@@ -148,10 +148,10 @@ static int serve(const Options *options, Config *config, int ready, const sigset
     Error error = ERROR_INIT;
     Server *server;
 
+    daemon_raise_file_limit();
     instance = instance_claim(config, options->pid_file, &error);
     if (!instance)
         return complain(&error);
-    daemon_raise_file_limit();
     server = server_start(config, &error);
     if (!server)
         return complain(&error);

@@ -5,7 +5,7 @@
  *                                parent too late ──killed──▶ it has done nothing: it goes on at its parent's word only
  *
  * Until then it dies with its parent: it has the descriptors of that one, and so long as it lives the clients of a droverd that
- * was killed would wait, and the next one find its locks on files taken. */
+ * was killed would wait, and the next one find its locks on files taken. One that goes on gives those up. */
 #include "drivers/xen/child.h"
 
 #include <errno.h>
@@ -20,6 +20,7 @@
 #include <glib.h>
 
 #include "base/clock.h"
+#include "base/descriptor.h"
 #include "base/lock.h"
 #include "base/log.h"
 
@@ -68,6 +69,7 @@ static void go_on_or_end(ChildProve *prove, void *data, int socket, pid_t parent
     if (!say(socket) || !hear(socket) || prctl(PR_SET_PDEATHSIG, 0) < 0)
         _exit(1);
     close(socket);
+    descriptor_close_own();
 }
 
 static bool proven(int socket, int64_t patience)

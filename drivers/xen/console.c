@@ -31,6 +31,7 @@
 #include <libvirt/libvirt.h>
 
 #include "base/auto.h"
+#include "base/descriptor.h"
 #include "base/i18n.h"
 #include "base/log.h"
 #include "drivers/common/op.h"
@@ -415,7 +416,7 @@ static int take_lock_file(ConsoleStream *console, int id)
     struct stat mine, there;
 
     console->lock_path = g_strdup_printf(LOCK_FILES "%d", id);
-    console->lock_fd = open(console->lock_path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    console->lock_fd = descriptor_own(open(console->lock_path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
     if (console->lock_fd < 0)
         return 0;
     if (flock(console->lock_fd, LOCK_EX | LOCK_NB) == 0 && fstat(console->lock_fd, &mine) == 0
@@ -433,7 +434,7 @@ static ConsoleStream *console_new(XenConsoles *consoles, int fd, const char *pat
     __atomic_add_fetch(&consoles->refs, 1, __ATOMIC_RELAXED);
     console->stream.ops = &console_ops;
     console->consoles = consoles;
-    console->fd = fd;
+    console->fd = descriptor_own(fd);
     console->path = g_strdup(path);
     console->pending = g_byte_array_new();
     console->lock_fd = -1;

@@ -6,10 +6,13 @@
 #include <pthread.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <glib.h>
+
+#include "base/descriptor.h"
 
 #define S INT64_C(1000000000)
 #define MS INT64_C(1000000)
@@ -202,6 +205,37 @@ static void one_that_has_gone_on_outlives_its_parent(Test *test, const void *unu
     close(ends[0]);
 }
 
+/* Only the parent has its connections and locks, though the child lives: what is at the other end sees at once that it has ended. */
+static void one_that_has_gone_on_has_none_of_its_parents_own_descriptors(Test *test, const void *unused)
+{
+    struct rlimit limit;
+    int ends[2], word[2];
+    char byte;
+    pid_t pid;
+
+    g_assert_cmpint(getrlimit(RLIMIT_NOFILE, &limit), ==, 0);
+    limit.rlim_cur = limit.rlim_max;
+    g_assert_cmpint(setrlimit(RLIMIT_NOFILE, &limit), ==, 0);
+    if (limit.rlim_cur <= DESCRIPTOR_OWN) {
+        g_test_skip("so many descriptors can't be had here");
+        return;
+    }
+    g_assert_cmpint(pipe(ends), ==, 0);
+    g_assert_cmpint(pipe(word), ==, 0);
+    ends[1] = descriptor_own(ends[1]);
+    g_assert_cmpint(ends[1], >=, DESCRIPTOR_OWN);
+    pid = child_fork(prove, test, 60 * S);
+    if (pid == 0)
+        _exit(read(word[0], &byte, 1) != 1);
+    close(ends[1]);
+    g_assert_cmpint(read(ends[0], &byte, 1), ==, 0);
+    g_assert_cmpint(write(word[1], "x", 1), ==, 1);
+    assert_ends(pid, 0);
+    close(ends[0]);
+    close(word[0]);
+    close(word[1]);
+}
+
 #define TEST(name) g_test_add("/xen/child/" #name, Test, NULL, set_up, name, tear_down)
 
 int main(int argc, char **argv)
@@ -213,5 +247,6 @@ int main(int argc, char **argv)
     TEST(no_signal_is_blocked_in_a_child);
     TEST(one_that_waits_for_a_lock_dies_with_its_parent);
     TEST(one_that_has_gone_on_outlives_its_parent);
+    TEST(one_that_has_gone_on_has_none_of_its_parents_own_descriptors);
     return g_test_run();
 }
