@@ -403,6 +403,12 @@ void xen_hostdevs_leave(XenHost *xen, const Uuid *uuid);
 /* Gives back what guests had that don't run any more, and claims what others have. By xen_open alone. */
 void xen_hostdevs_recover(XenHost *xen);
 
+/* --- terminal.c ------------------------------------------------------------------------------ */
+
+/* Opens the terminal of the guest's console or serial port with this alias (NULL: the first), without waiting for either side.
+ * A descriptor and *path (the caller's, also on failure; it comes as NULL); -1 and an error: there is none. */
+int xen_terminal_open(Op *op, const XenInfo *info, const char *alias, char **path);
+
 /* --- console.c ------------------------------------------------------------------------------- */
 XenConsoles *xen_consoles_new(void);
 /* No console is opened any more; sessions that are still open are never woken again. NULL is fine. */
