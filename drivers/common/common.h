@@ -83,6 +83,10 @@ int common_domain_get_metadata(Op *op, const RemoteDomainGetMetadataArgs *args,
 /* In a job of the domain; may wait for the store's disk. Announces METADATA_CHANGE. */
 int common_domain_set_metadata(Op *op, const RemoteDomainSetMetadataArgs *args);
 
+/* --- job.c: a long job of a domain, and for how long it has run -------------------------------- */
+int common_domain_get_job_info(Op *op, const RemoteDomainGetJobInfoArgs *args, RemoteDomainGetJobInfoResult *result);
+int common_domain_get_job_stats(Op *op, const RemoteDomainGetJobStatsArgs *args, RemoteDomainGetJobStatsResult *result);
+
 /* --- node.c: what the kernel of this host says ------------------------------------------------- */
 int common_connect_get_hostname(Op *op, RemoteConnectGetHostnameResult *result);
 int common_connect_is_secure(Op *op, RemoteConnectIsSecureResult *result);

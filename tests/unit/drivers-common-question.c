@@ -135,6 +135,50 @@ static void a_question_is_answered_while_a_job_runs(void)
     fixture_free(fixture);
 }
 
+static void a_long_job_is_told_of_and_no_other(void)
+{
+    static const struct {
+        const char *procedure;
+        int type, operation;
+    } jobs[] = {
+        { "domain.save_flags", VIR_DOMAIN_JOB_UNBOUNDED, VIR_DOMAIN_JOB_OPERATION_SAVE },
+        { "domain.core_dump_with_format", VIR_DOMAIN_JOB_UNBOUNDED, VIR_DOMAIN_JOB_OPERATION_DUMP },
+        { "domain.block_pull", VIR_DOMAIN_JOB_UNBOUNDED, VIR_DOMAIN_JOB_OPERATION_UNKNOWN },
+        { "domain.restore_flags", VIR_DOMAIN_JOB_UNBOUNDED, VIR_DOMAIN_JOB_OPERATION_RESTORE },
+        { "domain.suspend", VIR_DOMAIN_JOB_NONE, 0 },
+    };
+    Fixture *fixture = with_domain();
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(jobs); i++) {
+        const RemoteDomainGetJobInfoArgs info_args = { .dom = { .id = 0 } };
+        const RemoteDomainGetJobStatsArgs stats_args = { .flags = 0 };
+        RemoteDomainGetJobInfoResult info = { .type = -1 };
+        RemoteDomainGetJobStatsResult stats = { .type = -1 };
+        FixtureCall job, call;
+        int r;
+
+        fixture_begin(fixture, &job, jobs[i].procedure, "test");
+        g_usleep(3000);
+        g_assert_cmpint(FIXTURE_CALL(fixture, "domain.get_job_info", "test", domain_get_job_info, &info_args, &info), ==,
+                        VIR_ERR_OK);
+        g_assert_cmpint(info.type, ==, jobs[i].type);
+        g_assert_true((info.timeElapsed >= 3) == (jobs[i].type != VIR_DOMAIN_JOB_NONE));
+        fixture_begin(fixture, &call, "domain.get_job_stats", "test");
+        r = test_driver.domain_get_job_stats(&call.op, &stats_args, &stats);
+        g_assert_cmpint(stats.type, ==, jobs[i].type);
+        g_assert_cmpuint(stats.n_params, ==, jobs[i].type == VIR_DOMAIN_JOB_NONE ? 0 : 2);
+        if (stats.n_params) {
+            g_assert_cmpstr(stats.params[0].field, ==, "operation");
+            g_assert_cmpint(stats.params[0].value.i, ==, jobs[i].operation);
+            g_assert_cmpstr(stats.params[1].field, ==, "time_elapsed");
+            g_assert_cmpuint(stats.params[1].value.ul, >=, info.timeElapsed);
+        }
+        g_assert_cmpint(fixture_end(&call, r), ==, VIR_ERR_OK);
+        g_assert_cmpint(fixture_end(&job, 0), ==, VIR_ERR_OK);
+    }
+    fixture_free(fixture);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -146,5 +190,6 @@ int main(int argc, char **argv)
     ADD(a_flag_error_names_flags_and_function);
     ADD(vcpus_are_asked_of_one_document_at_a_time);
     ADD(a_question_is_answered_while_a_job_runs);
+    ADD(a_long_job_is_told_of_and_no_other);
     return g_test_run();
 }
