@@ -87,6 +87,14 @@ int common_domain_set_metadata(Op *op, const RemoteDomainSetMetadataArgs *args);
 int common_domain_get_job_info(Op *op, const RemoteDomainGetJobInfoArgs *args, RemoteDomainGetJobInfoResult *result);
 int common_domain_get_job_stats(Op *op, const RemoteDomainGetJobStatsArgs *args, RemoteDomainGetJobStatsResult *result);
 
+/* --- cpu.c: models of CPUs; on workers ----------------------------------------------------------- */
+
+/* Which questions of these files wait for a disk, though their lane doesn't say so; a driver's may_block, or a part of it. */
+bool common_may_block(const Host *host, const Proc *proc);
+int common_connect_baseline_cpu(Op *op, const RemoteConnectBaselineCpuArgs *args, RemoteConnectBaselineCpuResult *result);
+int common_connect_get_cpu_model_names(Op *op, const RemoteConnectGetCpuModelNamesArgs *args,
+                                       RemoteConnectGetCpuModelNamesResult *result);
+
 /* --- node.c: what the kernel of this host says ------------------------------------------------- */
 int common_connect_get_hostname(Op *op, RemoteConnectGetHostnameResult *result);
 int common_connect_is_secure(Op *op, RemoteConnectIsSecureResult *result);

@@ -65,10 +65,10 @@ const Driver test_driver = {
     .domain_set_autostart = test_domain_set_autostart,
     .domain_rename = test_domain_rename,
 
-    /* cpu.c */
-    .may_block = test_may_block,
-    .connect_baseline_cpu = test_connect_baseline_cpu,
-    .connect_get_cpu_model_names = test_connect_get_cpu_model_names,
+    /* models of CPUs */
+    .may_block = common_may_block,
+    .connect_baseline_cpu = common_connect_baseline_cpu,
+    .connect_get_cpu_model_names = common_connect_get_cpu_model_names,
 
     /* device.c */
     .domain_attach_device_flags = test_domain_attach_device_flags,

@@ -11,7 +11,6 @@
 
 #include "base/i18n.h"
 #include "base/log.h"
-#include "conf/cpu/cpu.h"
 #include "drivers/common/change.h"
 #include "drivers/test/test.h"
 
@@ -277,7 +276,6 @@ void test_close(Host *host)
 
     host->data = NULL;
     lock_deinit(&test->lock);
-    cpu_map_free(test->cpu_map);
     g_free(test->capabilities);
     g_free(test);
 }

@@ -17,8 +17,6 @@ typedef struct TestHost {
     /* fixed after open */
     TestNode node;
     char *capabilities;
-    /* published once, then fixed */
-    struct CpuMap *cpu_map;   /* atomic; NULL until somebody asked */
     /* under LOCK_TEST_HOST */
     Lock lock;
     int next_id;
@@ -91,12 +89,6 @@ int test_domain_rename(Op *op, const RemoteDomainRenameArgs *args, RemoteDomainR
 int test_domain_get_vcpus(Op *op, const RemoteDomainGetVcpusArgs *args, RemoteDomainGetVcpusResult *result);
 int test_domain_set_vcpus_flags(Op *op, const RemoteDomainSetVcpusFlagsArgs *args);
 int test_domain_set_memory_flags(Op *op, const RemoteDomainSetMemoryFlagsArgs *args);
-
-/* --- cpu.c: on workers ------------------------------------------------------------------------- */
-bool test_may_block(const Host *host, const Proc *proc);
-int test_connect_baseline_cpu(Op *op, const RemoteConnectBaselineCpuArgs *args, RemoteConnectBaselineCpuResult *result);
-int test_connect_get_cpu_model_names(Op *op, const RemoteConnectGetCpuModelNamesArgs *args,
-                                     RemoteConnectGetCpuModelNamesResult *result);
 
 /* --- device.c: in a job of the domain ---------------------------------------------------------- */
 int test_domain_attach_device_flags(Op *op, const RemoteDomainAttachDeviceFlagsArgs *args);

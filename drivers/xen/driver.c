@@ -34,6 +34,10 @@ const Driver xen_driver = {
     .node_get_cpu_map = xen_node_get_cpu_map,
     .domain_get_scheduler_type = xen_domain_get_scheduler_type,
 
+    /* models of CPUs */
+    .connect_baseline_cpu = common_connect_baseline_cpu,
+    .connect_get_cpu_model_names = common_connect_get_cpu_model_names,
+
     /* domcaps.c */
     .connect_get_domain_capabilities = xen_connect_get_domain_capabilities,
 

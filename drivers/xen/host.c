@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/i18n.h"
 #include "base/log.h"
+#include "drivers/common/common.h"
 #include "drivers/xen/claim.h"
 #include "drivers/xen/sampler.h"
 
@@ -180,6 +181,6 @@ bool xen_may_block(const Host *host, const Proc *proc)
     case REMOTE_PROC_DOMAIN_GET_XML_DESC:
         return true;
     default:
-        return false;
+        return common_may_block(host, proc);
     }
 }

@@ -1,36 +1,38 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Questions about models of CPUs, from libvirt's CPU map: they need no hypervisor. The map is read from disk at the
- * first question and then shared; of two threads that read it at once one throws its copy away, so there is no lock.
- * Runs on workers: test_may_block says so. */
+/* Questions about models of CPUs, from libvirt's CPU map: they need no hypervisor. Any driver may put these functions into its
+ * table. The map is read from disk at the first question and then shared by all hosts for good; of two threads that read it at once
+ * one throws its copy away, so there is no lock. Runs on workers. */
 #include <libvirt/libvirt.h>
 
 #include "base/i18n.h"
 #include "conf/cpu/cpu.h"
+#include "drivers/common/common.h"
 #include "drivers/common/op.h"
-#include "drivers/test/test.h"
 
-bool test_may_block(const Host *host, const Proc *proc)
-{
-    return strcmp(proc->name, "connect.get_cpu_model_names") == 0;
-}
+static CpuMap *shared;    /* atomic; NULL until somebody asked */
 
 /* NULL and an error when it can't be read. */
 static const CpuMap *cpu_map(Op *op)
 {
-    TestHost *test = test_host(op->host);
-    CpuMap *map = g_atomic_pointer_get(&test->cpu_map);
+    CpuMap *map = g_atomic_pointer_get(&shared);
 
     if (map)
         return map;
     map = cpu_map_load(CPU_MAP_FOLDER, op->error);
-    if (map && !g_atomic_pointer_compare_and_exchange(&test->cpu_map, NULL, map)) {
+    if (map && !g_atomic_pointer_compare_and_exchange(&shared, NULL, map)) {
         cpu_map_free(map);
-        map = g_atomic_pointer_get(&test->cpu_map);
+        map = g_atomic_pointer_get(&shared);
     }
     return map;
 }
 
-int test_connect_baseline_cpu(Op *op, const RemoteConnectBaselineCpuArgs *args, RemoteConnectBaselineCpuResult *result)
+bool common_may_block(const Host *host, const Proc *proc)
+{
+    return proc->number == REMOTE_PROC_CONNECT_GET_CPU_MODEL_NAMES;
+}
+
+int common_connect_baseline_cpu(Op *op, const RemoteConnectBaselineCpuArgs *args,
+                                RemoteConnectBaselineCpuResult *result)
 {
     const CpuMap *map;
     unsigned flags = 0;
@@ -43,8 +45,8 @@ int test_connect_baseline_cpu(Op *op, const RemoteConnectBaselineCpuArgs *args, 
     return result->cpu ? 0 : -1;
 }
 
-int test_connect_get_cpu_model_names(Op *op, const RemoteConnectGetCpuModelNamesArgs *args,
-                                     RemoteConnectGetCpuModelNamesResult *result)
+int common_connect_get_cpu_model_names(Op *op, const RemoteConnectGetCpuModelNamesArgs *args,
+                                       RemoteConnectGetCpuModelNamesResult *result)
 {
     const char *const *models;
     const CpuMap *map;
