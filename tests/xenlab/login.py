@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Somebody at a terminal, who logs in to a guest with `virsh console`. Runs in the dom0, for test_linux.py.
 
-    login.py URI NAME LINE…     logs in as root, runs each line, leaves the console, and prints what was on the terminal
+    login.py URI NAME LINE…     logs in as root, runs each line, leaves the console, and prints what was on the terminal but for
+                                ticks
 """
 
 import os
@@ -16,6 +17,8 @@ SECONDS = 120
 LEAVE = b"\x1d"  # ^]
 # A shell may ask where the cursor is after its prompt.
 ASKS, WAITS = rb"login: $", rb"# (\x1b\[6n)?$"
+# What the guest writes each second, wherever the cursor is.
+TICK = rb"guest: tick \d+\r+\n"
 
 
 class Terminal:
@@ -37,11 +40,11 @@ class Terminal:
         return bool(part)
 
     def until(self, *patterns):
-        """Which of these stands at the end of all that was written, in what came since `begin`."""
+        """Which of these stands at the end of all that was written but for ticks, in what came since `begin`."""
         deadline = time.monotonic() + SECONDS
         while True:
             for pattern in patterns:
-                if re.search(pattern, self.seen[self.begin :]):
+                if re.search(pattern, re.sub(TICK, b"", self.seen[self.begin :])):
                     return pattern
             if time.monotonic() > deadline or not self.read(max(0, deadline - time.monotonic())):
                 sys.exit(f"none of {patterns} has come, but {self.seen!r}")
@@ -66,7 +69,7 @@ def main(uri, name, *lines):
     terminal.type(LEAVE)
     while terminal.read(SECONDS):
         pass
-    sys.stdout.write(terminal.seen.decode(errors="replace").replace("\r", ""))
+    sys.stdout.write(re.sub(TICK, b"", terminal.seen).decode(errors="replace").replace("\r", ""))
     sys.exit(os.waitstatus_to_exitcode(os.waitpid(terminal.pid, 0)[1]))
 
 
