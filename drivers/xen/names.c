@@ -27,13 +27,18 @@ static void name_path(int id, char path[PATH_SIZE])
     snprintf(path, PATH_SIZE, "/local/domain/%d/name", id);
 }
 
-static void note_watch(XenHost *xen, int id)
+/* False: it is watched already, or another thread is about to. */
+static bool note_watch(XenHost *xen, int id)
 {
-    XenWatch *watch = g_new0(XenWatch, 1);
+    XenWatch *watch;
 
-    watch->fresh = watch->told = true;
     LOCK_SCOPE(&xen->lock);
+    if (g_hash_table_contains(xen->watched, GINT_TO_POINTER(id)))
+        return false;
+    watch = g_new0(XenWatch, 1);
+    watch->fresh = watch->told = true;
     g_hash_table_insert(xen->watched, GINT_TO_POINTER(id), watch);
+    return true;
 }
 
 static bool is_watched(XenHost *xen, int id)
@@ -53,10 +58,9 @@ static int watch(XenHost *xen, int id)
     char path[PATH_SIZE];
     int r;
 
-    if (is_watched(xen, id))
+    if (!note_watch(xen, id))    /* before the event can come */
         return 0;
     name_path(id, path);
-    note_watch(xen, id);    /* before the event can come */
     r = xen->hv->ops->watch(xen->hv, path, path);
     if (r < 0) {
         drop_watch(xen, id);
@@ -96,6 +100,16 @@ static bool take_told(XenHost *xen, int id)
     return told;
 }
 
+void xen_name_doubt(XenHost *xen, int id)
+{
+    XenWatch *watched;
+
+    LOCK_SCOPE(&xen->lock);
+    watched = g_hash_table_lookup(xen->watched, GINT_TO_POINTER(id));
+    if (watched)
+        watched->told = true;
+}
+
 int xen_name_learn(XenHost *xen, int id, char **name)
 {
     int r = watch(xen, id);
@@ -103,7 +117,12 @@ int xen_name_learn(XenHost *xen, int id, char **name)
     if (r < 0)
         return r;
     /* A domain that had no name has none until the watch tells: it costs nothing to meet it again and again. */
-    return take_told(xen, id) ? xen_name_read(xen, id, name) : -ENOENT;
+    if (!take_told(xen, id))
+        return -ENOENT;
+    r = xen_name_read(xen, id, name);
+    if (r < 0 && r != -ENOENT)
+        xen_name_doubt(xen, id);
+    return r;
 }
 
 void xen_name_forget(XenHost *xen, int id)
@@ -168,31 +187,54 @@ void xen_names_sweep(XenHost *xen, const XenSweep *sweep)
             xen_name_forget(xen, GPOINTER_TO_INT(ids[i]));
 }
 
+/* Those that are watched, and those that are listed and could not be watched; the caller's. All watches are forgotten. */
+static GHashTable *forget_all(XenHost *xen)
+{
+    GHashTable *ids = g_hash_table_new(NULL, NULL);
+    DomainPage *pages[DOMAIN_LIST_SHARDS];
+    unsigned n = domain_list_pages(xen->host->domains, pages, DOMAIN_LIST_SHARDS);
+    GHashTableIter iter;
+    void *id;
+
+    for (unsigned i = 0; i < n; i++) {
+        for (uint32_t k = 0; k < pages[i]->n; k++)
+            if (pages[i]->entries[k].view->id >= 0)
+                g_hash_table_add(ids, GINT_TO_POINTER(pages[i]->entries[k].view->id));
+        domain_page_unref(pages[i]);
+    }
+    LOCK_SCOPE(&xen->lock);
+    g_hash_table_iter_init(&iter, xen->watched);
+    while (g_hash_table_iter_next(&iter, &id, NULL))
+        g_hash_table_add(ids, id);
+    g_hash_table_remove_all(xen->watched);
+    return ids;
+}
+
+/* The name of one that isn't listed is read by who meets it next. */
+static int watch_again(XenHost *xen, int id)
+{
+    g_autoptr(DomainView) view = domain_list_view_by_id(xen->host->domains, id);
+    g_autofree char *name = NULL;
+    int r = view ? xen_name_learn(xen, id, &name) : watch(xen, id);
+
+    if (name)
+        xen_settle_name(xen, id, name);
+    return r == -ENOENT ? 0 : r;
+}
+
 int xen_names_again(XenHost *xen)
 {
-    g_autofree void **ids = NULL;
-    unsigned n;
+    g_autoptr(GHashTable) ids = forget_all(xen);
+    GHashTableIter iter;
+    void *key;
     int r = 0;
 
-    lock_acquire(&xen->lock);
-    ids = g_hash_table_get_keys_as_array(xen->watched, &n);
-    g_hash_table_remove_all(xen->watched);
-    lock_release(&xen->lock);
-    for (unsigned i = 0; i < n; i++) {
-        int id = GPOINTER_TO_INT(ids[i]);
-        g_autofree char *name = NULL;
-
-        if (r < 0) {
-            note_watch(xen, id);    /* so that the next attempt knows of it */
-            continue;
-        }
-        r = xen_name_learn(xen, id, &name);
+    g_hash_table_iter_init(&iter, ids);
+    while (g_hash_table_iter_next(&iter, &key, NULL)) {
         if (r == 0)
-            xen_settle_name(xen, id, name);
-        else if (r == -ENOENT)
-            r = 0;
-        else
-            note_watch(xen, id);
+            r = watch_again(xen, GPOINTER_TO_INT(key));
+        if (r < 0)
+            note_watch(xen, GPOINTER_TO_INT(key));    /* so that the next attempt knows of it */
     }
     return r;
 }

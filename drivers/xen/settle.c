@@ -574,6 +574,7 @@ static Domain *claim(XenHost *xen, const XenInfo *info, const char *name)
 static void introduce(XenHost *xen, const XenInfo *info)
 {
     g_autofree char *name = NULL;
+    g_autoptr(DomainView) view = NULL;
     g_autoptr(Domain) domain = NULL;
     XenSettle *settle;
     int r = xen_name_learn(xen, info->id, &name);
@@ -592,6 +593,9 @@ static void introduce(XenHost *xen, const XenInfo *info)
     } else if (domain) {
         domain_list_release(domain);
     }
+    view = domain_list_view_by_id(xen->host->domains, info->id);
+    if (!view)    /* somebody else has its UUID or its job, and perhaps comes to nothing with it */
+        xen_name_doubt(xen, info->id);
 }
 
 void xen_settle(XenHost *xen, const Uuid *uuid, const XenInfo *info, int64_t asked)

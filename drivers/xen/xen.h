@@ -192,6 +192,8 @@ extern const struct DomainRules xen_domain_rules;
 
 /* Watches the name of a domain and reads it: two requests. `*name` is the caller's; -ENOENT: it has none (yet). */
 int xen_name_learn(XenHost *xen, int id, char **name);
+/* What was learnt came to nothing: who meets the domain next reads its name again. */
+void xen_name_doubt(XenHost *xen, int id);
 /* One request; what xenstore says now. */
 int xen_name_read(XenHost *xen, int id, char **name);
 /* No more events about this id. */
@@ -200,7 +202,7 @@ void xen_name_forget(XenHost *xen, int id);
 bool xen_name_event(XenHost *xen, const XenEvent *event, int *id);
 /* Forgets the names of domains that came to nothing before they had one. */
 void xen_names_sweep(XenHost *xen, const XenSweep *sweep);
-/* After a new connection: watches all again, reads all names and settles them. */
+/* After a new connection: watches all again, reads the names of those that are listed and settles them. */
 int xen_names_again(XenHost *xen);
 /* Whether this id is watched and its domain not published: it had no name. */
 bool xen_name_awaited(XenHost *xen, int id);

@@ -21,6 +21,7 @@ struct XenDouble {
     bool leaves_guest;        /* a build that fails */
     bool outlives;            /* its host */
     bool lost;
+    bool disconnected;        /* the connection of the watches is no good, also when xenstored is back */
     void (*then)(XenDouble *xen);
     int scheduler;            /* of the host: XenScheduler */
     int pool_scheduler;       /* of the other CPU pools */

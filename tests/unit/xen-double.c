@@ -306,9 +306,17 @@ static int double_directory(Hypervisor *hv, const char *path, char ***names)
     return 0;
 }
 
-static int double_watch(Hypervisor *hv, const char *path, const char *token)
+/* A request on the connection of the watches. */
+static int request_for_watches(Hypervisor *hv)
 {
     int r = request(hv);
+
+    return r == 0 && of(hv)->disconnected ? -EPIPE : r;
+}
+
+static int double_watch(Hypervisor *hv, const char *path, const char *token)
+{
+    int r = request_for_watches(hv);
 
     if (r < 0)
         return r;
@@ -319,7 +327,7 @@ static int double_watch(Hypervisor *hv, const char *path, const char *token)
 
 static int double_unwatch(Hypervisor *hv, const char *path, const char *token)
 {
-    int r = request(hv);
+    int r = request_for_watches(hv);
 
     if (r < 0)
         return r;
@@ -333,7 +341,7 @@ static bool double_has_event(Hypervisor *hv)
 
 static int double_sync(Hypervisor *hv)
 {
-    int r = request(hv);
+    int r = request_for_watches(hv);
     char *path;
 
     while (r == 0 && (path = g_queue_pop_head(&of(hv)->on_the_way)))
@@ -348,7 +356,7 @@ static int double_next_event(Hypervisor *hv, XenEvent *event)
     if (!path && of(hv)->endless && (of(hv)->endless_told = !of(hv)->endless_told))
         path = g_strdup(of(hv)->endless);
     if (!path)
-        return of(hv)->lost ? -EINVAL : 0;
+        return of(hv)->disconnected ? -EINVAL : 0;
     *event = (XenEvent){ .path = path, .token = g_strdup(path) };
     return 1;
 }
@@ -360,7 +368,10 @@ static int double_event_fd(Hypervisor *hv)
 
 static int double_reconnect(Hypervisor *hv)
 {
-    return of(hv)->lost ? -ECONNREFUSED : 0;
+    if (of(hv)->lost)
+        return -ECONNREFUSED;
+    of(hv)->disconnected = false;
+    return 0;
 }
 
 /* --- a guest's state as a whole --------------------------------------------------------------- */
@@ -884,7 +895,7 @@ void double_fail_requests(XenDouble *xen, int errnum)
 
 void double_lose_store(XenDouble *xen)
 {
-    xen->lost = true;
+    xen->lost = xen->disconnected = true;
     g_hash_table_remove_all(xen->watches);
     g_queue_clear_full(&xen->events, g_free);
 }

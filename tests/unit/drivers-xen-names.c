@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Names that are met, changed or read at the wrong moment: none of them may be missed. */
+#include "xen-calls.h"
+
+#define GUEST(name)                                                                             \
+    "<domain type='xen'><name>" name "</name><uuid>00000000-0000-4000-8000-000000000077</uuid>" \
+    "<memory unit='KiB'>65536</memory><vcpu>1</vcpu>"                                           \
+    "<os><type arch='x86_64' machine='xenpvh'>xenpvh</type><kernel>/k</kernel></os></domain>"
+enum { GUEST_NUMBER = 77 };
+
+static XenHost *host(Fixture *fixture)
+{
+    return xen_host(&fixture->host);
+}
+
+/* --- domains that aren't listed yet ---------------------------------------------------------- */
+
+static void name_that_comes_while_xenstored_is_away_is_met(void)
+{
+    Fixture *fixture = double_open(3);
+
+    double_create(double_of(fixture), 20, 20, NULL);
+    g_assert_cmpint(listed(fixture), ==, 4);
+    double_lose_store(double_of(fixture));
+    xen_observe(host(fixture), false);
+    double_rename(double_of(fixture), 20, "late");
+    double_bring_back_store(double_of(fixture));
+    xen_observe(host(fixture), false);
+    g_assert_cmpint(by_name(fixture, "late"), ==, 20);
+    fixture_free(fixture);
+}
+
+static void domain_whose_uuid_was_claimed_is_met_when_it_is_free(void)
+{
+    Fixture *fixture = double_open(3);
+    XenInfo *info = double_create_silently(double_of(fixture), 20, 20, "theirs");
+    Domain *claimed;
+    bool fresh;
+
+    claimed = domain_list_claim(fixture->host.domains, &info->uuid, "another", &fresh, NULL);
+    g_assert_nonnull(claimed);
+    g_assert_cmpint(listed(fixture), ==, 4);
+    domain_list_release(claimed);
+    domain_unref(claimed);
+    g_assert_cmpint(listed(fixture), ==, 5);
+    g_assert_cmpstr(by_id(fixture, 20), ==, "theirs");
+    fixture_free(fixture);
+}
+
+/* As when a document is refused: its claim holds the job of a domain that is met just then. */
+static void domain_whose_job_was_taken_is_met_when_it_is_free(void)
+{
+    Fixture *fixture = double_open(3);
+    XenInfo *info = double_create_silently(double_of(fixture), 20, 20, "theirs");
+    JobTicket ticket = { .kind = JOB_MODIFY, .procedure = "test", .error = ERROR_INIT };
+    Domain *claimed;
+    bool fresh;
+
+    claimed = domain_list_claim(fixture->host.domains, &info->uuid, "theirs", &fresh, NULL);
+    g_assert_nonnull(claimed);
+    g_assert_cmpint(job_begin(&claimed->jobs, &ticket, NULL), ==, JOB_GRANTED);
+    g_assert_cmpint(listed(fixture), ==, 4);
+    domain_list_release(claimed);
+    job_end(&ticket);
+    xen_observe(host(fixture), true);
+    g_assert_cmpint(listed(fixture), ==, 5);
+    g_assert_cmpstr(by_id(fixture, 20), ==, "theirs");
+    domain_unref(claimed);
+    fixture_free(fixture);
+}
+
+/* --- domains that could not be watched ------------------------------------------------------- */
+
+static void guest_that_starts_before_the_watches_are_back_is_watched(void)
+{
+    Fixture *fixture = double_open(3);
+
+    double_lose_store(double_of(fixture));
+    xen_observe(host(fixture), false);
+    double_bring_back_store(double_of(fixture));
+    g_assert_cmpint(fixture_create(fixture, GUEST("mine"), 0), ==, VIR_ERR_OK);
+    xen_observe(host(fixture), false);
+    double_rename(double_of(fixture), 4, "renamed");
+    g_assert_cmpint(by_name(fixture, "renamed"), ==, 4);
+    fixture_free(fixture);
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+#define ADD(test) g_test_add_func("/drivers-xen-names/" #test, test)
+    ADD(name_that_comes_while_xenstored_is_away_is_met);
+    ADD(domain_whose_uuid_was_claimed_is_met_when_it_is_free);
+    ADD(domain_whose_job_was_taken_is_met_when_it_is_free);
+    ADD(guest_that_starts_before_the_watches_are_back_is_watched);
+    return g_test_run();
+}
