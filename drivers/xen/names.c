@@ -182,9 +182,13 @@ void xen_names_sweep(XenHost *xen, const XenSweep *sweep)
     if (n > active)
         ids = g_hash_table_get_keys_as_array(xen->watched, &n);
     lock_release(&xen->lock);
-    for (unsigned i = 0; ids && i < n; i++)
-        if (!xen_sweep_has(sweep, GPOINTER_TO_INT(ids[i])))
-            xen_name_forget(xen, GPOINTER_TO_INT(ids[i]));
+    for (unsigned i = 0; ids && i < n; i++) {
+        int id = GPOINTER_TO_INT(ids[i]);
+        g_autoptr(DomainView) view = domain_list_view_by_id(xen->host->domains, id);
+
+        if (!view && !xen_sweep_has(sweep, id))    /* a guest may have been started since the sweep */
+            xen_name_forget(xen, id);
+    }
 }
 
 /* Those that are watched, and those that are listed and could not be watched; the caller's. All watches are forgotten. */

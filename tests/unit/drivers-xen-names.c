@@ -85,6 +85,28 @@ static void guest_that_starts_before_the_watches_are_back_is_watched(void)
     fixture_free(fixture);
 }
 
+/* --- sweeps that are older than a watch -------------------------------------------------------- */
+
+static void start_another(void *data)
+{
+    g_assert_cmpint(fixture_create(data, GUEST("mine"), 0), ==, VIR_ERR_OK);
+}
+
+static void guest_that_starts_while_others_are_met_stays_watched(void)
+{
+    Fixture *fixture = double_open(3);
+
+    double_create(double_of(fixture), 20, 20, NULL);    /* more is watched than is listed */
+    xen_observe(host(fixture), false);
+    double_create(double_of(fixture), 21, 21, "met");
+    double_during_read(double_of(fixture), start_another, fixture);
+    xen_observe(host(fixture), false);
+    g_assert_cmpint(by_name(fixture, "mine"), ==, 4);
+    double_rename(double_of(fixture), 4, "renamed");
+    g_assert_cmpint(by_name(fixture, "renamed"), ==, 4);
+    fixture_free(fixture);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -93,5 +115,6 @@ int main(int argc, char **argv)
     ADD(domain_whose_uuid_was_claimed_is_met_when_it_is_free);
     ADD(domain_whose_job_was_taken_is_met_when_it_is_free);
     ADD(guest_that_starts_before_the_watches_are_back_is_watched);
+    ADD(guest_that_starts_while_others_are_met_stays_watched);
     return g_test_run();
 }
