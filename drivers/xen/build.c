@@ -148,7 +148,7 @@ static int publish(XenHost *xen, Domain *domain, const XenStart *start, int id, 
 int xen_start(XenHost *xen, Domain *domain, const XenStart *start, Error *error)
 {
     XenDomain *data = xen_domain(domain);
-    g_autofree char *why = NULL, *name = NULL;
+    g_autofree char *why = NULL;
     XenInfo info;
     int id = -1, r;
 
@@ -167,8 +167,7 @@ int xen_start(XenHost *xen, Domain *domain, const XenStart *start, Error *error)
     }
     log_info("domain '%s' is started, its id is %d", start->config->name, id);
     data->own_story = false;
-    xen_name_learn(xen, id, &name);
-    /* It may have come to its end at once. */
+    /* It may have come to its end at once, or have another name already. */
     r = xen_ask(xen, id, &domain->uuid, &info);
     if (r >= 0)
         xen_settle_held(xen, domain, r ? &info : NULL);

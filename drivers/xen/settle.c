@@ -296,11 +296,6 @@ static void settle_in_job(XenHost *xen, Domain *domain, const XenInfo *info, int
         log_warning("domain '%s' can't be looked at: %s", domain->name, g_strerror(-r));
 }
 
-void xen_settle_held(XenHost *xen, Domain *domain, const XenInfo *info)
-{
-    become(xen, domain, info, false);
-}
-
 /* --- other names ----------------------------------------------------------------------------- */
 
 static void rename_in_job(XenHost *xen, Domain *domain, const char *name)
@@ -371,6 +366,13 @@ static void learn_name(XenHost *xen, Domain *domain, int id)
 
     if (!domain->gone && xen_name_learn(xen, id, &name) == 0)
         take_name(xen, domain, id, name);
+}
+
+void xen_settle_held(XenHost *xen, Domain *domain, const XenInfo *info)
+{
+    become(xen, domain, info, false);
+    if (info)
+        learn_name(xen, domain, info->id);
 }
 
 /* --- getting the job ------------------------------------------------------------------------- */

@@ -134,7 +134,7 @@ int xen_connect_num_of_defined_domains(Op *op, RemoteConnectNumOfDefinedDomainsR
 /* What was seen of a domain at `asked`; `info` NULL: it wasn't there. Settled now, or as soon as its job is free.
  * This function and the next three that are not called in a job: in the caller's turn. */
 void xen_settle(XenHost *xen, const Uuid *uuid, const XenInfo *info, int64_t asked);
-/* The same, when the caller has the domain's job. `info` is fresh. */
+/* The same, when the caller has the domain's job. `info` is fresh. May wait for xenstored when the domain's name isn't watched yet. */
 void xen_settle_held(XenHost *xen, Domain *domain, const XenInfo *info);
 /* The domain with the id has this name in xenstore now. */
 void xen_settle_name(XenHost *xen, int id, const char *name);

@@ -85,6 +85,37 @@ static void guest_that_starts_before_the_watches_are_back_is_watched(void)
     fixture_free(fixture);
 }
 
+/* --- names that change in the midst of something --------------------------------------------- */
+
+static void rename_guest(XenDouble *xen)
+{
+    double_rename(xen, 4, "renamed");
+}
+
+static void name_that_changes_while_the_guest_is_started_is_taken(void)
+{
+    Fixture *fixture = double_open(3);
+
+    double_then(double_of(fixture), rename_guest);    /* it is whole and is about to run */
+    g_assert_cmpint(fixture_create(fixture, GUEST("mine"), 0), ==, VIR_ERR_OK);
+    g_assert_cmpint(by_name(fixture, "renamed"), ==, 4);
+    g_assert_cmpint(by_name(fixture, "mine"), ==, -2);
+    fixture_free(fixture);
+}
+
+static void guest_that_a_start_finds_running_is_listed_and_watched_under_its_own_name(void)
+{
+    Fixture *fixture = double_open(3);
+
+    g_assert_cmpint(fixture_define(fixture, GUEST("mine")), ==, VIR_ERR_OK);
+    double_create_silently(double_of(fixture), 20, GUEST_NUMBER, "theirs");
+    g_assert_cmpint(fixture_start(fixture, "mine", 0), ==, VIR_ERR_OPERATION_INVALID);
+    g_assert_cmpint(by_name(fixture, "theirs"), ==, 20);
+    double_rename(double_of(fixture), 20, "renamed");
+    g_assert_cmpint(by_name(fixture, "renamed"), ==, 20);
+    fixture_free(fixture);
+}
+
 /* --- sweeps that are older than a watch -------------------------------------------------------- */
 
 static void start_another(void *data)
@@ -115,6 +146,8 @@ int main(int argc, char **argv)
     ADD(domain_whose_uuid_was_claimed_is_met_when_it_is_free);
     ADD(domain_whose_job_was_taken_is_met_when_it_is_free);
     ADD(guest_that_starts_before_the_watches_are_back_is_watched);
+    ADD(name_that_changes_while_the_guest_is_started_is_taken);
+    ADD(guest_that_a_start_finds_running_is_listed_and_watched_under_its_own_name);
     ADD(guest_that_starts_while_others_are_met_stays_watched);
     return g_test_run();
 }
