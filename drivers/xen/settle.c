@@ -319,6 +319,13 @@ static void rename_in_job(XenHost *xen, Domain *domain, const char *name)
     error_clear(&error);
 }
 
+/* Passes look whether it can have the name. */
+static void wait_for_name(XenHost *xen, int id, const char *name)
+{
+    LOCK_SCOPE(&xen->lock);
+    g_hash_table_insert(xen->aliased, GINT_TO_POINTER(id), g_strdup(name));
+}
+
 /* Reserves the name, or the one with the id behind it; NULL: neither is to be had. */
 static char *reserve_name(XenHost *xen, Domain *domain, int id, const char *name)
 {
@@ -329,9 +336,7 @@ static char *reserve_name(XenHost *xen, Domain *domain, int id, const char *name
     error_clear(&error);
     if (!taken)
         return g_strdup(name);
-    lock_acquire(&xen->lock);
-    g_hash_table_insert(xen->aliased, GINT_TO_POINTER(id), g_strdup(name));
-    lock_release(&xen->lock);
+    wait_for_name(xen, id, name);
     if (strcmp(domain->name, alias) == 0 || domain_rename_begin(domain, alias, NULL) < 0)
         return NULL;
     return g_steal_pointer(&alias);
@@ -342,8 +347,12 @@ static void take_name(XenHost *xen, Domain *domain, int id, const char *name)
 {
     g_autofree char *reserved = NULL;
 
-    if (domain->gone || strcmp(domain->name, name) == 0 || xen_domain(domain)->own_story)
+    if (domain->gone || strcmp(domain->name, name) == 0)
         return;
+    if (xen_domain(domain)->own_story) {    /* when that is told, it is another name of the same guest */
+        wait_for_name(xen, id, name);
+        return;
+    }
     reserved = reserve_name(xen, domain, id, name);
     if (reserved)
         rename_in_job(xen, domain, reserved);
@@ -553,8 +562,7 @@ static Domain *claim_alias(XenHost *xen, const XenInfo *info, const char *name)
 
     if (domain) {
         log_warning("domain %d has the name '%s' that another one has, and is listed as '%s'", info->id, name, alias);
-        LOCK_SCOPE(&xen->lock);
-        g_hash_table_insert(xen->aliased, GINT_TO_POINTER(info->id), g_strdup(name));
+        wait_for_name(xen, info->id, name);
     } else {
         log_warning("domain %d can't be listed: %s", info->id, error.message);
     }

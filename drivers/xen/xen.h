@@ -47,7 +47,7 @@ struct XenHost {
     int64_t looked;           /* clock_now() of the last sweep of a pass */
     uint64_t passes;          /* how many passes have begun */
     GHashTable *watched;      /* id → XenWatch: names that are watched */
-    GHashTable *aliased;      /* id → the name that it has in xenstore and can't have in the list */
+    GHashTable *aliased;      /* id → the name that it has in xenstore and can't have in the list yet */
     GHashTable *devices_told; /* id → how far devices.c is with a guest whose devices may have changed */
     GHashTable *settling;     /* uuid → XenSettle that waits for its job; owned by that */
     GQueue granted;           /* of XenSettle: those whose turn has come */

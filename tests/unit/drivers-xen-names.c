@@ -2,6 +2,9 @@
 /* Names that are met, changed or read at the wrong moment: none of them may be missed. */
 #include "xen-calls.h"
 
+#include <errno.h>
+#include <unistd.h>
+
 #define GUEST(name)                                                                             \
     "<domain type='xen'><name>" name "</name><uuid>00000000-0000-4000-8000-000000000077</uuid>" \
     "<memory unit='KiB'>65536</memory><vcpu>1</vcpu>"                                           \
@@ -116,6 +119,26 @@ static void guest_that_a_start_finds_running_is_listed_and_watched_under_its_own
     fixture_free(fixture);
 }
 
+static void rename_while_saved(Fixture *fixture)
+{
+    double_rename(double_of(fixture), 3, "renamed");
+    xen_observe(host(fixture), false);
+}
+
+static void name_that_changes_while_the_guest_is_saved_is_taken_when_it_goes_on(void)
+{
+    Fixture *fixture = double_open(3);
+    g_autofree char *path = g_strdup_printf("%s/drover-names-%d", g_get_tmp_dir(), (int)getpid());
+    const RemoteDomainSaveFlagsArgs args = { .to = path };
+
+    double_during_save(fixture, rename_while_saved);
+    double_fail_saves(double_of(fixture), ENOSPC);
+    g_assert_cmpint(FIXTURE_CALL(fixture, "domain.save_flags", "guest-00003", domain_save_flags, &args), ==,
+                    VIR_ERR_OPERATION_FAILED);
+    g_assert_cmpint(by_name(fixture, "renamed"), ==, 3);
+    fixture_free(fixture);
+}
+
 /* --- sweeps that are older than a watch -------------------------------------------------------- */
 
 static void start_another(void *data)
@@ -148,6 +171,7 @@ int main(int argc, char **argv)
     ADD(guest_that_starts_before_the_watches_are_back_is_watched);
     ADD(name_that_changes_while_the_guest_is_started_is_taken);
     ADD(guest_that_a_start_finds_running_is_listed_and_watched_under_its_own_name);
+    ADD(name_that_changes_while_the_guest_is_saved_is_taken_when_it_goes_on);
     ADD(guest_that_starts_while_others_are_met_stays_watched);
     return g_test_run();
 }
