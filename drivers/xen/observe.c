@@ -123,15 +123,14 @@ static void note_unsettled(XenHost *xen, int64_t since)
     __atomic_store_n(&xen->unsettled, since, __ATOMIC_SEQ_CST);
 }
 
-/* Takes the events that are ready. `names` collects the ids whose name has changed. True: domains have come or gone. */
-static bool take_events(XenHost *xen, GHashTable *names)
+/* Takes the events that are ready; false: there are none. `names` collects the ids whose name has changed. `*sweep`: domains have
+ * come or gone. */
+static bool take_events(XenHost *xen, GHashTable *names, bool *sweep)
 {
-    bool sweep = false;
     unsigned taken = 0;
     int r = 0;
 
-    note_unsettled(xen, clock_now());    /* before an event is taken: then nobody finds it neither ready nor taken */
-    for (unsigned i = 0; i < EVENTS_MAX; i++) {
+    for (; taken < EVENTS_MAX; taken++) {
         XenEvent event;
         int id;
 
@@ -139,21 +138,18 @@ static bool take_events(XenHost *xen, GHashTable *names)
         if (r <= 0)
             break;
         if (*event.path == '@')
-            sweep = true;
+            *sweep = true;
         if (strcmp(event.path, INTRODUCED) == 0)
             __atomic_store_n(&xen->introduced, clock_real(), __ATOMIC_RELAXED);
         if (!xen_devices_event(xen, &event) && xen_name_event(xen, &event, &id))
             g_hash_table_add(names, GINT_TO_POINTER(id));
         xen_event_clear(&event);
-        taken++;
     }
-    if (!taken)
-        note_unsettled(xen, 0);
     if (r < 0 && !is_lost(xen)) {
         log_warning("the connection to xenstored is lost: %s", g_strerror(-r));
         set_lost(xen, true);
     }
-    return sweep;
+    return taken > 0;
 }
 
 /* True: a domain that was waited for has its name now. */
@@ -219,14 +215,18 @@ static void look(XenHost *xen)
 void xen_observe(XenHost *xen, bool sweep)
 {
     g_autoptr(GHashTable) names = NULL;
+    bool told;
 
     if (!begin_pass(xen))
         return;
     names = g_hash_table_new(NULL, NULL);
     if (is_lost(xen) && reconnect(xen))
         sweep = true;
-    sweep = take_events(xen, names) || sweep;
+    note_unsettled(xen, clock_now());    /* before anything is taken: then nobody finds it neither ready nor taken */
+    told = take_events(xen, names, &sweep);
     xen_settle_granted(xen);
+    if (!told)
+        note_unsettled(xen, 0);
     if (take_names(xen, names) || sweep)
         look(xen);
     xen_settle_aliases(xen);
@@ -245,9 +245,15 @@ static bool is_settling(const XenHost *xen)
     return since && clock_now() - since < SETTLING_MS * CLOCK_MS;
 }
 
+/* Whether a domain that somebody else's job has kept from being settled is waiting for a pass. */
+static bool has_granted(const XenHost *xen)
+{
+    return __atomic_load_n(&xen->n_granted, __ATOMIC_SEQ_CST) > 0;
+}
+
 void xen_catch_up(XenHost *xen)
 {
-    if (xen->hv->ops->has_event(xen->hv) || is_settling(xen))
+    if (xen->hv->ops->has_event(xen->hv) || has_granted(xen) || is_settling(xen))
         xen_observe(xen, false);
 }
 

@@ -401,8 +401,10 @@ static void settle_ready(JobTicket *ticket, JobOutcome outcome)
 
     lock_acquire(&xen->lock);
     g_hash_table_remove(xen->settling, &settle->uuid);
-    if (outcome == JOB_GRANTED)
+    if (outcome == JOB_GRANTED) {
         g_queue_push_tail(&xen->granted, settle);
+        __atomic_add_fetch(&xen->n_granted, 1, __ATOMIC_SEQ_CST);
+    }
     lock_release(&xen->lock);
     if (outcome == JOB_GRANTED)
         xen_wake(xen);
@@ -481,6 +483,8 @@ void xen_settle_granted(XenHost *xen)
 
         lock_acquire(&xen->lock);
         settle = g_queue_pop_head(&xen->granted);
+        if (settle)
+            __atomic_sub_fetch(&xen->n_granted, 1, __ATOMIC_SEQ_CST);
         lock_release(&xen->lock);
         if (!settle)
             return;

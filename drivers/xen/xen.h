@@ -32,6 +32,7 @@ struct XenHost {
     int64_t introduced;       /* clock_real() when xenstored was last told of a domain */
     /* atomic */
     int64_t unsettled;        /* clock_now() since when a pass has had events that it hasn't settled; 0: none has */
+    unsigned n_granted;       /* how many are in `granted` */
     /* by xen_open alone */
     bool opening;             /* true until xen_open returns; nobody else knows the host then */
     GThread *observer;        /* NULL: nobody observes, passes are run by hand */

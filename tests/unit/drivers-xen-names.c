@@ -139,6 +139,32 @@ static void name_that_changes_while_the_guest_is_saved_is_taken_when_it_goes_on(
     fixture_free(fixture);
 }
 
+/* --- what others did while somebody had the job ----------------------------------------------- */
+
+static void change_is_seen_at_the_first_question_after_the_job(void)
+{
+    Fixture *fixture = double_open(3);
+    JobTicket tickets[2];
+
+    for (int i = 0; i < 2; i++) {
+        g_autofree char *name = g_strdup_printf("guest-%05d", i + 1);
+        g_autoptr(DomainView) view = domain_list_view_by_name(fixture->host.domains, name);
+        g_autoptr(Domain) domain = domain_list_find(fixture->host.domains, &view->uuid);
+
+        tickets[i] = (JobTicket){ .kind = JOB_MODIFY, .procedure = "test", .error = ERROR_INIT };
+        g_assert_cmpint(job_begin(&domain->jobs, &tickets[i], NULL), ==, JOB_GRANTED);
+    }
+    double_rename(double_of(fixture), 1, "renamed");
+    double_destroy(double_of(fixture), 2, true);
+    xen_observe(host(fixture), false);
+    job_end(&tickets[0]);
+    g_assert_cmpstr(by_id(fixture, 1), ==, "renamed");
+    job_end(&tickets[1]);
+    g_assert_cmpint(listed(fixture), ==, 3);
+    g_assert_cmpint(by_name(fixture, "guest-00002"), ==, -2);
+    fixture_free(fixture);
+}
+
 /* --- sweeps that are older than a watch -------------------------------------------------------- */
 
 static void start_another(void *data)
@@ -172,6 +198,7 @@ int main(int argc, char **argv)
     ADD(name_that_changes_while_the_guest_is_started_is_taken);
     ADD(guest_that_a_start_finds_running_is_listed_and_watched_under_its_own_name);
     ADD(name_that_changes_while_the_guest_is_saved_is_taken_when_it_goes_on);
+    ADD(change_is_seen_at_the_first_question_after_the_job);
     ADD(guest_that_starts_while_others_are_met_stays_watched);
     return g_test_run();
 }
