@@ -245,12 +245,20 @@ static void changed_state(XenHost *xen, Domain *domain, const DomainView *view, 
         announce_state(xen, domain, view->state, facts.state);
 }
 
+/* Two domains have one UUID while a guest is migrated to its own host. The second is met when the first has gone. */
+static bool is_second(XenHost *xen, const DomainView *view, const XenInfo *info)
+{
+    XenInfo first;
+
+    return view->id >= 0 && view->id != info->id && xen_ask(xen, view->id, &view->uuid, &first) == 1;
+}
+
 /* The name by which a domain that is met for the first time is known; the domain has been claimed under it. */
 static void become(XenHost *xen, Domain *domain, const XenInfo *info, bool in_turn)
 {
     g_autoptr(DomainView) view = domain_view(domain);
 
-    if (xen_domain(domain)->own_story)
+    if (xen_domain(domain)->own_story || (view && info && is_second(xen, view, info)))
         return;
     if (view && view->id >= 0 && (!info || info->id != view->id)) {
         g_autofree char *name = g_strdup(view->name);
@@ -371,9 +379,10 @@ static void name_in_job(XenHost *xen, Domain *domain)
 /* A domain that is known and was off may be watched for the first time. */
 static void learn_name(XenHost *xen, Domain *domain, int id)
 {
+    g_autoptr(DomainView) view = domain_view(domain);
     g_autofree char *name = NULL;
 
-    if (!domain->gone && xen_name_learn(xen, id, &name) == 0)
+    if (view && view->id == id && xen_name_learn(xen, id, &name) == 0)
         take_name(xen, domain, id, name);
 }
 

@@ -165,6 +165,28 @@ static void change_is_seen_at_the_first_question_after_the_job(void)
     fixture_free(fixture);
 }
 
+/* --- two of one kind --------------------------------------------------------------------------- */
+
+/* As while a guest is migrated to its own host: who comes waits for who goes. */
+static void second_domain_with_a_uuid_is_met_when_the_first_has_gone(void)
+{
+    Fixture *fixture = double_open(3);
+
+    double_create(double_of(fixture), 20, 3, "guest-00003--incoming");
+    for (int i = 0; i < 3; i++) {
+        xen_observe(host(fixture), true);
+        g_assert_cmpint(by_uuid(fixture, 3), ==, 3);
+        g_assert_cmpstr(by_id(fixture, 3), ==, "guest-00003");
+    }
+    g_assert_cmpstr(fixture_events(fixture), ==, "");
+    double_destroy(double_of(fixture), 3, true);
+    double_rename(double_of(fixture), 20, "guest-00003");
+    g_assert_cmpstr(by_id(fixture, 20), ==, "guest-00003");
+    g_assert_cmpint(by_uuid(fixture, 3), ==, 20);
+    g_assert_cmpstr(fixture_events(fixture), ==, "lifecycle guest-00003 -1 5 1\nlifecycle guest-00003 20 2 0\n");
+    fixture_free(fixture);
+}
+
 /* --- sweeps that are older than a watch -------------------------------------------------------- */
 
 static void start_another(void *data)
@@ -199,6 +221,7 @@ int main(int argc, char **argv)
     ADD(guest_that_a_start_finds_running_is_listed_and_watched_under_its_own_name);
     ADD(name_that_changes_while_the_guest_is_saved_is_taken_when_it_goes_on);
     ADD(change_is_seen_at_the_first_question_after_the_job);
+    ADD(second_domain_with_a_uuid_is_met_when_the_first_has_gone);
     ADD(guest_that_starts_while_others_are_met_stays_watched);
     return g_test_run();
 }
