@@ -33,17 +33,30 @@ enum {
 
 /* --- turns ----------------------------------------------------------------------------------- */
 
+/* Who hangs is not waited for again and again. */
+static int64_t turn_deadline_locked(XenHost *xen, int64_t asked)
+{
+    lock_assert_held(&xen->lock);
+    return MIN(asked, xen->taken_at) + TURN_SECONDS * CLOCK_S;
+}
+
 static bool take_turn_locked(XenHost *xen)
 {
-    int64_t deadline = clock_now() + TURN_SECONDS * CLOCK_S;
+    int64_t asked = clock_now();
 
     lock_assert_held(&xen->lock);
-    while (xen->taken)
-        if (!cond_wait_until(&xen->passed, &xen->lock, deadline) && xen->taken) {
+    while (xen->taken) {
+        if (cond_wait_until(&xen->passed, &xen->lock, turn_deadline_locked(xen, asked)) || !xen->taken
+            || clock_now() < turn_deadline_locked(xen, asked))    /* it may be another one's turn by now */
+            continue;
+        if (!xen->late)
             log_warning("domains can't be settled: another thread has waited for xenstored for %d s", TURN_SECONDS);
-            return false;
-        }
+        xen->late = true;
+        return false;
+    }
     xen->taken = true;
+    xen->taken_at = clock_now();
+    xen->late = false;
     return true;
 }
 
@@ -212,13 +225,14 @@ static void look(XenHost *xen)
     xen_sweep_clear(&sweep);
 }
 
-void xen_observe(XenHost *xen, bool sweep)
+/* False: somebody else has made one, or nobody can. */
+static bool pass(XenHost *xen, bool sweep)
 {
     g_autoptr(GHashTable) names = NULL;
     bool told;
 
     if (!begin_pass(xen))
-        return;
+        return false;
     names = g_hash_table_new(NULL, NULL);
     if (is_lost(xen) && reconnect(xen))
         sweep = true;
@@ -234,6 +248,12 @@ void xen_observe(XenHost *xen, bool sweep)
     if (!is_lost(xen))
         xen_devices_pass(xen);
     xen_turn_end(xen);
+    return true;
+}
+
+void xen_observe(XenHost *xen, bool sweep)
+{
+    pass(xen, sweep);
 }
 
 /* Whether a pass has taken events and not settled them. One that takes long is not waited for: xenstored may hang, and a question
@@ -257,9 +277,36 @@ void xen_catch_up(XenHost *xen)
         xen_observe(xen, false);
 }
 
+/* True: the caller shall ask xenstored. False: somebody has, since the call; or another thread gets no answer. */
+static bool begin_sync(XenHost *xen)
+{
+    uint64_t before;
+
+    LOCK_SCOPE(&xen->lock);
+    before = xen->syncs;
+    while (xen->syncing)
+        if (!cond_wait_until(&xen->passed, &xen->lock, xen->syncing + SETTLING_MS * CLOCK_MS))
+            return false;
+    if (xen->syncs > before)
+        return false;
+    xen->syncing = clock_now();
+    xen->syncs++;
+    return true;
+}
+
+static void end_sync(XenHost *xen)
+{
+    LOCK_SCOPE(&xen->lock);
+    xen->syncing = 0;
+    cond_broadcast(&xen->passed);
+}
+
 void xen_catch_up_fully(XenHost *xen)
 {
-    xen->hv->ops->sync(xen->hv);    /* when it fails, the pass finds that out */
+    if (begin_sync(xen)) {
+        xen->hv->ops->sync(xen->hv);    /* when it fails, the pass finds that out */
+        end_sync(xen);
+    }
     xen_observe(xen, false);
 }
 
@@ -306,9 +353,20 @@ static bool wait_for_something(XenHost *xen)
     return true;
 }
 
+/* The observer has nothing else to do than to wait for who hangs. */
+static void wait_for_others(XenHost *xen)
+{
+    int64_t deadline = clock_now() + LOOK_MS * CLOCK_MS;
+
+    LOCK_SCOPE(&xen->lock);
+    while (xen->taken && cond_wait_until(&xen->passed, &xen->lock, deadline))
+        continue;
+}
+
 void xen_observe_once(XenHost *xen)
 {
-    xen_observe(xen, wait_for_something(xen));
+    if (!pass(xen, wait_for_something(xen)))
+        wait_for_others(xen);
 }
 
 static bool is_stopping(XenHost *xen)

@@ -40,8 +40,12 @@ struct XenHost {
     GHashTable *balloons;     /* id → XenBalloon */
     /* under LOCK_XEN_HOST */
     Lock lock;
-    Cond passed;              /* a turn has ended */
+    Cond passed;              /* a turn has ended, or `syncing` has */
     bool taken;               /* a thread has its turn to settle */
+    int64_t taken_at;         /* clock_now() since when */
+    bool late;                /* the log knows that it takes that thread too long */
+    int64_t syncing;          /* clock_now() since when a thread asks for the events that are on their way; 0: none does */
+    uint64_t syncs;           /* how many times one has begun to */
     bool stopping;
     bool lost;                /* the connection to xenstored, with all watches */
     bool hurry;               /* a domain is being built: look again soon */
@@ -240,7 +244,7 @@ void xen_balloons(XenHost *xen, const XenSweep *sweep);
 /* --- observe.c ------------------------------------------------------------------------------- */
 
 /* The turn to settle: one thread at a time. False: another one has had it for too long, xenstored may hang; nothing
- * can be settled then. Waits; no job and no lock may be held. */
+ * can be settled then. Waits, but not for one that has had it for ten seconds; no job and no lock may be held. */
 bool xen_turn_begin(XenHost *xen);
 void xen_turn_end(XenHost *xen);
 /* One pass, in a turn: takes what xenstore has told, asks the hypervisor when that may matter (or `sweep`), settles. When another

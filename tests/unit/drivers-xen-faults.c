@@ -68,6 +68,76 @@ static void xenstored_that_goes_again_while_names_are_read_is_asked_again(void)
     fixture_free(fixture);
 }
 
+/* --- xenstored hangs -------------------------------------------------------------------------- */
+
+enum { ASKERS = 4 };
+
+/* Somebody who asks for a domain that there isn't. */
+typedef struct Asker {
+    Fixture *fixture;
+    unsigned *answered;       /* atomic */
+} Asker;
+
+static void *ask_for_nobody(void *data)
+{
+    const Asker *asker = data;
+
+    g_assert_cmpint(by_name(asker->fixture, "nobody"), ==, -2);
+    __atomic_add_fetch(asker->answered, 1, __ATOMIC_ACQ_REL);
+    return NULL;
+}
+
+static void wait_for(const unsigned *count, unsigned wanted)
+{
+    int64_t deadline = clock_now() + 60 * CLOCK_S;
+
+    while (__atomic_load_n(count, __ATOMIC_ACQUIRE) < wanted && clock_now() < deadline)
+        g_usleep(1000);
+    g_assert_cmpuint(__atomic_load_n(count, __ATOMIC_ACQUIRE), >=, wanted);
+}
+
+static void xenstored_that_hangs_keeps_one_question_for_nobody(void)
+{
+    Fixture *fixture = double_open(3);
+    unsigned answered = 0;
+    Asker asker = { .fixture = fixture, .answered = &answered };
+    GThread *threads[ASKERS];
+
+    double_hang(double_of(fixture), true);
+    for (unsigned i = 0; i < ASKERS; i++)
+        threads[i] = g_thread_new("asker", ask_for_nobody, &asker);
+    wait_for(&answered, ASKERS - 1);
+    g_assert_cmpuint(double_hanging(double_of(fixture)), ==, 1);
+    double_hang(double_of(fixture), false);
+    for (unsigned i = 0; i < ASKERS; i++)
+        g_thread_join(threads[i]);
+    fixture_free(fixture);
+}
+
+/* Each would take ten seconds if it waited for itself. */
+static void questions_do_not_wait_for_who_hangs_for_long(void)
+{
+    Fixture *fixture = double_open(3);
+    XenHost *xen = xen_host(&fixture->host);
+    int64_t begun;
+
+    g_assert_true(xen_turn_begin(xen));
+    lock_acquire(&xen->lock);
+    xen->taken_at = clock_now() - 3600 * CLOCK_S;
+    lock_release(&xen->lock);
+    double_rename(double_of(fixture), 2, "renamed");
+    begun = clock_now();
+    for (int i = 0; i < 4; i++) {
+        g_assert_cmpint(by_name(fixture, "guest-00001"), ==, 1);
+        g_assert_cmpstr(by_id(fixture, 1), ==, "guest-00001");
+        g_assert_cmpint(listed(fixture), ==, 4);
+    }
+    g_assert_cmpint(clock_now() - begun, <, 60 * CLOCK_S);
+    xen_turn_end(xen);
+    g_assert_cmpint(by_name(fixture, "renamed"), ==, 2);
+    fixture_free(fixture);
+}
+
 static void storm_of_events_costs_one_pass(void)
 {
     Fixture *fixture = double_open(1000);
@@ -229,6 +299,8 @@ int main(int argc, char **argv)
     ADD(without_xenstored_what_is_known_is_still_answered);
     ADD(xenstored_that_is_back_is_watched_again_and_names_are_read_anew);
     ADD(xenstored_that_goes_again_while_names_are_read_is_asked_again);
+    ADD(xenstored_that_hangs_keeps_one_question_for_nobody);
+    ADD(questions_do_not_wait_for_who_hangs_for_long);
     ADD(storm_of_events_costs_one_pass);
     ADD(two_domains_with_one_name_are_both_listed);
     ADD(domain_without_a_name_is_met_when_it_gets_one);

@@ -12,6 +12,8 @@ struct XenDouble {
     GQueue events;            /* of char */
     GQueue on_the_way;        /* of char: events that have been told and aren't ready */
     bool slow;                /* events are first on their way */
+    bool hangs;               /* atomic: who asks for events that are on their way gets no answer meanwhile */
+    unsigned hanging;         /* atomic: how many there are of those */
     const char *endless;      /* the path of an event that comes again and again; NULL: none does */
     bool endless_told;        /* in this pass */
     int endless_fd;

@@ -344,6 +344,10 @@ static int double_sync(Hypervisor *hv)
     int r = request_for_watches(hv);
     char *path;
 
+    __atomic_add_fetch(&of(hv)->hanging, 1, __ATOMIC_ACQ_REL);
+    while (__atomic_load_n(&of(hv)->hangs, __ATOMIC_ACQUIRE))
+        g_usleep(1000);
+    __atomic_sub_fetch(&of(hv)->hanging, 1, __ATOMIC_ACQ_REL);
     while (r == 0 && (path = g_queue_pop_head(&of(hv)->on_the_way)))
         g_queue_push_tail(&of(hv)->events, path);
     return r;
@@ -837,6 +841,16 @@ void double_fire(XenDouble *xen, const char *path)
 void double_delay_events(XenDouble *xen)
 {
     xen->slow = true;
+}
+
+void double_hang(XenDouble *xen, bool hangs)
+{
+    __atomic_store_n(&xen->hangs, hangs, __ATOMIC_RELEASE);
+}
+
+unsigned double_hanging(XenDouble *xen)
+{
+    return __atomic_load_n(&xen->hanging, __ATOMIC_ACQUIRE);
 }
 
 void double_fire_endlessly(XenDouble *xen, const char *path)

@@ -29,6 +29,9 @@ void double_rename(XenDouble *xen, int id, const char *name);
 void double_fire(XenDouble *xen, const char *path);
 /* From now on events are on their way until somebody makes sure that all have come. */
 void double_delay_events(XenDouble *xen);
+/* Whether xenstored gives no answer to who asks for events that are on their way; how many wait for that. */
+void double_hang(XenDouble *xen, bool hangs);
+unsigned double_hanging(XenDouble *xen);
 /* From now on another event for the path (static) is ready whenever somebody looks, one for each pass. */
 void double_fire_endlessly(XenDouble *xen, const char *path);
 
