@@ -213,6 +213,53 @@ static void guest_that_has_ended_without_droverd_is_seen_to(void)
     forget(fixture);
 }
 
+/* --- a guest that crashes and whose memory is wanted ------------------------------------------ */
+
+/* How many dumps there are, and the content of one of them. */
+static unsigned dumps(char **content)
+{
+    g_autofree char *path = g_build_filename(fixture_state_dir, "xen", "dump", NULL);
+    GDir *folder = g_dir_open(path, 0, NULL);
+    const char *name;
+    unsigned n = 0;
+
+    g_assert_nonnull(folder);
+    for (; (name = g_dir_read_name(folder)); n++) {
+        g_autofree char *file = g_build_filename(path, name, NULL);
+
+        g_assert_true(g_str_has_prefix(name, "mine-"));
+        g_assert_true(g_file_get_contents(file, content, NULL, NULL));
+    }
+    g_dir_close(folder);
+    return n;
+}
+
+static void memory_of_a_guest_that_crashed_is_kept(void)
+{
+    Fixture *fixture = open_kept();
+    g_autofree char *content = NULL;
+
+    g_assert_cmpint(fixture_create(fixture, GUEST("mine", "<on_crash>coredump-destroy</on_crash>"), 0), ==, VIR_ERR_OK);
+    ends(fixture, 3, XEN_SHUTDOWN_CRASH);
+    g_assert_cmpuint(dumps(&content), ==, 1);
+    g_assert_cmpstr(content, ==, "memory");
+    g_assert_cmpint(by_uuid(fixture, GUEST_NUMBER), ==, -2);
+    forget(fixture);
+}
+
+static void guest_whose_memory_can_not_be_kept_comes_again_and_leaves_no_file(void)
+{
+    Fixture *fixture = open_kept();
+    g_autofree char *content = NULL;
+
+    double_fail_saves(double_of(fixture), ENOSPC);
+    g_assert_cmpint(fixture_create(fixture, GUEST("mine", "<on_crash>coredump-restart</on_crash>"), 0), ==, VIR_ERR_OK);
+    ends(fixture, 3, XEN_SHUTDOWN_CRASH);
+    g_assert_cmpuint(dumps(&content), ==, 0);
+    g_assert_cmpint(by_name(fixture, "mine"), ==, 4);
+    forget(fixture);
+}
+
 /* As if droverd had been killed in the midst of a build: the note of it is there again. */
 static void unfinish(void)
 {
@@ -361,6 +408,8 @@ int main(int argc, char **argv)
     ADD(guest_that_can_not_come_again_is_off);
     ADD(guest_that_is_to_be_preserved_is);
     ADD(ends_of_guests_of_xl_are_left_to_xl);
+    ADD(memory_of_a_guest_that_crashed_is_kept);
+    ADD(guest_whose_memory_can_not_be_kept_comes_again_and_leaves_no_file);
     ADD(transient_guest_is_managed_again_with_its_document);
     ADD(definition_runs_again_as_what_it_is);
     ADD(guest_that_has_ended_without_droverd_is_seen_to);

@@ -56,7 +56,7 @@ void double_then(XenDouble *xen, void (*then)(XenDouble *xen));
 
 /* Bytes that a saved guest's state has. */
 enum { DOUBLE_STATE_SIZE = 100000 };
-/* From now on a save, having written all, and a dump fail with this errno; 0: no more. */
+/* From now on a save and a dump, having written all, fail with this errno; 0: no more. */
 void double_fail_saves(XenDouble *xen, int errnum);
 /* Called once inside the next save, when the state has been written. */
 void double_during_save(Fixture *fixture, void (*during)(Fixture *fixture));
