@@ -276,7 +276,7 @@ static int change_device(Op *op, uint32_t flags, const Edit *edit)
     OpAffects affects;
     XenInfo info;
 
-    if (op_affects(op, op->view, flags, &affects) < 0 || (affects.live && xen_need(op, &info) < 0))
+    if (op_affects(op, op->view, flags, &affects) < 0 || (affects.live && xen_need_awake(op, &info) < 0))
         return -1;
     if (affects.live)
         look_at_devices(op, info.id);

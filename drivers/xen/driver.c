@@ -116,6 +116,10 @@ const Driver xen_driver = {
     .connect_domain_xml_from_native = xen_connect_domain_xml_from_native,
     .connect_domain_xml_to_native = xen_connect_domain_xml_to_native,
 
+    /* sleep.c */
+    .domain_pm_suspend_for_duration = xen_domain_pm_suspend_for_duration,
+    .domain_pm_wakeup = xen_domain_pm_wakeup,
+
     /* save.c, dump.c, managed.c, restore.c */
     .domain_save_flags = xen_domain_save_flags,
     .domain_managed_save = xen_domain_managed_save,

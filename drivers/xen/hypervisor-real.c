@@ -369,6 +369,7 @@ static const HypervisorOps real_ops = {
     .detach = machine_detach,
     .update = machine_update,
     .save = machine_save,
+    .sleep = machine_sleep,
     .go_on = machine_go_on,
     .dump = machine_dump,
     .describe = machine_describe,

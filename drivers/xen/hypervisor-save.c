@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The seam's operations on a guest's state as a whole, through libxl: written to a descriptor, let go on after that,
- * and its memory written to a file. Each lasts as long as the copy does; what ends the guest meanwhile ends the copy.
+/* The seam's operations on a guest's state as a whole, through libxl: written to a descriptor, put to sleep,
+ * let go on after that, and its memory written to a file. Each lasts as long as the copy does, or as the guest takes to suspend
+ * itself, for which libxl has limits; what ends the guest meanwhile ends it.
  * In a job of the domain, on a thread that may wait for minutes; no lock. */
 #include "drivers/xen/real.h"
 
@@ -29,6 +30,16 @@ static int call_suspend(libxl_ctx *ctx, uint32_t id, const void *data)
 int machine_save(Hypervisor *hv, int id, int stream, char **why)
 {
     return call_machine(id, call_suspend, &stream, why);
+}
+
+static int call_sleep(libxl_ctx *ctx, uint32_t id, const void *data)
+{
+    return libxl_domain_suspend_only(ctx, id, NULL);
+}
+
+int machine_sleep(Hypervisor *hv, int id, char **why)
+{
+    return call_machine(id, call_sleep, NULL, why);
 }
 
 /* The guest is told that its suspension was cancelled: guests of the last ten years and more understand that. */

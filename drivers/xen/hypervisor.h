@@ -190,7 +190,10 @@ typedef struct HypervisorOps {
     /* Writes the guest's state to a descriptor, which stays open. The guest stands still then, until it is destroyed
      * or let go on. */
     int (*save)(Hypervisor *hv, int id, int stream, char **why);
-    /* Lets a guest go on that `save` has made stand still. */
+    /* Has the guest suspend itself and waits until it stands still, with all that it has, until it is destroyed or let go
+     * on. One that doesn't suspend itself: -errno, after a minute or two. */
+    int (*sleep)(Hypervisor *hv, int id, char **why);
+    /* Lets a guest go on that `save` or `sleep` has made stand still. */
     int (*go_on)(Hypervisor *hv, int id, char **why);
     /* Writes the memory of a guest that is paused to a file of this name, in Xen's format. */
     int (*dump)(Hypervisor *hv, int id, const char *path, char **why);

@@ -53,7 +53,7 @@ int xen_domain_suspend(Op *op, const RemoteDomainSuspendArgs *args)
     XenInfo info;
     int r;
 
-    if (xen_need(op, &info) < 0 || refuse_first(op) < 0)
+    if (xen_need_awake(op, &info) < 0 || refuse_first(op) < 0)
         return -1;
     xen_settle_held(xen, op->domain, &info);    /* what somebody else has done is told first */
     if (info.paused)
@@ -75,7 +75,7 @@ int xen_domain_resume(Op *op, const RemoteDomainResumeArgs *args)
     bool stands;
     int r = 0;
 
-    if (xen_need(op, &info) < 0)
+    if (xen_need_awake(op, &info) < 0)
         return -1;
     stands = info.shutdown && info.why == XEN_SHUTDOWN_SUSPEND;    /* a save was broken off */
     if (!stands)
@@ -136,7 +136,7 @@ static int press_power(Op *op, const XenInfo *info)
 
 static int need_running(Op *op, XenInfo *info)
 {
-    if (xen_need(op, info) < 0 || refuse_first(op) < 0)
+    if (xen_need_awake(op, info) < 0 || refuse_first(op) < 0)
         return -1;
     if (!info->paused)
         return 0;

@@ -105,6 +105,7 @@ int machine_pci_release(Hypervisor *hv, const HostPciAddress *address, bool driv
 
 /* --- hypervisor-save.c ----------------------------------------------------------------------- */
 int machine_save(Hypervisor *hv, int id, int stream, char **why);
+int machine_sleep(Hypervisor *hv, int id, char **why);
 int machine_go_on(Hypervisor *hv, int id, char **why);
 int machine_dump(Hypervisor *hv, int id, const char *path, char **why);
 

@@ -65,7 +65,7 @@ static int need_saveable(Saving *saving)
 {
     Op *op = saving->op;
 
-    if (xen_need(op, &saving->info) < 0)
+    if (xen_need_awake(op, &saving->info) < 0)
         return -1;
     if (op->view->id == 0)
         return op_fail(op, VIR_ERR_OPERATION_INVALID, _("domain '%s' is the one that drover runs in"), op->view->name);

@@ -55,18 +55,30 @@ XenDomain *xen_domain(Domain *domain)
     return domain->driver_data;
 }
 
-/* What a view has in driver_facts when its document is only a sketch. */
-static char sketch[] = "sketch";
+/* What a view has in driver_facts: the place that all that is said of it adds up to; NULL: nothing is. */
+enum { MARK_SKETCHED = 1, MARK_DOZING = 2, MARKS_END = 4 };
+static char marks[MARKS_END];
+
+static bool is_marked(const DomainView *view, int mark)
+{
+    return view->driver_facts && (((char *)view->driver_facts - marks) & mark);
+}
+
+bool xen_view_dozes(const DomainView *view)
+{
+    return is_marked(view, MARK_DOZING);
+}
 
 int xen_commit(XenHost *xen, Domain *domain, const DomainFacts *facts, Error *error)
 {
     XenDomain *data = xen_domain(domain);
     DomainFacts marked = *facts;
-    int r;
+    int mark, r;
 
     data->sketched = data->sketched && facts->active;
-    if (data->sketched)
-        marked.driver_facts = sketch;
+    mark = (data->sketched ? MARK_SKETCHED : 0) | (data->dozing ? MARK_DOZING : 0);
+    if (mark)
+        marked.driver_facts = marks + mark;
     r = change_commit(xen->host, domain, &marked, error);
     data->changed = clock_now();
     return r;
@@ -131,6 +143,7 @@ void xen_stopped(XenHost *xen, Domain *domain, const DomainView *view, const Xen
     facts.active = NULL;
     facts.memory = 0;
     facts.vcpus = 0;
+    xen_domain(domain)->dozing = false;
     commit_or_log(xen, domain, &facts);
     xen_name_forget(xen, view->id);
     xen_devices_end(xen, domain, view->id);
@@ -187,6 +200,10 @@ static void started(XenHost *xen, Domain *domain, const XenInfo *info, const cha
     facts.memory = info->memory;
     facts.vcpus = info->vcpus;
     xen_state(info, NULL, &facts.state, &facts.reason);
+    if (xen_sleep_met(xen, domain, info)) {
+        facts.state = VIR_DOMAIN_PMSUSPENDED;
+        facts.reason = VIR_DOMAIN_PMSUSPENDED_UNKNOWN;
+    }
     if (is_half_built(info) && !xen->opening) {
         facts.reason = VIR_DOMAIN_PAUSED_STARTING_UP;
         LOCK_SCOPE(&xen->lock);
@@ -213,6 +230,8 @@ static void announce_state(XenHost *xen, Domain *domain, int from, int to)
         change_announce(xen->host, domain, VIR_DOMAIN_EVENT_CRASHED, VIR_DOMAIN_EVENT_CRASHED_PANICKED);
     else if (to == VIR_DOMAIN_SHUTDOWN)
         change_announce(xen->host, domain, VIR_DOMAIN_EVENT_SHUTDOWN, VIR_DOMAIN_EVENT_SHUTDOWN_FINISHED);
+    else if (from == VIR_DOMAIN_PMSUSPENDED && to == VIR_DOMAIN_RUNNING)
+        xen_announce_awake(xen, domain);
     else if (to == VIR_DOMAIN_PAUSED)
         change_announce(xen->host, domain, VIR_DOMAIN_EVENT_SUSPENDED, VIR_DOMAIN_EVENT_SUSPENDED_PAUSED);
     else if (from == VIR_DOMAIN_PAUSED)
@@ -233,6 +252,12 @@ static void changed_state(XenHost *xen, Domain *domain, const DomainView *view, 
         return;
     if (facts.state == view->state)
         facts.reason = VIR_DOMAIN_PAUSED_UNKNOWN;
+    if (view->state == VIR_DOMAIN_PMSUSPENDED) {    /* somebody else has woken it */
+        xen_sleep_forget(xen, domain, info->id);
+        facts.reason = facts.state == VIR_DOMAIN_RUNNING ? VIR_DOMAIN_RUNNING_WAKEUP : facts.reason;
+    } else if (facts.state == VIR_DOMAIN_PAUSED) {
+        xen_sleep_met(xen, domain, info);
+    }
     facts.memory = info->memory;
     facts.vcpus = info->vcpus;
     /* What somebody has asked libxl of one that was half built is half of it. */
@@ -551,7 +576,7 @@ DomainConfig *xen_describe(XenHost *xen, const DomainView *view)
     DomainConfig *config;
     XenSettle *settle;
 
-    if (view->driver_facts != sketch)
+    if (!is_marked(view, MARK_SKETCHED))
         return NULL;
     config = describe(xen, view->id, &view->uuid, view->name);
     domain = config ? domain_list_find(xen->host->domains, &view->uuid) : NULL;

@@ -5,10 +5,14 @@
 #include <libvirt/libvirt.h>
 
 /* A domain that has shut itself down stays until a tool destroys it. */
-static int shutdown_state(const XenInfo *info, int *reason)
+static int shutdown_state(const XenInfo *info, bool sleeps, int *reason)
 {
     switch (info->why) {
     case XEN_SHUTDOWN_SUSPEND:    /* it waits to be saved, or to go on */
+        if (sleeps) {
+            *reason = VIR_DOMAIN_PMSUSPENDED_UNKNOWN;
+            return VIR_DOMAIN_PMSUSPENDED;
+        }
         *reason = VIR_DOMAIN_PAUSED_SAVE;
         return VIR_DOMAIN_PAUSED;
     case XEN_SHUTDOWN_CRASH:
@@ -23,8 +27,10 @@ static int shutdown_state(const XenInfo *info, int *reason)
 
 void xen_state(const XenInfo *info, const DomainView *view, int *state, int *reason)
 {
+    bool known = view && view->id == info->id;
+
     if (info->shutdown) {
-        *state = shutdown_state(info, reason);
+        *state = shutdown_state(info, known && (view->state == VIR_DOMAIN_PMSUSPENDED || xen_view_dozes(view)), reason);
     } else if (info->paused) {
         *state = VIR_DOMAIN_PAUSED;
         *reason = VIR_DOMAIN_PAUSED_UNKNOWN;
@@ -33,7 +39,7 @@ void xen_state(const XenInfo *info, const DomainView *view, int *state, int *rea
         *state = VIR_DOMAIN_RUNNING;
         *reason = VIR_DOMAIN_RUNNING_UNKNOWN;
     }
-    if (view && view->id == info->id && view->state == *state)
+    if (known && view->state == *state)
         *reason = view->reason;
 }
 

@@ -76,6 +76,7 @@ struct XenDomain {
     bool ending;              /* a task that sees to its end is on its way */
     bool own_end;             /* drover saves or destroys it: when it goes meanwhile, nobody else has saved it */
     GPtrArray *devices;       /* of XenSeen: which devices it is known to have; NULL: not read yet; owned */
+    bool dozing;              /* it is going to sleep: if it stands still, that is why */
     int64_t unsaved_until;    /* clock_now() until which it is let go on if it stands still: droverd was killed while it saved it */
 };
 
@@ -154,6 +155,8 @@ void xen_settle_aliases(XenHost *xen);
 int xen_commit(XenHost *xen, Domain *domain, const DomainFacts *facts, Error *error);
 /* domain->driver_data, made when it isn't there. */
 XenDomain *xen_domain(Domain *domain);
+/* Whether the view was published of a guest that is going to sleep. */
+bool xen_view_dozes(const DomainView *view);
 /* A domain that was being built is told of as started, if it wasn't. In a job of it, after it was published. */
 void xen_announce_started(XenHost *xen, Domain *domain);
 
@@ -177,7 +180,8 @@ DomainConfig *xen_describe(XenHost *xen, const DomainView *view);
 
 /* --- state.c --------------------------------------------------------------------------------- */
 
-/* virDomainState of a living domain, and a reason: the one of `view` (may be NULL) when that has the same state. */
+/* virDomainState of a living domain, and a reason: the one of `view` (may be NULL) when that has the same state. A guest
+ * that stands still sleeps if it does so by `view`, or was going to; else somebody saves it. */
 void xen_state(const XenInfo *info, const DomainView *view, int *state, int *reason);
 /* KiB that a domain may have, never more than clients can be told. */
 uint64_t xen_max_memory(const XenInfo *info);
@@ -429,6 +433,22 @@ int xen_save_runs(Op *op, uint32_t flags, bool usual, bool *runs);
 int xen_domain_save_flags(Op *op, const RemoteDomainSaveFlagsArgs *args);
 int xen_domain_managed_save(Op *op, const RemoteDomainManagedSaveArgs *args);
 int xen_domain_core_dump_with_format(Op *op, const RemoteDomainCoreDumpWithFormatArgs *args);
+
+/* --- sleep.c: guests that sleep ---------------------------------------------------------------- */
+
+/* As xen_need, and the guest doesn't sleep; VIR_ERR_OPERATION_INVALID when it does. */
+int xen_need_awake(Op *op, XenInfo *info);
+/* A guest is met, or stands still of a sudden and drover didn't just put it to sleep. In a job of the domain, by settling: true when
+ * an earlier droverd has put it to sleep; one that stands still since it was only asked to goes on soon. One request for a guest that stands
+ * still. */
+bool xen_sleep_met(XenHost *xen, Domain *domain, const XenInfo *info);
+/* The guest is awake: what is kept of its sleep is removed, or the log says why not. A request. */
+void xen_sleep_forget(XenHost *xen, const Domain *domain, int id);
+/* A guest that slept runs: the events of that, after it was published. */
+void xen_announce_awake(XenHost *xen, Domain *domain);
+/* In an async job of the domain. */
+int xen_domain_pm_suspend_for_duration(Op *op, const RemoteDomainPmSuspendForDurationArgs *args);
+int xen_domain_pm_wakeup(Op *op, const RemoteDomainPmWakeupArgs *args);
 
 /* --- restore.c --------------------------------------------------------------------------------- */
 

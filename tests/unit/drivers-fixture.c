@@ -11,8 +11,12 @@ const char *fixture_state_dir;
 static void record(Host *host, const DriverEvent *event)
 {
     Fixture *fixture = host->server;
-    const RemoteDomain *handle = event->message;    /* each of these messages begins with it */
+    const RemoteDomain *handle = event->message;    /* each of these messages begins with it, but for two */
 
+    if (event->proc == REMOTE_PROC_DOMAIN_EVENT_CALLBACK_PMSUSPEND)
+        handle = &((const RemoteDomainEventCallbackPmsuspendMsg *)event->message)->msg.dom;
+    else if (event->proc == REMOTE_PROC_DOMAIN_EVENT_CALLBACK_PMWAKEUP)
+        handle = &((const RemoteDomainEventCallbackPmwakeupMsg *)event->message)->msg.dom;
     g_assert_cmpmem(&event->uuid, sizeof event->uuid, handle->uuid, sizeof handle->uuid);
     if (event->proc == REMOTE_PROC_DOMAIN_EVENT_CALLBACK_LIFECYCLE) {
         const RemoteDomainEventLifecycleMsg *message = event->message;
@@ -21,6 +25,10 @@ static void record(Host *host, const DriverEvent *event)
                                message->detail);
     } else if (event->proc == REMOTE_PROC_DOMAIN_EVENT_CALLBACK_REBOOT) {
         g_string_append_printf(fixture->events, "reboot %s %d\n", handle->name, handle->id);
+    } else if (event->proc == REMOTE_PROC_DOMAIN_EVENT_CALLBACK_PMSUSPEND) {
+        g_string_append_printf(fixture->events, "pmsuspend %s %d\n", handle->name, handle->id);
+    } else if (event->proc == REMOTE_PROC_DOMAIN_EVENT_CALLBACK_PMWAKEUP) {
+        g_string_append_printf(fixture->events, "pmwakeup %s %d\n", handle->name, handle->id);
     } else if (event->proc == REMOTE_PROC_DOMAIN_EVENT_CALLBACK_DEVICE_ADDED) {
         const RemoteDomainEventCallbackDeviceAddedMsg *message = event->message;
 

@@ -22,7 +22,7 @@ Fixture *fixture_open(const Driver *driver, const char *uri, bool read_only, Err
 Fixture *fixture_new(const Driver *driver, const char *uri);
 void fixture_free(Fixture *fixture);
 
-/* What was announced since the last time, a line each: "lifecycle NAME ID EVENT DETAIL", "reboot NAME ID",
+/* What was announced since the last time, a line each: "lifecycle NAME ID EVENT DETAIL", "reboot NAME ID", "pmsuspend NAME ID", "pmwakeup NAME ID",
  * "metadata NAME ID TYPE URI", "added NAME ID ALIAS", "removed NAME ID ALIAS", "tray NAME ID ALIAS REASON",
  * "balloon NAME ID KIB". Good until the next call. */
 const char *fixture_events(Fixture *fixture);

@@ -20,7 +20,7 @@
 enum { ID = 3, STEPS_MAX = 200 };
 
 /* What a droverd that was killed at some step has left to the next one. */
-typedef enum Found { FOUND_OFF, FOUND_RUNNING, FOUND_PAUSED, FOUND_STANDING } Found;
+typedef enum Found { FOUND_OFF, FOUND_RUNNING, FOUND_PAUSED, FOUND_STANDING, FOUND_ASLEEP, FOUND_END } Found;
 
 /* One operation, and what it may lead to. */
 typedef struct Killed {
@@ -93,7 +93,8 @@ static Found find(Fixture *fixture)
 
         if (!info)
             continue;
-        found = info->shutdown ? FOUND_STANDING : info->paused ? FOUND_PAUSED : FOUND_RUNNING;
+        found = info->shutdown && strcmp(fixture_state(fixture, "mine"), "pmsuspended/0") == 0 ? FOUND_ASLEEP
+            : info->shutdown ? FOUND_STANDING : info->paused ? FOUND_PAUSED : FOUND_RUNNING;
         g_assert_cmpint(by_name(fixture, "mine"), ==, id);
         n++;
     }
@@ -115,6 +116,20 @@ static void look_at_device(Fixture *fixture, bool off)
     }
 }
 
+static int managed_save(Fixture *fixture)
+{
+    const RemoteDomainManagedSaveArgs args = { .flags = 0 };
+
+    return FIXTURE_CALL(fixture, "domain.managed_save", "mine", domain_managed_save, &args);
+}
+
+static int wake(Fixture *fixture)
+{
+    const RemoteDomainPmWakeupArgs args = { .flags = 0 };
+
+    return FIXTURE_CALL(fixture, "domain.pm_wakeup", "mine", domain_pm_wakeup, &args);
+}
+
 /* The guest is what it was or what it was to become, drover says so, and it can be started and ended. */
 static Found look(Fixture *fixture, const Killed *killed)
 {
@@ -133,6 +148,11 @@ static Found look(Fixture *fixture, const Killed *killed)
     if (found == FOUND_STANDING) {
         g_assert_cmpint(FIXTURE_CALL(fixture, "domain.resume", "mine", domain_resume, &(const RemoteDomainResumeArgs){ 0 }), ==,
                         VIR_ERR_OK);
+        g_assert_cmpint(find(fixture), ==, FOUND_RUNNING);
+    }
+    if (found == FOUND_ASLEEP) {
+        g_assert_cmpint(managed_save(fixture), ==, VIR_ERR_OPERATION_INVALID);
+        g_assert_cmpint(wake(fixture), ==, VIR_ERR_OK);
         g_assert_cmpint(find(fixture), ==, FOUND_RUNNING);
     }
     if (found == FOUND_OFF && killed->defined)
@@ -175,12 +195,12 @@ static bool kill_at(const Killed *killed, unsigned step, unsigned *seen)
 
 static void kill_everywhere(const Killed *killed)
 {
-    unsigned seen[4] = { 0 }, steps = 0;
+    unsigned seen[FOUND_END] = { 0 }, steps = 0;
 
     while (steps < STEPS_MAX && kill_at(killed, steps + 1, seen))
         steps++;
-    g_test_message("%u steps: %u off, %u running, %u paused, %u standing", steps, seen[FOUND_OFF], seen[FOUND_RUNNING],
-                   seen[FOUND_PAUSED], seen[FOUND_STANDING]);
+    g_test_message("%u steps: %u off, %u running, %u paused, %u standing, %u asleep", steps, seen[FOUND_OFF],
+                   seen[FOUND_RUNNING], seen[FOUND_PAUSED], seen[FOUND_STANDING], seen[FOUND_ASLEEP]);
     g_assert_cmpuint(steps, >, 4);
     g_assert_cmpuint(steps, <, STEPS_MAX);
     g_assert_cmpuint(seen[killed->undone], >, 0);
@@ -220,19 +240,19 @@ static int destroy(Fixture *fixture)
     return fixture_destroy(fixture, "mine");
 }
 
-static int managed_save(Fixture *fixture)
-{
-    const RemoteDomainManagedSaveArgs args = { .flags = 0 };
-
-    return FIXTURE_CALL(fixture, "domain.managed_save", "mine", domain_managed_save, &args);
-}
-
 static int save_to_file(Fixture *fixture)
 {
     g_autofree char *path = g_build_filename(fixture_state_dir, "image", NULL);
     const RemoteDomainSaveFlagsArgs args = { .to = path };
 
     return FIXTURE_CALL(fixture, "domain.save_flags", "mine", domain_save_flags, &args);
+}
+
+static int put_to_sleep(Fixture *fixture)
+{
+    const RemoteDomainPmSuspendForDurationArgs args = { .target = VIR_NODE_SUSPEND_TARGET_MEM };
+
+    return FIXTURE_CALL(fixture, "domain.pm_suspend_for_duration", "mine", domain_pm_suspend_for_duration, &args);
 }
 
 static void define(Fixture *fixture)
@@ -260,6 +280,25 @@ static void run_defined(Fixture *fixture)
 {
     define(fixture);
     g_assert_cmpint(start(fixture), ==, VIR_ERR_OK);
+}
+
+/* Somebody else's guest. */
+static void run_by_others(Fixture *fixture)
+{
+    double_create(double_of(fixture), ID, 77, "mine");
+    g_assert_cmpint(by_name(fixture, "mine"), ==, ID);
+}
+
+static void run_and_sleep(Fixture *fixture)
+{
+    run_defined(fixture);
+    g_assert_cmpint(put_to_sleep(fixture), ==, VIR_ERR_OK);
+}
+
+static void run_by_others_and_sleep(Fixture *fixture)
+{
+    run_by_others(fixture);
+    g_assert_cmpint(put_to_sleep(fixture), ==, VIR_ERR_OK);
 }
 
 static void save(Fixture *fixture)
@@ -320,6 +359,28 @@ static void device_of_the_host_is_the_guests_or_the_hosts(void)
                                      .between = FOUND_RUNNING, .done = FOUND_OFF, .device = true });
 }
 
+static void guest_that_goes_to_sleep_runs_or_is_asleep(void)
+{
+    kill_everywhere(&(const Killed){ .before = run_defined, .operation = put_to_sleep, .undone = FOUND_RUNNING,
+                                     .between = FOUND_RUNNING, .done = FOUND_ASLEEP, .defined = true });
+    kill_everywhere(&(const Killed){ .before = run_by_others, .operation = put_to_sleep, .undone = FOUND_RUNNING,
+                                     .between = FOUND_RUNNING, .done = FOUND_ASLEEP });
+}
+
+static void guest_that_is_woken_is_asleep_or_runs(void)
+{
+    kill_everywhere(&(const Killed){ .before = run_and_sleep, .operation = wake, .undone = FOUND_ASLEEP,
+                                     .between = FOUND_ASLEEP, .done = FOUND_RUNNING, .defined = true });
+    kill_everywhere(&(const Killed){ .before = run_by_others_and_sleep, .operation = wake, .undone = FOUND_ASLEEP,
+                                     .between = FOUND_ASLEEP, .done = FOUND_RUNNING });
+}
+
+static void guest_that_is_destroyed_in_its_sleep_is_asleep_or_gone(void)
+{
+    kill_everywhere(&(const Killed){ .before = run_and_sleep, .operation = destroy, .undone = FOUND_ASLEEP,
+                                     .between = FOUND_ASLEEP, .done = FOUND_OFF, .defined = true });
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -332,5 +393,8 @@ int main(int argc, char **argv)
     ADD(managed_save_leads_to_an_image_or_a_guest_that_runs);
     ADD(save_leads_to_an_image_or_a_guest_that_can_go_on);
     ADD(device_of_the_host_is_the_guests_or_the_hosts);
+    ADD(guest_that_goes_to_sleep_runs_or_is_asleep);
+    ADD(guest_that_is_woken_is_asleep_or_runs);
+    ADD(guest_that_is_destroyed_in_its_sleep_is_asleep_or_gone);
     return g_test_run();
 }

@@ -407,6 +407,31 @@ static int double_save(Hypervisor *hv, int id, int stream, char **why)
     return -xen->save_fails;
 }
 
+/* The guest suspends itself; with ETIMEDOUT for a failure it doesn't, with another one it does and that goes unnoticed. */
+static int double_sleep(Hypervisor *hv, int id, char **why)
+{
+    XenDouble *xen = of(hv);
+    void (*during)(Fixture *fixture) = g_steal_pointer(&xen->during);
+    XenInfo *found = double_find(xen, id);
+
+    lock_assert_none();
+    if (!found)
+        return -ENOENT;
+    moment(xen);
+    if (xen->save_fails != ETIMEDOUT) {
+        found->shutdown = true;
+        found->why = XEN_SHUTDOWN_SUSPEND;
+    }
+    if (during)
+        during(xen->during_fixture);
+    moment(xen);
+    if (!double_find(xen, id))
+        return -ENOENT;
+    if (xen->save_fails)
+        *why = g_strdup("the double was told so");
+    return -xen->save_fails;
+}
+
 static int double_go_on(Hypervisor *hv, int id, char **why)
 {
     XenInfo *found = double_find(of(hv), id);
@@ -414,7 +439,9 @@ static int double_go_on(Hypervisor *hv, int id, char **why)
     if (!found)
         return -ENOENT;
     g_assert_true(found->shutdown && found->why == XEN_SHUTDOWN_SUSPEND);
+    moment(of(hv));
     found->shutdown = false;
+    moment(of(hv));
     return 0;
 }
 
@@ -683,6 +710,7 @@ static const HypervisorOps double_ops = {
     .event_fd = double_event_fd,
     .reconnect = double_reconnect,
     .save = double_save,
+    .sleep = double_sleep,
     .go_on = double_go_on,
     .dump = double_dump,
     .describe = double_describe,
@@ -796,11 +824,13 @@ XenInfo *double_find(XenDouble *xen, int id)
 void double_destroy(XenDouble *xen, int id, bool tell)
 {
     g_autofree char *path = g_strdup_printf("/local/domain/%d/name", id);
+    g_autofree char *sleep = g_strdup_printf("/local/domain/%d/drover-sleep", id);
     g_autofree char *devices = g_strdup_printf("/libxl/%d", id);
     g_autofree char *backend = g_strdup_printf("/local/domain/0/backend/pci/%d", id);
 
     g_tree_remove(xen->domains, GINT_TO_POINTER(id));
     g_tree_remove(xen->store, path);
+    g_tree_remove(xen->store, sleep);
     xen_paths_forget_below(xen->store, backend);
     double_pci_free(xen, id);
     xen_paths_forget_below(xen->store, devices);

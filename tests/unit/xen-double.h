@@ -56,9 +56,10 @@ void double_then(XenDouble *xen, void (*then)(XenDouble *xen));
 
 /* Bytes that a saved guest's state has. */
 enum { DOUBLE_STATE_SIZE = 100000 };
-/* From now on a save and a dump, having written all, fail with this errno; 0: no more. */
+/* From now on a save and a dump, having written all, fail with this errno; 0: no more. A guest that is to sleep fails too: with
+ * ETIMEDOUT it goes on, with another errno it stands still. */
 void double_fail_saves(XenDouble *xen, int errnum);
-/* Called once inside the next save, when the state has been written. */
+/* Called once inside the next save, when the state has been written, or when the guest that is to sleep does so. */
 void double_during_save(Fixture *fixture, void (*during)(Fixture *fixture));
 /* From now on builds fail with this errno, before there is a guest or with one that is left; 0: no more. */
 void double_fail_builds(XenDouble *xen, int errnum, bool leaves_guest);
