@@ -438,9 +438,9 @@ int xen_domain_core_dump_with_format(Op *op, const RemoteDomainCoreDumpWithForma
 
 /* As xen_need, and the guest doesn't sleep; VIR_ERR_OPERATION_INVALID when it does. */
 int xen_need_awake(Op *op, XenInfo *info);
-/* A guest is met, or stands still of a sudden and drover didn't just put it to sleep. In a job of the domain, by settling: true when
- * an earlier droverd has put it to sleep; one that stands still since it was only asked to goes on soon. One request for a guest that stands
- * still. */
+/* A guest is met, or is first seen to stand still and drover didn't just put it to sleep. In a job of the domain, by settling:
+ * true when an earlier droverd has put it to sleep; one that was only asked to sleep goes on soon. One request, and none for a
+ * guest that doesn't stand still. */
 bool xen_sleep_met(XenHost *xen, Domain *domain, const XenInfo *info);
 /* The guest is awake: what is kept of its sleep is removed, or the log says why not. A request. */
 void xen_sleep_forget(XenHost *xen, const Domain *domain, int id);

@@ -224,6 +224,24 @@ static void guest_that_others_pause_in_its_sleep_runs_when_it_is_woken(void)
     fixture_free(fixture);
 }
 
+static void end_of_a_guest_that_has_slept_is_seen_to(void)
+{
+    Fixture *fixture = double_open(10);
+
+    g_assert_cmpint(fixture_create(fixture, MINE, 0), ==, VIR_ERR_OK);
+    g_assert_cmpint(put_to_sleep(fixture, "mine"), ==, VIR_ERR_OK);
+    observe(fixture);
+    xen_tasks_run(xen_host(&fixture->host));
+    g_assert_cmpstr(fixture_state(fixture, "mine"), ==, "pmsuspended/0");
+    g_assert_cmpint(wake_as(fixture, "mine", 0), ==, VIR_ERR_OK);
+    double_find(double_of(fixture), 11)->shutdown = true;
+    double_find(double_of(fixture), 11)->why = XEN_SHUTDOWN_POWEROFF;
+    observe(fixture);
+    xen_tasks_run(xen_host(&fixture->host));
+    g_assert_null(double_find(double_of(fixture), 11));
+    fixture_free(fixture);
+}
+
 /* --- one that doesn't ------------------------------------------------------------------------ */
 
 static void guest_that_does_not_suspend_itself_goes_on(void)
@@ -442,6 +460,7 @@ int main(int argc, char **argv)
     ADD(guest_that_others_destroy_in_its_sleep_was_not_saved);
     ADD(guest_that_others_wake_is_told_of);
     ADD(guest_that_others_pause_in_its_sleep_runs_when_it_is_woken);
+    ADD(end_of_a_guest_that_has_slept_is_seen_to);
     ADD(guest_that_does_not_suspend_itself_goes_on);
     ADD(guest_that_went_to_sleep_unnoticed_goes_on);
     ADD(guest_of_which_nothing_can_be_noted_goes_on);

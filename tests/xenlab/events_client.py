@@ -48,6 +48,14 @@ def tray(_conn, domain, alias, reason, _opaque):
     say(domain, "tray", alias, ["open", "close"][reason])
 
 
+def asleep(_conn, domain, _reason, _opaque):
+    say(domain, "asleep")
+
+
+def awake(_conn, domain, _reason, _opaque):
+    say(domain, "awake")
+
+
 def main(uri):
     libvirt.virEventRegisterDefaultImpl()
     conn = libvirt.open(uri)
@@ -57,6 +65,8 @@ def main(uri):
         (libvirt.VIR_DOMAIN_EVENT_ID_DEVICE_REMOVED, removed),
         (libvirt.VIR_DOMAIN_EVENT_ID_BALLOON_CHANGE, balloon),
         (libvirt.VIR_DOMAIN_EVENT_ID_TRAY_CHANGE, tray),
+        (libvirt.VIR_DOMAIN_EVENT_ID_PMSUSPEND, asleep),
+        (libvirt.VIR_DOMAIN_EVENT_ID_PMWAKEUP, awake),
     ):
         conn.domainEventRegisterAny(None, number, callback, None)
     print("ready", flush=True)
