@@ -222,20 +222,34 @@ static int set_dozing(Op *op, bool dozing, Error *error)
     return xen_commit(xen_host(op->host), op->domain, &facts, error);
 }
 
+/* A guest that an earlier droverd didn't save to the end, and that has run on: its word would have the next one let it go on. */
+static int end_old_save(Falling *falling)
+{
+    Domain *domain = falling->op->domain;
+    XenHost *xen = xen_host(falling->op->host);
+    int r = 0;
+
+    if (xen_domain(domain)->unsaved_until && xen_record_marks(xen, domain))
+        r = xen_record_mark(xen, falling->info.id, XEN_WORD_BUILT);
+    if (r < 0)
+        return xen_fail(falling->op->error, r, _("keep in xenstore that the domain is going to sleep"));
+    xen_domain(domain)->unsaved_until = 0;
+    return 0;
+}
+
 static int begin_in_step(Falling *falling)
 {
     Op *op = falling->op;
     XenHost *xen = xen_host(op->host);
     XenDomain *data = xen_domain(op->domain);
 
-    if (need_running(falling) < 0 || note_falling(xen, falling->info.id, op->error) < 0)
+    if (need_running(falling) < 0 || end_old_save(falling) < 0 || note_falling(xen, falling->info.id, op->error) < 0)
         return -1;
     xen_announce_started(xen, op->domain);
     if (set_dozing(op, true, op->error) < 0) {
         data->dozing = false;
         return -1;
     }
-    data->unsaved_until = 0;
     data->own_story = true;
     return 0;
 }

@@ -423,6 +423,32 @@ static void guest_that_was_asked_to_goes_on_with_the_next_droverd(void)
     fixture_free(fixture);
 }
 
+/* One whose save an earlier droverd didn't come to the end of has a word that lets it go on. */
+static void guest_that_was_once_being_saved_stays_asleep(void)
+{
+    g_autofree char *folder = g_dir_make_tmp("drover-xen-XXXXXX", NULL);
+    g_autofree char *command = g_strdup_printf("rm -rf '%s'", folder);
+    Fixture *fixture;
+
+    fixture_state_dir = folder;
+    fixture = double_open(2);
+    g_assert_cmpint(fixture_create(fixture, MINE, 0), ==, VIR_ERR_OK);
+    double_say(double_of(fixture), 3, XEN_WORD_SAVING);
+    fixture = again(fixture);
+    g_assert_cmpint(put_to_sleep(fixture, "mine"), ==, VIR_ERR_OK);
+    observe(fixture);
+    xen_tasks_run(xen_host(&fixture->host));
+    g_assert_cmpstr(fixture_state(fixture, "mine"), ==, "pmsuspended/0");
+    fixture = again(fixture);
+    observe(fixture);
+    xen_tasks_run(xen_host(&fixture->host));
+    g_assert_true(double_find(double_of(fixture), 3)->shutdown);
+    g_assert_cmpstr(fixture_state(fixture, "mine"), ==, "pmsuspended/0");
+    fixture_free(fixture);
+    g_assert_true(g_spawn_command_line_sync(command, NULL, NULL, NULL, NULL));
+    fixture_state_dir = NULL;
+}
+
 /* What stands still long after that does so for another reason; and so does one whose note is not to be understood. */
 static void old_notes_mean_nothing(void)
 {
@@ -471,6 +497,7 @@ int main(int argc, char **argv)
     ADD(guest_that_others_save_does_not_sleep);
     ADD(next_droverd_finds_it_asleep);
     ADD(guest_that_was_asked_to_goes_on_with_the_next_droverd);
+    ADD(guest_that_was_once_being_saved_stays_asleep);
     ADD(old_notes_mean_nothing);
     return g_test_run();
 }
