@@ -5,17 +5,17 @@
  *      ▲                            │
  *      └──step: goes on─────────────┴──doesn't in time, or is asked to stop
  *
- * To the hypervisor one that sleeps is like one that is being saved. For as long as droverd runs, the published state tells the two
- * apart. /local/domain/ID/drover-sleep in xenstore outlasts it, for guests of whoever made them, and goes with the guest:
+ * To the hypervisor one that sleeps is like one that is being saved. For as long as droverd runs, the published state tells
+ * the two apart. /local/domain/ID/drover-sleep in xenstore outlasts it, for guests of whoever made them, and goes with the guest:
  *
  *   "falling SECONDS"    asked to, when the host's clock_now() said so: nobody was told that it sleeps, so one that stands
  *                        still in the minutes after that goes on
  *   "asleep"             one that stands still when droverd starts is asleep
  *
- * A note is read when a guest is first seen to stand still, so those that run cost nothing; one that is left of a guest that was
- * woken means nothing. Going to sleep is an async job in steps, since the guest may take its time: between the steps nothing of the
- * domain's is touched, and questions and a destroy go beside it. Runs on workers, and in tasks and settling where that is
- * said; takes no lock. */
+ * A note is read when a guest is first seen to stand still, so those that run cost nothing; one that is left of a guest that
+ * was woken means nothing. Going to sleep is an async job in steps, since the guest may take its time: between the steps nothing
+ * of the domain's is touched, and questions and a destroy go beside it. Runs on workers, and in tasks and settling where that
+ * is said; takes no lock. */
 #include "drivers/xen/xen.h"
 
 #include <errno.h>

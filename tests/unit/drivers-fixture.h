@@ -22,9 +22,9 @@ Fixture *fixture_open(const Driver *driver, const char *uri, bool read_only, Err
 Fixture *fixture_new(const Driver *driver, const char *uri);
 void fixture_free(Fixture *fixture);
 
-/* What was announced since the last time, a line each: "lifecycle NAME ID EVENT DETAIL", "reboot NAME ID", "pmsuspend NAME ID", "pmwakeup NAME ID",
- * "metadata NAME ID TYPE URI", "added NAME ID ALIAS", "removed NAME ID ALIAS", "tray NAME ID ALIAS REASON",
- * "balloon NAME ID KIB". Good until the next call. */
+/* What was announced since the last time, a line each: "lifecycle NAME ID EVENT DETAIL", "reboot NAME ID",
+ * "pmsuspend NAME ID", "pmwakeup NAME ID", "metadata NAME ID TYPE URI", "added NAME ID ALIAS", "removed NAME ID ALIAS",
+ * "tray NAME ID ALIAS REASON", "balloon NAME ID KIB". Good until the next call. */
 const char *fixture_events(Fixture *fixture);
 
 /* One call. Between begin and end `op` is what the operation gets; results live until end. */
