@@ -55,17 +55,6 @@ void xen_devices_name(DomainConfig *config)
     }
 }
 
-static bool all_agree(const GPtrArray *some, const GPtrArray *others)
-{
-    for (unsigned i = 0; i < some->len; i++) {
-        const XenSeen *twin = xen_seen_find(others, some->pdata[i]);
-
-        if (!twin || !xen_seen_agrees(some->pdata[i], twin))
-            return false;
-    }
-    return some->len == others->len;
-}
-
 static void take_out(DomainConfig *config, const XenSeen *seen)
 {
     Devices *devices = &config->devices;
@@ -145,7 +134,7 @@ DomainConfig *xen_devices_follow(XenHost *xen, const DomainConfig *config, int i
     DomainConfig *copy;
 
     *r = 0;
-    if (all_agree(known, fresh))
+    if (xen_seen_all_agree(known, fresh))
         return NULL;
     *r = read_record(xen, id, known, fresh, &record);
     if (*r < 0)

@@ -315,6 +315,15 @@ void xen_devices_begin(XenHost *xen, Domain *domain, int id)
     tell(xen, id);
 }
 
+void xen_devices_described(XenHost *xen, Domain *domain, int id)
+{
+    XenDomain *data = xen_domain(domain);
+    g_autoptr(GPtrArray) described = xen_seen_of(domain->active);
+
+    if (data->devices && !xen_seen_all_agree(described, data->devices))
+        tell(xen, id);
+}
+
 void xen_devices_end(XenHost *xen, Domain *domain, int id)
 {
     g_clear_pointer(&xen_domain(domain)->devices, g_ptr_array_unref);

@@ -341,6 +341,17 @@ bool xen_seen_agrees(const XenSeen *a, const XenSeen *b)
     return is_same(a, b) && (!a->detail || !b->detail || strcmp(a->detail, b->detail) == 0);
 }
 
+bool xen_seen_all_agree(const GPtrArray *some, const GPtrArray *others)
+{
+    for (unsigned i = 0; i < some->len; i++) {
+        const XenSeen *twin = xen_seen_find(others, some->pdata[i]);
+
+        if (!twin || !xen_seen_agrees(some->pdata[i], twin))
+            return false;
+    }
+    return some->len == others->len;
+}
+
 char *xen_seen_alias(const XenSeen *seen)
 {
     static const char *const prefixes[] = {

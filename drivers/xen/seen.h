@@ -23,6 +23,8 @@ GPtrArray *xen_seen_of(const DomainConfig *config);
 XenSeen *xen_seen_find(const GPtrArray *seen, const XenSeen *wanted);
 /* Whether both say the same of one device. */
 bool xen_seen_agrees(const XenSeen *a, const XenSeen *b);
+/* Whether each device of one is in the other, and agrees. */
+bool xen_seen_all_agree(const GPtrArray *some, const GPtrArray *others);
 /* What `device` is known by; free with xen_seen_free. NULL: Xen has no such record of it. */
 XenSeen *xen_seen_device(const XenDevice *device);
 void xen_seen_free(void *seen);

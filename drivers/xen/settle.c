@@ -557,6 +557,7 @@ static void take_document(XenHost *xen, Domain *domain, int id, const DomainConf
     xen_domain(domain)->sketched = false;
     facts.active = config;
     commit_or_log(xen, domain, &facts);
+    xen_devices_described(xen, domain, id);
 }
 
 void xen_describe_held(XenHost *xen, Domain *domain, int id)

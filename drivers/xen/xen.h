@@ -226,9 +226,11 @@ bool xen_devices_event(XenHost *xen, const XenEvent *event);
 void xen_devices_pass(XenHost *xen);
 /* All of them may have changed: after a new connection. */
 void xen_devices_again(XenHost *xen);
-/* These five in a job of the domain. The guest is there, and what it has now is no news. May wait for xenstored. */
+/* These six in a job of the domain. The guest is there, and what it has now is no news. May wait for xenstored. */
 void xen_devices_begin(XenHost *xen, Domain *domain, int id);
 void xen_devices_end(XenHost *xen, Domain *domain, int id);
+/* The document is libxl's record of a moment ago: looked at again if the guest is known to have other devices. Never waits. */
+void xen_devices_described(XenHost *xen, Domain *domain, int id);
 /* What the guest has now is published and told of. May wait for libxl. */
 void xen_devices_held(XenHost *xen, Domain *domain);
 /* Drover has changed that device itself, and tells of it. `device`: as it is now, or was when it was detached. */

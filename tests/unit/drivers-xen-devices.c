@@ -111,6 +111,26 @@ static void document_of_a_guest_of_others_follows_too(void)
     fixture_free(fixture);
 }
 
+static void attach_while_described(void *data)
+{
+    double_disk(double_of(data), 2, "xvdb", "/b");
+    settle(data);
+}
+
+static void device_that_comes_while_its_guest_is_described_is_in_the_document(void)
+{
+    Fixture *fixture = double_open(3);
+
+    double_during_describe(double_of(fixture), attach_while_described, fixture);
+    g_assert_false(document_has(fixture, "guest-00002", "xvdb"));    /* it was asked for before */
+    g_assert_cmpstr(fixture_events(fixture), ==, "added guest-00002 2 xvdb\n");
+    g_assert_true(document_has(fixture, "guest-00002", "xvdb"));
+    settle(fixture);
+    g_assert_true(document_has(fixture, "guest-00002", "xvdb"));
+    g_assert_cmpstr(fixture_events(fixture), ==, "");
+    fixture_free(fixture);
+}
+
 static void another_medium_is_told_of_as_its_tray(void)
 {
     Fixture *fixture = open_with_ours();
@@ -415,6 +435,7 @@ int main(int argc, char **argv)
     ADD(what_comes_and_goes_between_two_looks_is_not_told);
     ADD(document_of_a_guest_of_ours_follows_at_the_next_question);
     ADD(document_of_a_guest_of_others_follows_too);
+    ADD(device_that_comes_while_its_guest_is_described_is_in_the_document);
     ADD(another_medium_is_told_of_as_its_tray);
     ADD(weight_that_xl_has_set_is_in_the_document);
     ADD(medium_that_drover_changes_is_told_once);

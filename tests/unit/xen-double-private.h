@@ -38,6 +38,7 @@ struct XenDouble {
     void (*releasing)(void *data);
     void (*building)(void *data);
     void (*reading)(void *data);
+    void (*describing)(void *data);
     void *hook_data;
     int save_fails;
     int destroys_fail;

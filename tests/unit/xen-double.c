@@ -484,6 +484,7 @@ static void describe_devices(XenDouble *xen, int id, GString *out)
 
 static int double_describe(Hypervisor *hv, int id, DomainConfig **config, char **why)
 {
+    void (*describing)(void *data) = g_steal_pointer(&of(hv)->describing);
     g_autofree char *text = NULL;
     g_autofree char *devices = NULL;
     GString *list = g_string_new(NULL);
@@ -491,6 +492,8 @@ static int double_describe(Hypervisor *hv, int id, DomainConfig **config, char *
     lock_assert_none();
     describe_devices(of(hv), id, list);
     devices = g_string_free(list, false);
+    if (describing)
+        describing(of(hv)->hook_data);
     if (!double_find(of(hv), id) || id == 0)
         return -ENOENT;
     if (request(hv) < 0)
@@ -1061,6 +1064,12 @@ void double_during_build(XenDouble *xen, void (*during)(void *data), void *data)
 void double_during_read(XenDouble *xen, void (*during)(void *data), void *data)
 {
     xen->reading = during;
+    xen->hook_data = data;
+}
+
+void double_during_describe(XenDouble *xen, void (*during)(void *data), void *data)
+{
+    xen->describing = during;
     xen->hook_data = data;
 }
 

@@ -97,9 +97,10 @@ const char *double_releases(XenDouble *xen);
 /* From now on no device can be given back; 0: they can. */
 void double_fail_releases(XenDouble *xen, int errnum);
 /* Called once inside the next release, before anything is done; inside the next build, before the guest is there; inside the next
- * request for a value, after it was read. All have the same `data`. */
+ * request for a value, after it was read; inside the next question for a guest's document, in the same way. All have the same `data`. */
 void double_during_release(XenDouble *xen, void (*during)(void *data), void *data);
 void double_during_build(XenDouble *xen, void (*during)(void *data), void *data);
 void double_during_read(XenDouble *xen, void (*during)(void *data), void *data);
+void double_during_describe(XenDouble *xen, void (*during)(void *data), void *data);
 /* What stands in xenstore; interned, NULL: nothing. */
 const char *double_at(XenDouble *xen, const char *path);
