@@ -83,6 +83,14 @@ int xen_domain_set_autostart(Op *op, const RemoteDomainSetAutostartArgs *args)
     return xen_commit(xen_host(op->host), op->domain, &facts, op->error);
 }
 
+/* A sketch that was given a text is one still. */
+static int publish_sketch(Op *op)
+{
+    DomainFacts facts = change_facts(op->domain);
+
+    return xen_commit(xen_host(op->host), op->domain, &facts, op->error);
+}
+
 /* What a running guest of ours is given lasts as long as it runs, also when droverd doesn't. */
 int xen_domain_set_metadata(Op *op, const RemoteDomainSetMetadataArgs *args)
 {
@@ -90,6 +98,8 @@ int xen_domain_set_metadata(Op *op, const RemoteDomainSetMetadataArgs *args)
 
     if (common_domain_set_metadata(op, args) < 0)
         return -1;
+    if (xen_domain(op->domain)->sketched)
+        return publish_sketch(op);
     if (op->domain->active == before || !xen_domain(op->domain)->ours)
         return 0;
     return xen_record_change(xen_host(op->host), op->domain->active, op->error);

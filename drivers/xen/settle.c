@@ -530,8 +530,16 @@ void xen_settle_granted(XenHost *xen)
 
 /* --- what libxl keeps of a guest ------------------------------------------------------------- */
 
-/* NULL: libxl has nothing, or nothing yet, and the sketch has to do. */
-static DomainConfig *describe(XenHost *xen, int id, const Uuid *uuid, const char *name)
+/* What people have said of a guest, and libxl doesn't know. */
+static void keep_texts(DomainConfig *config, const DomainConfig *from)
+{
+    domain_config_set_text(config, &config->title, from->title);
+    domain_config_set_text(config, &config->description, from->description);
+    domain_config_set_text(config, &config->metadata, from->metadata);
+}
+
+/* In the place of `from`, a sketch. NULL: libxl has nothing, or nothing yet, and the sketch has to do. */
+static DomainConfig *describe(XenHost *xen, int id, const DomainConfig *from)
 {
     g_autofree char *why = NULL;
     DomainConfig *config = NULL;
@@ -541,18 +549,20 @@ static DomainConfig *describe(XenHost *xen, int id, const Uuid *uuid, const char
         log_debug("nothing is known of domain %d beyond what the hypervisor tells: %s", id, why ? why : g_strerror(-r));
         return NULL;
     }
-    config->uuid = *uuid;
-    domain_config_set_text(config, &config->name, name);
+    config->uuid = from->uuid;
+    domain_config_set_text(config, &config->name, from->name);
+    keep_texts(config, from);
     xen_devices_name(config);
     xen_describe_pins(xen, id, config);
     return config;
 }
 
-static void take_document(XenHost *xen, Domain *domain, int id, const DomainConfig *config)
+/* Unless it was renamed, or somebody has said more of it. */
+static void take_document(XenHost *xen, Domain *domain, int id, const DomainConfig *from, const DomainConfig *config)
 {
     DomainFacts facts = change_facts(domain);
 
-    if (domain->gone || facts.id != id || !xen_domain(domain)->sketched || strcmp(domain->name, config->name) != 0)
+    if (domain->gone || facts.id != id || !xen_domain(domain)->sketched || facts.active != from)
         return;
     xen_domain(domain)->sketched = false;
     facts.active = config;
@@ -566,9 +576,9 @@ void xen_describe_held(XenHost *xen, Domain *domain, int id)
 
     if (!xen_domain(domain)->sketched)
         return;
-    config = describe(xen, id, &domain->uuid, domain->name);
+    config = describe(xen, id, domain->active);
     if (config)
-        take_document(xen, domain, id, config);
+        take_document(xen, domain, id, domain->active, config);
 }
 
 DomainConfig *xen_describe(XenHost *xen, const DomainView *view)
@@ -579,11 +589,11 @@ DomainConfig *xen_describe(XenHost *xen, const DomainView *view)
 
     if (!is_marked(view, MARK_SKETCHED))
         return NULL;
-    config = describe(xen, view->id, &view->uuid, view->name);
+    config = describe(xen, view->id, view->active);
     domain = config ? domain_list_find(xen->host->domains, &view->uuid) : NULL;
     settle = domain ? begin(xen, domain) : NULL;
     if (settle) {
-        take_document(xen, domain, view->id, config);
+        take_document(xen, domain, view->id, view->active, config);
         end(settle);
     }
     return config;

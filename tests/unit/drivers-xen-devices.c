@@ -131,6 +131,24 @@ static void device_that_comes_while_its_guest_is_described_is_in_the_document(vo
     fixture_free(fixture);
 }
 
+/* What the hypervisor and xl tell of a guest of others is a sketch until somebody asks. */
+static void title_of_a_guest_of_others_stays_in_its_document(void)
+{
+    Fixture *fixture = double_open(3);
+    const char *title = "theirs";
+    const RemoteDomainSetMetadataArgs args = {
+        .type = VIR_DOMAIN_METADATA_TITLE, .metadata = title, .flags = VIR_DOMAIN_AFFECT_LIVE,
+    };
+
+    g_assert_cmpint(FIXTURE_CALL(fixture, "domain.set_metadata", "guest-00002", domain_set_metadata, &args), ==, VIR_ERR_OK);
+    for (int i = 0; i < 2; i++) {
+        g_assert_true(document_has(fixture, "guest-00002", "<title>theirs</title>"));
+        g_assert_true(document_has(fixture, "guest-00002", "<kernel>/k2</kernel>"));
+        g_assert_cmpint(fixture_suspend(fixture, "guest-00002"), ==, VIR_ERR_OK);
+    }
+    fixture_free(fixture);
+}
+
 static void another_medium_is_told_of_as_its_tray(void)
 {
     Fixture *fixture = open_with_ours();
@@ -436,6 +454,7 @@ int main(int argc, char **argv)
     ADD(document_of_a_guest_of_ours_follows_at_the_next_question);
     ADD(document_of_a_guest_of_others_follows_too);
     ADD(device_that_comes_while_its_guest_is_described_is_in_the_document);
+    ADD(title_of_a_guest_of_others_stays_in_its_document);
     ADD(another_medium_is_told_of_as_its_tray);
     ADD(weight_that_xl_has_set_is_in_the_document);
     ADD(medium_that_drover_changes_is_told_once);
