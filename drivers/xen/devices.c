@@ -233,9 +233,11 @@ static void publish(XenHost *xen, Domain *domain, const DomainConfig *config)
 
     facts.active = config;
     /* A later droverd asks libxl again; all that it could miss is what the document alone has. */
-    if ((xen_domain(domain)->ours && xen_record_change(xen, config, &error) < 0)
-        || xen_commit(xen, domain, &facts, &error) < 0)
+    if (xen_domain(domain)->ours && xen_record_change(xen, config, &error) < 0)
         log_warning("which devices domain '%s' has can't be kept: %s", domain->name, error.message);
+    error_clear(&error);
+    if (xen_commit(xen, domain, &facts, &error) < 0)
+        log_error("which devices domain '%s' has can't be published: %s", domain->name, error.message);
     error_clear(&error);
 }
 

@@ -445,6 +445,27 @@ static void what_changed_while_droverd_was_away_is_in_the_document(void)
     g_assert_cmpint(system(remove), ==, 0);
 }
 
+/* As on a disk that is full: the file can't be written. */
+static void document_follows_though_it_can_not_be_kept(void)
+{
+    g_autofree char *state = g_dir_make_tmp("drover-devices-XXXXXX", NULL);
+    g_autofree char *file = g_strdup_printf("%s/xen/running/00000000-0000-4000-8000-000000000100.xml", state);
+    g_autofree char *replace = g_strdup_printf("rm -f '%s' && mkdir -p '%s/full'", file, file);
+    g_autofree char *remove = g_strdup_printf("rm -rf '%s'", state);
+    Fixture *fixture;
+
+    fixture_state_dir = state;
+    fixture = open_with_ours();
+    g_assert_cmpint(system(replace), ==, 0);
+    double_disk(double_of(fixture), 4, "xvdb", "/b");
+    settle(fixture);
+    g_assert_cmpstr(fixture_events(fixture), ==, "added ours 4 xvdb\n");
+    g_assert_true(document_has(fixture, "ours", "'/b'"));
+    fixture_free(fixture);
+    fixture_state_dir = NULL;
+    g_assert_cmpint(system(remove), ==, 0);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -471,5 +492,6 @@ int main(int argc, char **argv)
     ADD(what_changed_while_xenstored_was_away_is_told);
     ADD(devices_that_cant_be_read_are_read_again);
     ADD(what_changed_while_droverd_was_away_is_in_the_document);
+    ADD(document_follows_though_it_can_not_be_kept);
     return g_test_run();
 }
