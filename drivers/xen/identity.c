@@ -190,13 +190,14 @@ static int look_for(Op *op)
 
 int xen_ask(XenHost *xen, int id, const Uuid *uuid, XenInfo *info)
 {
+    const Uuid wanted = uuid ? *uuid : (Uuid){ 0 };    /* it may lie in *info */
     int r = xen->hv->ops->info(xen->hv, id, info);
 
     if (r == -ENOENT)
         return 0;
     if (r < 0)
         return r;
-    return !info->dying && (!uuid || uuid_equal(uuid, &info->uuid));
+    return !info->dying && (!uuid || uuid_equal(&wanted, &info->uuid));
 }
 
 /* --- lookups --------------------------------------------------------------------------------- */

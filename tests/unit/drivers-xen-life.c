@@ -53,6 +53,15 @@ static void what_others_have_done_is_told_before_a_change(void)
     fixture_free(fixture);
 }
 
+static void uuid_that_is_asked_for_may_be_where_the_answer_goes(void)
+{
+    Fixture *fixture = double_open(10);
+    XenInfo info = *double_find(double_of(fixture), 4);
+
+    g_assert_cmpint(xen_ask(xen_host(&fixture->host), 5, &info.uuid, &info), ==, 0);
+    fixture_free(fixture);
+}
+
 static void destroy_ends_the_domain_and_tells_once(void)
 {
     Fixture *fixture = double_open(10);
@@ -223,6 +232,7 @@ int main(int argc, char **argv)
     ADD(suspend_and_resume_are_told_once_each);
     ADD(suspend_of_what_others_have_paused_tells_of_that);
     ADD(what_others_have_done_is_told_before_a_change);
+    ADD(uuid_that_is_asked_for_may_be_where_the_answer_goes);
     ADD(destroy_ends_the_domain_and_tells_once);
     ADD(destroy_never_hits_another_domain_with_the_id);
     ADD(first_domain_is_neither_paused_nor_destroyed);
