@@ -13,6 +13,12 @@
 #include "drivers/common/change.h"
 #include "drivers/common/op.h"
 
+static int fail_not_running(Op *op)
+{
+    return error_set(op->error, VIR_FROM_DOMAIN, VIR_ERR_OPERATION_INVALID, _("domain '%s' is not running"),
+                     op->view->name);
+}
+
 int xen_need(Op *op, XenInfo *info)
 {
     XenHost *xen = xen_host(op->host);
@@ -26,8 +32,7 @@ int xen_need(Op *op, XenInfo *info)
     if (r < 0)
         return xen_fail(op->error, r, _("tell about a domain"));
     xen_settle_held(xen, op->domain, NULL);
-    return error_set(op->error, VIR_FROM_DOMAIN, VIR_ERR_OPERATION_INVALID, _("domain '%s' is not running"),
-                     op->view->name);
+    return fail_not_running(op);
 }
 
 /* The first domain serves all others. */
@@ -56,6 +61,8 @@ int xen_domain_suspend(Op *op, const RemoteDomainSuspendArgs *args)
     if (xen_need_awake(op, &info) < 0 || refuse_first(op) < 0)
         return -1;
     xen_settle_held(xen, op->domain, &info);    /* what somebody else has done is told first */
+    if (info.shutdown)
+        return fail_not_running(op);
     if (info.paused)
         return 0;
     r = xen->hv->ops->pause(xen->hv, info.id);
@@ -80,6 +87,8 @@ int xen_domain_resume(Op *op, const RemoteDomainResumeArgs *args)
     stands = info.shutdown && info.why == XEN_SHUTDOWN_SUSPEND;    /* a save was broken off */
     if (!stands)
         xen_settle_held(xen, op->domain, &info);    /* what somebody else has done is told first */
+    if (info.shutdown && !stands)    /* it is only kept as it was at its end */
+        return fail_not_running(op);
     if (!info.paused && !stands)
         return error_set(op->error, VIR_FROM_DOMAIN, VIR_ERR_OPERATION_INVALID, _("domain '%s' is not paused"),
                          op->view->name);

@@ -53,6 +53,25 @@ static void what_others_have_done_is_told_before_a_change(void)
     fixture_free(fixture);
 }
 
+/* One that is kept as it is after its end. */
+static void guest_that_has_ended_can_not_be_suspended(void)
+{
+    Fixture *fixture = double_open(10);
+    XenInfo *info = double_find(double_of(fixture), 5);
+
+    info->shutdown = true;
+    info->why = XEN_SHUTDOWN_CRASH;
+    xen_observe(xen_host(&fixture->host), true);
+    g_assert_cmpstr(fixture_events(fixture), ==, "lifecycle guest-00005 5 8 0\n");
+    g_assert_cmpint(fixture_suspend(fixture, "guest-00005"), ==, VIR_ERR_OPERATION_INVALID);
+    info->paused = true;
+    g_assert_cmpint(resume(fixture, "guest-00005"), ==, VIR_ERR_OPERATION_INVALID);
+    xen_observe(xen_host(&fixture->host), true);
+    g_assert_cmpstr(fixture_events(fixture), ==, "");
+    g_assert_cmpstr(fixture_state(fixture, "guest-00005"), ==, "crashed/0");
+    fixture_free(fixture);
+}
+
 static void uuid_that_is_asked_for_may_be_where_the_answer_goes(void)
 {
     Fixture *fixture = double_open(10);
@@ -232,6 +251,7 @@ int main(int argc, char **argv)
     ADD(suspend_and_resume_are_told_once_each);
     ADD(suspend_of_what_others_have_paused_tells_of_that);
     ADD(what_others_have_done_is_told_before_a_change);
+    ADD(guest_that_has_ended_can_not_be_suspended);
     ADD(uuid_that_is_asked_for_may_be_where_the_answer_goes);
     ADD(destroy_ends_the_domain_and_tells_once);
     ADD(destroy_never_hits_another_domain_with_the_id);
