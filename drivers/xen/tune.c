@@ -37,6 +37,8 @@ int xen_tuning_end(Op *op, XenTuning *tuning, int r)
         tuning->facts.memory = tuning->facts.vcpus = 0;    /* as the document says */
     if (r == 0 && (tuning->active || tuning->persistent))
         r = xen_commit(xen_host(op->host), op->domain, &tuning->facts, op->error);
+    if (r == 0 && tuning->active && xen_domain(op->domain)->ours)    /* for another droverd, as long as the guest runs */
+        r = xen_record_change(xen_host(op->host), tuning->active, op->error);
     domain_config_unref(tuning->active);
     domain_config_unref(tuning->persistent);
     return r;

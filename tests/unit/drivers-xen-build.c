@@ -187,6 +187,21 @@ static void transient_guest_is_managed_again_with_its_document(void)
     forget(fixture);
 }
 
+static void pins_of_a_running_guest_are_in_its_document_after_another_start_of_droverd(void)
+{
+    Fixture *fixture = open_kept();
+    uint8_t map = 1;
+    const RemoteDomainPinVcpuFlagsArgs args = { .cpumap = { .data = &map, .size = 1 }, .flags = VIR_DOMAIN_AFFECT_LIVE };
+    g_autofree char *xml = NULL;
+
+    g_assert_cmpint(fixture_create(fixture, GUEST("mine", ""), 0), ==, VIR_ERR_OK);
+    g_assert_cmpint(FIXTURE_CALL(fixture, "domain.pin_vcpu_flags", "mine", domain_pin_vcpu_flags, &args), ==, VIR_ERR_OK);
+    fixture = open_again(fixture);
+    xml = fixture_xml(fixture, "mine", 0);
+    g_assert_nonnull(strstr(xml, "<vcpupin vcpu='0' cpuset='0'/>"));
+    forget(fixture);
+}
+
 static void definition_runs_again_as_what_it_is(void)
 {
     Fixture *fixture = open_kept();
@@ -411,6 +426,7 @@ int main(int argc, char **argv)
     ADD(memory_of_a_guest_that_crashed_is_kept);
     ADD(guest_whose_memory_can_not_be_kept_comes_again_and_leaves_no_file);
     ADD(transient_guest_is_managed_again_with_its_document);
+    ADD(pins_of_a_running_guest_are_in_its_document_after_another_start_of_droverd);
     ADD(definition_runs_again_as_what_it_is);
     ADD(guest_that_has_ended_without_droverd_is_seen_to);
     ADD(half_built_guest_is_destroyed);
