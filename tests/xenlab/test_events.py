@@ -21,10 +21,13 @@ class Events:
     def __init__(self, lab, drover):
         self.lab, self.drover, self.path = lab, drover, "/run/events.out"
         lab.write("/run/fence.xml", FENCE)
+        # what an earlier client has left there would be taken for this one's "ready"
         lab.sh(
+            f"rm -f {self.path}; touch {self.path}; "
             f"/usr/bin/python3 {CLIENT} '{drover.uri()}' >{self.path} 2>&1 </dev/null & echo $! >/run/events.pid; "
-            f"for ((i = 0; i < 600; i++)); do grep -qx ready {self.path} && exit; sleep 0.1; done; cat {self.path}; exit 1",
-            timeout=90,
+            f"for ((i = 0; i < {round(600 * lab.slow)}; i++)); do grep -qx ready {self.path} && exit; sleep 0.1; done; "
+            f"cat {self.path}; exit 1",
+            timeout=180,
         )
 
     def seen(self):
