@@ -68,7 +68,8 @@ def test_it_starts_anew_when_it_is_asked_and_crashes_when_it_must(lab, drover, l
     assert linux.id != first and state(drover) == "running (booted)"
     folder = f"{drover.folder}/root/var/lib/drover/xen/dump"
     lab.sh(f"rm -rf {folder}")
-    login(lab, drover, "(sleep 2; echo c >/proc/sysrq-trigger) >/dev/null 2>&1 &")
+    login(lab, drover)    # whoever leaves has not logged out
+    linux.type("echo c >/proc/sysrq-trigger")
     lab.wait(lambda: state(drover) == "shut off (crashed)", "it has crashed, and is gone", 120)
     files = lab.sh(f"cd {folder}; stat -c '%n %s' *").lines()
     assert len(files) == 1 and files[0].startswith("linux-") and int(files[0].split()[1]) > 64 << 20
