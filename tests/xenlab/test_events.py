@@ -35,7 +35,8 @@ class Events:
 
     def until(self, *lines):
         """Waits until these have come, in this order, with whatever between them. A state that is over before anybody looks
-        can't be told, so whoever pauses a guest waits here before he lets it go on."""
+        can't be told, so whoever pauses a guest waits here before he lets it go on, and whoever has xl make one before he
+        destroys it."""
 
         def come():
             rest = iter(self.seen())
@@ -77,6 +78,7 @@ def test_all_that_xl_does_is_told_of(lab, guests, events):
     lab.xl("rename", "e", "f")
     lab.xl("destroy", "f")
     guests("g", "idle-pvh")
+    events.until("g started booted")
     lab.xl("destroy", "g")
     # xl pauses what it destroys, and that may be seen
     events.are(

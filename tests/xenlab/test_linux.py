@@ -65,7 +65,9 @@ def test_it_starts_anew_when_it_is_asked_and_crashes_when_it_must(lab, drover, l
     lab.sh(f"rm -f {linux.console_path}")
     drover.virsh("reboot", NAME)
     linux.ready(120)
-    assert linux.id != first and state(drover) == "running (booted)"
+    # the guest runs before drover has published that it does
+    lab.wait(lambda: state(drover) == "running (booted)", "drover has started it anew")
+    assert linux.id != first
     folder = f"{drover.folder}/root/var/lib/drover/xen/dump"
     lab.sh(f"rm -rf {folder}")
     login(lab, drover)    # whoever leaves has not logged out
@@ -73,5 +75,5 @@ def test_it_starts_anew_when_it_is_asked_and_crashes_when_it_must(lab, drover, l
     lab.wait(lambda: state(drover) == "shut off (crashed)", "it has crashed, and is gone", 120)
     files = lab.sh(f"cd {folder}; stat -c '%n %s' *").lines()
     assert len(files) == 1 and files[0].startswith("linux-") and int(files[0].split()[1]) > 64 << 20
-    assert "Kernel panic" in linux.console()
+    lab.wait(lambda: "Kernel panic" in linux.console(), "its console tells of the panic")
     lab.sh(f"rm -rf {folder}")
