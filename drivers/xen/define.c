@@ -83,8 +83,8 @@ int xen_domain_set_autostart(Op *op, const RemoteDomainSetAutostartArgs *args)
     return xen_commit(xen_host(op->host), op->domain, &facts, op->error);
 }
 
-/* A sketch that was given a text is one still. */
-static int publish_sketch(Op *op)
+/* What is said of a view beside its documents is said again, see settle.c. */
+static int publish_again(Op *op)
 {
     DomainFacts facts = change_facts(op->domain);
 
@@ -96,10 +96,8 @@ int xen_domain_set_metadata(Op *op, const RemoteDomainSetMetadataArgs *args)
 {
     const DomainConfig *before = op->domain->active;
 
-    if (common_domain_set_metadata(op, args) < 0)
+    if (common_domain_set_metadata(op, args) < 0 || publish_again(op) < 0)
         return -1;
-    if (xen_domain(op->domain)->sketched)
-        return publish_sketch(op);
     if (op->domain->active == before || !xen_domain(op->domain)->ours)
         return 0;
     return xen_record_change(xen_host(op->host), op->domain->active, op->error);
