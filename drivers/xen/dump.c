@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The memory of a running guest, in a file in Xen's format: an ELF core that `crash` and gdb's stub for Xen read. The guest
- * is paused meanwhile unless it shall live on; what it writes then may not fit together.
+ * is paused meanwhile unless it shall live on; what it writes then may not fit together. When droverd is killed while the guest
+ * is paused, the next one lets it go on.
  * An async job in steps, as in save.c, on a worker. Takes no lock. */
 #include "drivers/xen/xen.h"
 
@@ -9,9 +10,12 @@
 #include <libvirt/libvirt.h>
 
 #include "base/i18n.h"
+#include "base/log.h"
 #include "drivers/common/change.h"
 #include "drivers/common/op.h"
 #include "drivers/xen/stream.h"
+
+LOG_SOURCE("drivers.xen.dump");
 
 typedef struct Dumping {
     /* caller fills */
@@ -37,13 +41,34 @@ static int set_state(Dumping *dumping, int state, int reason)
     return xen_commit(host_of(dumping), dumping->op->domain, &facts, dumping->op->error);
 }
 
+/* What the next droverd is to know of the guest. */
+static int mark(Dumping *dumping, const char *word)
+{
+    XenHost *xen = host_of(dumping);
+
+    return xen_record_marks(xen, dumping->op->domain) ? xen_record_mark(xen, dumping->info.id, word) : 0;
+}
+
+static void unmark(Dumping *dumping)
+{
+    int r = mark(dumping, XEN_WORD_BUILT);
+
+    if (r < 0)
+        log_warning("xenstored can't keep that domain '%s' goes on: %s", dumping->op->domain->name, g_strerror(-r));
+}
+
 static int hold(Dumping *dumping)
 {
     XenHost *xen = host_of(dumping);
-    int r = xen->hv->ops->pause(xen->hv, dumping->info.id);
+    int r = mark(dumping, XEN_WORD_DUMPING);
 
     if (r < 0)
+        return xen_fail(dumping->op->error, r, _("keep in xenstore that the domain's memory is being written"));
+    r = xen->hv->ops->pause(xen->hv, dumping->info.id);
+    if (r < 0) {
+        unmark(dumping);
         return xen_fail(dumping->op->error, r, _("pause the domain"));
+    }
     dumping->paused = true;
     if (set_state(dumping, VIR_DOMAIN_PAUSED, VIR_DOMAIN_PAUSED_DUMP) < 0)
         return -1;
@@ -117,6 +142,8 @@ static int end_in_step(Dumping *dumping, int r)
         return crash(dumping);
     if (dumping->paused && now.paused)
         go_on(dumping);
+    if (dumping->paused)
+        unmark(dumping);
     return r;
 }
 

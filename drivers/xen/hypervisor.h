@@ -93,6 +93,7 @@ typedef struct XenShare {
 #define XEN_WORD_BUILT "built"
 #define XEN_WORD_SAVING "saving"    /* it may stand still, and its image is not there yet */
 #define XEN_WORD_SAVED "saved"      /* it stands still, and its image is there or about to be */
+#define XEN_WORD_DUMPING "dumping"  /* paused while its memory is written */
 #define XEN_WORD_BOUND "bound"    /* built, and to end with a connection to droverd */
 #define XEN_WORD_ENDING "ending"    /* about to be destroyed, or half of the way */
 

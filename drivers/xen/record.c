@@ -6,7 +6,8 @@
  *   running/UUID.xml                        the same when it is built
  *   /local/domain/ID/drover, in xenstore    "building", written by libxl in one transaction with the guest's name; then by
  *                                           drover "starting" (or "waiting", if it is to stay paused), and "built" when
- *                                           it runs; "saving" and "saved" while it is saved; "bound" in the place of all these if it is to end with a
+ *                                           it runs; "saving" and "saved" while it is saved, "dumping" while it is
+ *                                           paused for a dump; "bound" in the place of all these if it is to end with a
  *                                           connection to droverd; "ending" before it is destroyed
  *
  * The first is on the disk before a build begins. The word is in xenstore since it has to live exactly as long as the
@@ -19,6 +20,7 @@
  *                │                                   state once only, so that is removed; it runs, or stays paused
  *                ├── guest, "bound"                  destroyed, since the connection is gone
  *                ├── guest, "saving"                 it goes on; but a managed save that is there is complete: destroyed
+ *                ├── guest, "dumping"                it goes on
  *                ├── guest, "saved"                  its image is complete or as it was before: people have to look
  *                ├── guest, "ending"                 half destroyed: that is finished
  *                ├── guest, no name, no word         the same: libxl forgets what is in xenstore first
@@ -184,7 +186,7 @@ const DomainConfig *xen_record_take(XenHost *xen, const XenInfo *info, bool *uns
 
 typedef enum Remains {
     REMAINS_NOTHING, REMAINS_UNKNOWN, REMAINS_OURS, REMAINS_STARTING, REMAINS_WAITING, REMAINS_SAVING, REMAINS_SAVED,
-    REMAINS_BOUND, REMAINS_HALF, REMAINS_ENDING, REMAINS_FOREIGN,
+    REMAINS_DUMPING, REMAINS_BOUND, REMAINS_HALF, REMAINS_ENDING, REMAINS_FOREIGN,
 } Remains;
 
 static Remains judge_word(const XenKept *kept, const char *word)
@@ -194,7 +196,8 @@ static Remains judge_word(const XenKept *kept, const char *word)
         Remains remains;
     } words[] = {
         { XEN_WORD_STARTING, REMAINS_STARTING }, { XEN_WORD_WAITING, REMAINS_WAITING }, { XEN_WORD_BUILT, REMAINS_OURS },
-        { XEN_WORD_SAVING, REMAINS_SAVING }, { XEN_WORD_SAVED, REMAINS_SAVED }, { XEN_WORD_BOUND, REMAINS_BOUND }, { XEN_WORD_ENDING, REMAINS_ENDING },
+        { XEN_WORD_SAVING, REMAINS_SAVING }, { XEN_WORD_SAVED, REMAINS_SAVED }, { XEN_WORD_DUMPING, REMAINS_DUMPING },
+        { XEN_WORD_BOUND, REMAINS_BOUND }, { XEN_WORD_ENDING, REMAINS_ENDING },
     };
 
     for (unsigned i = 0; i < G_N_ELEMENTS(words); i++)
@@ -272,6 +275,20 @@ static void start_remains(XenHost *xen, const XenKept *kept, const XenInfo *info
         log_warning("domain '%s' (%d) was being started when droverd ended; that has been finished", name, info->id);
 }
 
+/* The dump is lost with the file that had no name yet. */
+static void wake_remains(XenHost *xen, const DomainConfig *config, const XenInfo *info)
+{
+    int r = info->paused ? xen_let_run(xen, info) : 0;
+
+    if (r == 0)
+        r = xen_record_mark(xen, info->id, XEN_WORD_BUILT);
+    if (r < 0)
+        log_error("domain '%s' (%d) was paused for a dump when droverd ended, and can't go on: %s", config->name, info->id,
+                  g_strerror(-r));
+    else
+        log_warning("domain '%s' (%d) was paused for a dump when droverd ended; it goes on", config->name, info->id);
+}
+
 /* Destroys what is left; `what`: why, for the log. False: it can't be, and the next start tries again. */
 static bool end_remains(XenHost *xen, const DomainConfig *config, const XenInfo *info, const char *what)
 {
@@ -312,6 +329,9 @@ static bool recover(XenHost *xen, XenKept *kept, const XenInfo *info)
     case REMAINS_SAVED:
         log_warning("domain '%s' (%d) was being saved when droverd ended; its image may be complete, and then the domain has "
                     "to be destroyed, else resumed", config->name, info->id);
+        return true;
+    case REMAINS_DUMPING:
+        wake_remains(xen, config, info);
         return true;
     case REMAINS_UNKNOWN:
         return !kept->unfinished;

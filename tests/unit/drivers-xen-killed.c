@@ -255,6 +255,14 @@ static int put_to_sleep(Fixture *fixture)
     return FIXTURE_CALL(fixture, "domain.pm_suspend_for_duration", "mine", domain_pm_suspend_for_duration, &args);
 }
 
+static int dump(Fixture *fixture)
+{
+    g_autofree char *path = g_build_filename(fixture_state_dir, "core", NULL);
+    const RemoteDomainCoreDumpWithFormatArgs args = { .to = path, .dumpformat = VIR_DOMAIN_CORE_DUMP_FORMAT_RAW };
+
+    return FIXTURE_CALL(fixture, "domain.core_dump_with_format", "mine", domain_core_dump_with_format, &args);
+}
+
 static void define(Fixture *fixture)
 {
     g_assert_cmpint(fixture_define(fixture, GUEST), ==, VIR_ERR_OK);
@@ -351,6 +359,12 @@ static void save_leads_to_an_image_or_a_guest_that_can_go_on(void)
                                      .between = FOUND_STANDING, .done = FOUND_OFF });
 }
 
+static void guest_whose_memory_is_written_goes_on(void)
+{
+    kill_everywhere(&(const Killed){ .before = run, .operation = dump, .undone = FOUND_RUNNING, .between = FOUND_RUNNING,
+                                     .done = FOUND_RUNNING });
+}
+
 static void device_of_the_host_is_the_guests_or_the_hosts(void)
 {
     kill_everywhere(&(const Killed){ .before = add_device, .operation = create_with_device, .undone = FOUND_OFF,
@@ -392,6 +406,7 @@ int main(int argc, char **argv)
     ADD(destroy_leads_to_a_guest_that_runs_or_to_none);
     ADD(managed_save_leads_to_an_image_or_a_guest_that_runs);
     ADD(save_leads_to_an_image_or_a_guest_that_can_go_on);
+    ADD(guest_whose_memory_is_written_goes_on);
     ADD(device_of_the_host_is_the_guests_or_the_hosts);
     ADD(guest_that_goes_to_sleep_runs_or_is_asleep);
     ADD(guest_that_is_woken_is_asleep_or_runs);
