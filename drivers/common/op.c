@@ -74,13 +74,18 @@ static bool xml_holds(gunichar c)
     return (c >= 0x20 || c == '\t' || c == '\n' || c == '\r') && c != 0xfffe && c != 0xffff;
 }
 
-int op_check_text(Op *op, const char *what, const char *text)
+bool op_document_holds(const char *text)
 {
     const char *at = g_utf8_validate(text, -1, NULL) ? text : NULL;
 
     while (at && *at)
         at = xml_holds(g_utf8_get_char(at)) ? g_utf8_next_char(at) : NULL;
-    if (at)
+    return at != NULL;
+}
+
+int op_check_text(Op *op, const char *what, const char *text)
+{
+    if (op_document_holds(text))
         return 0;
     return op_fail(op, VIR_ERR_INVALID_ARG, _("the %s has characters that a document can't hold"), what);
 }

@@ -26,6 +26,8 @@ int op_affects(Op *op, const DomainView *view, uint32_t flags, OpAffects *affect
 /* The same for a question: both bits together are VIR_ERR_INVALID_ARG. Returns the document, NULL on error. */
 const DomainConfig *op_asked_config(Op *op, const DomainView *view, uint32_t flags);
 
+/* Whether `text` can be read back from a document: it is UTF-8 of characters that XML has. */
+bool op_document_holds(const char *text);
 /* -1 and VIR_ERR_INVALID_ARG when `text` could not be read back from a document: it isn't UTF-8 or has
  * characters that XML can't hold. `what` is the argument's name, for the message. */
 int op_check_text(Op *op, const char *what, const char *text);

@@ -12,6 +12,7 @@
 #include <libvirt/libvirt.h>
 
 #include "base/log.h"
+#include "drivers/common/op.h"
 
 LOG_SOURCE("drivers.xen.names");
 
@@ -79,8 +80,8 @@ int xen_name_read(XenHost *xen, int id, char **name)
     r = xen->hv->ops->read(xen->hv, path, &value);
     if (r < 0)
         return r;
-    /* What clients can't be told is no name. */
-    if (!*value || !g_utf8_validate(value, -1, NULL) || strpbrk(value, "/\n"))
+    /* What clients can't be told, or no document can have, is no name. */
+    if (!*value || !op_document_holds(value) || strpbrk(value, "/\n"))
         return -ENOENT;
     *name = g_steal_pointer(&value);
     return 0;

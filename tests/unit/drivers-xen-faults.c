@@ -262,6 +262,7 @@ static void name_that_no_document_can_hold_is_no_name(void)
 
     double_create(double_of(fixture), 20, 20, "a/b");
     double_create(double_of(fixture), 21, 21, "\xff");
+    double_create(double_of(fixture), 22, 22, "a\x01");    /* its definition could not be loaded again */
     g_assert_cmpint(listed(fixture), ==, 2);
     fixture_free(fixture);
 }
