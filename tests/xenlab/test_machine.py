@@ -5,7 +5,7 @@ QEMU says is asked by xl."""
 import re
 
 import pytest
-from test_device_events import AllEvents
+from test_events import Events
 from test_hostdev import PLAIN, usb, usb_hostdev  # noqa: F401: a fixture
 from test_hostdev import hostdev as pci_hostdev
 
@@ -59,7 +59,7 @@ def test_the_medium_in_the_drive_is_the_one_that_is_asked_for(lab, drover, make)
     for number, path in enumerate(MEDIA, 1):
         lab.sh(f"truncate -s {number}M {path}")
     make(DRIVE)
-    events = AllEvents(lab, drover)
+    events = Events(lab, drover)
     try:
         has(lab, 1)
         drover.virsh("change-media", NAME, "hdc", MEDIA[1], "--update", timeout=180)
