@@ -35,8 +35,8 @@ class Events:
 
     def until(self, *lines):
         """Waits until these have come, in this order, with whatever between them. A state that is over before anybody looks
-        can't be told, so whoever pauses a guest waits here before he lets it go on, and whoever has xl make one before he
-        destroys it."""
+        can't be told, so whoever pauses a guest waits here before he lets it go on, and whoever has xl make or rename one
+        before he destroys it."""
 
         def come():
             rest = iter(self.seen())
@@ -76,6 +76,7 @@ def test_all_that_xl_does_is_told_of(lab, guests, events):
     lab.xl("unpause", "e")
     events.until("e resumed unpaused")
     lab.xl("rename", "e", "f")
+    events.until("f defined renamed")
     lab.xl("destroy", "f")
     guests("g", "idle-pvh")
     events.until("g started booted")
