@@ -49,6 +49,11 @@ def made(lab):
     lab.clean()
 
 
+def disks(guest):
+    """Which ones the guest has."""
+    return re.findall("xvd.", guest.sh("cat /proc/partitions").out)
+
+
 def told(events, name):
     return [line.split(" ", 1)[1] for line in events.seen() if line.startswith(f"{name} ")]
 
@@ -68,13 +73,14 @@ def test_what_xl_attaches_and_detaches_is_told_of_and_shown(lab, drover, events,
     lab.write("/run/disk.xml", DISK)
     drover.virsh("attach-device", "dev", "/run/disk.xml", timeout=120)
     drover.virsh("detach-device", "dev", "/run/disk.xml", timeout=120)
-    assert guest.sh("cat /proc/partitions").out.count("xvd") == 1
+    lab.wait(lambda: disks(guest) == ["xvdb"], "the guest has the disk that is left")
     lab.xl("block-detach", "dev", "xvdb", timeout=120)
     assert "xvdb" not in drover.virsh("domblklist", "dev").out
     lab.xl("network-detach", "dev", MAC, timeout=120)
     assert MAC not in drover.virsh("dumpxml", "dev").out
     # what drover detaches may be what xl has attached
     lab.xl("block-attach", "dev", BLOCK)
+    lab.wait(lambda: disks(guest) == ["xvdb"], "the guest has the disk again")
     drover.virsh("detach-disk", "dev", "xvdb", timeout=120)
     events.until("dev removed xvdc", f"dev removed {ALIAS}", "dev removed xvdb")
     drover.virsh("list --name")

@@ -100,12 +100,13 @@ def test_devices_come_and_go_while_the_guest_runs(lab, drover, shared, image):
     drover.virsh("attach-device", "shared", "/run/disk.xml")
     drover.virsh("attach-device", "shared", "/run/interface.xml")
     assert "xvdb" in drover.virsh("dumpxml", "shared").out
-    assert "xvdb" in shared.sh("cat /proc/partitions").out
-    assert MAC in shared.sh("cat /sys/class/net/eth0/address").out
+    # libxl waits for the host's end of a device, not for the guest's
+    lab.wait(lambda: "xvdb" in shared.sh("cat /proc/partitions").out, "the guest has the disk")
+    lab.wait(lambda: MAC in shared.sh("cat /sys/class/net/eth0/address", ok=None).out, "the guest has the interface")
     drover.virsh("detach-device", "shared", "/run/interface.xml")
     drover.virsh("detach-device", "shared", "/run/disk.xml")
     assert "xvdb" not in drover.virsh("dumpxml", "shared").out
-    assert "xvdb" not in shared.sh("cat /proc/partitions").out
+    lab.wait(lambda: "xvdb" not in shared.sh("cat /proc/partitions").out, "the guest has lost the disk")
     wait_for_nothing(lab)
 
 
