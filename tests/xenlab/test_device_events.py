@@ -72,6 +72,7 @@ def test_what_xl_attaches_and_detaches_is_told_of_and_shown(lab, drover, events,
     assert MAC in shown and f"<alias name='{ALIAS}'/>" in shown and "<alias name='xvdb'/>" in shown
     lab.write("/run/disk.xml", DISK)
     drover.virsh("attach-device", "dev", "/run/disk.xml", timeout=120)
+    lab.wait(lambda: "xvdc" in disks(guest), "the guest has the disk")    # one that it is just connecting isn't to be had back
     drover.virsh("detach-device", "dev", "/run/disk.xml", timeout=120)
     lab.wait(lambda: disks(guest) == ["xvdb"], "the guest has the disk that is left")
     lab.xl("block-detach", "dev", "xvdb", timeout=120)

@@ -118,6 +118,7 @@ def test_an_image_that_a_guest_writes_is_refused_to_another(lab, drover, make, s
     assert "xvdb" not in drover.virsh("dumpxml", "shared").out
     lab.write("/run/disk.xml", DISK.format(image + ".2", "xvdb"))
     drover.virsh("attach-device", "shared", "/run/disk.xml")
+    lab.wait(lambda: "xvdb" in shared.sh("cat /proc/partitions").out, "the guest has the disk")
     drover.virsh("detach-device", "shared", "/run/disk.xml")
 
 
