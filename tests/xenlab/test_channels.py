@@ -79,5 +79,6 @@ def test_a_running_guest_gets_and_loses_no_channel(lab, drover, talker):
 
 def test_nothing_is_left_of_channels_when_the_guest_is_gone(lab, drover, talker):
     drover.virsh("destroy", "talker", timeout=120)
-    lab.sh(f"test ! -e {SOCKET}")
+    # who ends the guest tells the program to end, and the program removes its socket
     lab.wait(lambda: lab.sh("pgrep -f libxl-channel", ok=None).code != 0, "the program that serves channels has ended")
+    lab.wait(lambda: lab.sh(f"test ! -e {SOCKET}", ok=None).code == 0, "the socket is gone")
