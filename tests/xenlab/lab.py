@@ -233,6 +233,17 @@ class Lab:
             yield seen
             seen.read_ocaml(self.sh(f"tail -c +{before + 1} {XENSTORED_LOG}").out)
 
+    def quiet(self):
+        """Waits until xenstored is asked nothing any more: xenconsoled and the xl of a guest see to what comes and goes in
+        their own time. For tests in which whatever is asked counts."""
+
+        def nothing():
+            with self.accesses() as seen:
+                self.sh("sleep 0.5")
+            return not seen
+
+        self.wait(nothing, "nobody asks xenstored anything", 60)
+
     # --- guests
 
     def names(self):
