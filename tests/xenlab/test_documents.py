@@ -90,7 +90,10 @@ def test_a_document_and_its_configuration_are_one_guest(lab, drover, peer, image
         drover.virsh("create", "/run/twin.xml", timeout=180)
         made = running(lab)
         print(json.dumps(made))
+        number = drover.virsh("domid", "twin").out.strip()
         drover.virsh("destroy", "twin")
+        # the port of its display is free when its QEMU has ended
+        lab.wait(lambda: lab.sh(f"pgrep -f 'xen-domid {number} '", ok=None).out == "", "its QEMU has ended")
         lab.xl("create", "-q", "/run/twin.cfg", timeout=180)
         theirs = running(lab)
         print(json.dumps(theirs))
