@@ -227,7 +227,7 @@ def drover(session_drover):
 @pytest.fixture(scope="session")
 def peer(lab):
     """The URI of Debian's libvirtd with its Xen driver, beside drover."""
-    lab.run("start-libvirtd")
+    lab.run("start-libvirtd", timeout=120)
     return "xen:///system"
 
 

@@ -130,7 +130,7 @@ class Lab:
             self._timed("boot", "boot", env=wanted, timeout=BOOT_LIMIT + 60)
         except AssertionError as problem:  # nothing of drover's runs yet: it is the machine that can't
             raise Unavailable(f"Xen does not boot here: {problem}") from None
-        self.slow = max(1.0, self.seconds["boot"] / IDLE_BOOT)
+        self.slow = max(2.0, self.seconds["boot"] / IDLE_BOOT)    # a machine may be busier later than it was at first
 
     def stop(self):
         self.hand.close()
@@ -348,14 +348,15 @@ class Droverd:
     def log(self):
         return "".join(self.lab.ask("read", path=path, ok=None).out for path in (self.log_path, f"{self.folder}/output"))
 
-    def stop(self, seconds=10):
+    def stop(self, seconds=30):
         """SIGTERM; it must end in order, with nothing bad in its log."""
         tenths = int(seconds * self.lab.slow * 10)
         assert self.alive(), f"droverd died:\n{self.log()[-4000:]}"
         self.forget()
         self.lab.sh(
             f"pid=$(cat {self.folder}/pid); kill $pid; for ((i = 0; i < {tenths}; i++)); do "
-            "kill -0 $pid 2>/dev/null || exit 0; sleep 0.1; done; kill -KILL $pid; exit 1"
+            "kill -0 $pid 2>/dev/null || exit 0; sleep 0.1; done; kill -KILL $pid; exit 1",
+            timeout=4 * seconds,
         )
         self.check_log()
 
