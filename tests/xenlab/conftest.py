@@ -2,8 +2,10 @@
 """What the tests in the lab share: one lab for all tests of a xenstored, guests that are gone after each test, droverd,
 and limits on time. A machine that can't have a lab skips them all and says why."""
 
+import contextlib
 import faulthandler
 import signal
+import subprocess
 import sys
 import time
 
@@ -127,6 +129,9 @@ def pytest_runtest_protocol(item, nextitem):
         if not (failed and faults and left):
             break
         AGAIN.append(item.nodeid)
+        if lab:
+            with contextlib.suppress(AssertionError, subprocess.TimeoutExpired):    # a lab that is dead is told of by the test
+                lab.clean()    # what the test would have ended, had it come to that
         item._initrequest()
     for report in reports:
         item.ihook.pytest_runtest_logreport(report=report)

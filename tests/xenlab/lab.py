@@ -263,9 +263,9 @@ class Lab:
         self.sh(f"rm -f {guest.console_path}; {shlex.join(command)}")
         return guest
 
-    def clean(self, keep=()):
-        """Ends every guest, whoever made it, but those with these ids and those that several tests share."""
-        self.ask("clean", keep=[*keep, *self.kept], timeout=120)
+    def clean(self):
+        """Ends every guest, whoever made it, but those that several tests share."""
+        self.ask("clean", keep=[*self.kept], timeout=120)
 
 
 class Guest:

@@ -33,18 +33,14 @@ def make_guest(lab, drover, kind, name, *devices):
     return guest
 
 
-# Ids of the guest that several tests share.
-SHARED = []
-
-
 @pytest.fixture(scope="module")
 def shared(lab, session_drover):
     """A guest without devices, made by drover, that outlives a test."""
     guest = make_guest(lab, session_drover, "pv", "shared")
     guest.ready()
-    SHARED.append(guest.id)
+    lab.kept.add(guest.id)
     yield guest
-    SHARED.clear()
+    lab.kept.clear()
     lab.clean()
 
 
@@ -52,7 +48,7 @@ def shared(lab, session_drover):
 def make(lab, drover):
     """Makes a guest with drover from the lab's document of that kind, with more devices."""
     yield lambda *how: make_guest(lab, drover, *how)
-    lab.clean(keep=SHARED)
+    lab.clean()
 
 
 def remains(lab):

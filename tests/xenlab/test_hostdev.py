@@ -67,7 +67,9 @@ def shared(lab, session_drover):
     lab.sh(f"rm -f {guest.console_path}")
     session_drover.virsh("create", document(lab, "passed", hostdev(PLAIN, "no")), timeout=180)
     guest.ready(120)
+    lab.kept.add(guest.id)
     yield guest
+    lab.kept.clear()
     lab.clean()
     lab.xl("pci-assignable-remove", "-r", PLAIN)
 
