@@ -46,11 +46,11 @@ def talker(lab, session_drover):
     lab.sh(f"rm -f {guest.console_path}")
     session_drover.virsh("create", "/run/talker.xml", timeout=180)
     guest.ready(120)
-    lab.kept.add(guest.id)
     guest.sh(
         "for n in 1 2; do stty -F /dev/hvc$n raw -echo; "
         '(while read -r line; do echo "answer to $line by $n"; done) </dev/hvc$n >/dev/hvc$n 2>/dev/null & done'
     )
+    lab.kept.add(guest.id)
     yield guest
     lab.kept.clear()
     lab.clean()

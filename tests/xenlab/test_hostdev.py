@@ -6,7 +6,7 @@ gives it to guests, so what the guest sees of that one is not looked at."""
 import re
 
 import pytest
-from lab import Droverd, Guest
+from lab import Guest
 from test_events import Events
 
 pytestmark = [pytest.mark.one_store, pytest.mark.limit(300)]
@@ -123,8 +123,8 @@ def test_a_managed_device_is_given_back_however_its_guest_ends(lab, drover):
     lab.wait(lambda: is_back(lab), "the disk is back")
 
 
-def test_a_managed_device_is_given_back_after_droverd_was_killed(lab):
-    drover = Droverd(lab).start()
+def test_a_managed_device_is_given_back_after_droverd_was_killed(lab, make_drover):
+    drover = make_drover()
     path = document(lab, "orphan", hostdev(DISK, "yes"), kind="idle")
     drover.virsh("create", path, timeout=180)
     drover.kill()
@@ -143,7 +143,6 @@ def test_a_managed_device_is_given_back_after_droverd_was_killed(lab):
     if "orphan" in lab.names():
         drover.virsh("destroy", "orphan", ok=None, timeout=180)    # unless droverd has: it was half built
     lab.wait(lambda: is_back(lab), "the disk is back", 60)
-    drover.stop()
 
 
 # --- USB -----------------------------------------------------------------------------------------------------------------
