@@ -366,6 +366,11 @@ class Droverd:
 
     def kill(self):
         self.lab.sh(f"kill -KILL $(cat {self.folder}/pid)")
+        self.gone()
+
+    def gone(self):
+        """Waits until a droverd that was killed has ended: until then the next one finds its files locked."""
+        self.lab.sh(f"pid=$(cat {self.folder}/pid); while kill -0 $pid 2>/dev/null; do sleep 0.05; done")
         self.forget()
 
     def forget(self):

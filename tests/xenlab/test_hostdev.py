@@ -139,6 +139,7 @@ def test_a_managed_device_is_given_back_after_droverd_was_killed(lab, make_drove
         f"kill -KILL $(cat {drover.folder}/pid); wait",
         timeout=120,
     )
+    drover.gone()
     drover.start()
     if "orphan" in lab.names():
         drover.virsh("destroy", "orphan", ok=None, timeout=180)    # unless droverd has: it was half built

@@ -107,6 +107,7 @@ def test_guest_that_was_half_built_is_destroyed(lab, make_drover):
         "kill -CONT $pid; sleep 0.05; done; kill -KILL $pid; ((i < 1000))",
         timeout=180,
     )
+    drover.gone()
     assert "pvh" in xl_names(lab)
     drover.start()
     # Nobody has connected to Xen yet.
