@@ -74,6 +74,20 @@ static void unmake(XenHost *xen, Domain *domain, int id)
     }
 }
 
+/* The state that it was to go on from may be used up. */
+static void note_managed(XenHost *xen, Domain *domain)
+{
+    DomainFacts facts = change_facts(domain);
+    Error error = ERROR_INIT;
+
+    if (!facts.managed_save || xen_managed_exists(xen, &domain->uuid))
+        return;
+    facts.managed_save = false;
+    if (xen_commit(xen, domain, &facts, &error) < 0)
+        log_warning("that domain '%s' has no managed save can't be published: %s", domain->name, error.message);
+    error_clear(&error);
+}
+
 static int build(XenHost *xen, const XenStart *start, int *id, char **why)
 {
     const XenBuild build = { .config = start->config, .stream = start->stream };
@@ -163,6 +177,7 @@ int xen_start(XenHost *xen, Domain *domain, const XenStart *start, Error *error)
         r = publish(xen, domain, start, id, error);
     if (r < 0) {
         unmake(xen, domain, id);
+        note_managed(xen, domain);
         return -1;
     }
     log_info("domain '%s' is started, its id is %d", start->config->name, id);

@@ -476,6 +476,25 @@ static void start_that_fails_keeps_the_managed_save(void)
     close_keeping(fixture, &folder);
 }
 
+static void end_kept(XenDouble *xen)
+{
+    double_destroy(xen, 3, false);
+}
+
+/* It ends at the moment in which it is to run: its state is used up. */
+static void start_that_fails_at_last_leaves_no_managed_save(void)
+{
+    Folder folder = folder_new();
+    Fixture *fixture = open_keeping(&folder);
+
+    g_assert_cmpint(managed_save(fixture), ==, VIR_ERR_OK);
+    double_then(double_of(fixture), end_kept);
+    g_assert_cmpint(fixture_start(fixture, "kept", 0), ==, VIR_ERR_OPERATION_FAILED);
+    g_assert_false(has_image(fixture));
+    g_assert_cmpint(fixture_undefine(fixture, "kept"), ==, VIR_ERR_OK);
+    close_keeping(fixture, &folder);
+}
+
 static void managed_save_can_be_removed(void)
 {
     Folder folder = folder_new();
@@ -650,6 +669,7 @@ int main(int argc, char **argv)
     CLAIM(document_in_an_image_is_shown_and_replaced);
     CLAIM(next_start_goes_on_from_a_managed_save_once);
     CLAIM(start_that_fails_keeps_the_managed_save);
+    CLAIM(start_that_fails_at_last_leaves_no_managed_save);
     CLAIM(managed_save_can_be_removed);
     CLAIM(dump_pauses_the_guest_meanwhile);
     CLAIM(dump_of_a_crash_ends_the_guest);
