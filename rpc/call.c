@@ -239,6 +239,7 @@ static void unpark_locked(Call *call)
         client->n_parked--;
         client->running++;
     }
+    call->free_while_parked = false;    /* it may be parked once more, and go on before it is listed */
     call->state = CALL_RUNNING;
 }
 

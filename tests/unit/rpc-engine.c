@@ -97,6 +97,23 @@ static void more_parked_calls_than_allowed_count_as_running(Fixture *f, gconstpo
     close(fd);
 }
 
+static void a_call_that_need_not_wait_a_second_time_costs_no_budget(Fixture *f, gconstpointer data)
+{
+    int fd = fixture_dial_accepted(f);
+
+    for (uint32_t serial = 1; serial <= 4; serial++) {
+        fixture_call(f, fd, DO_PARK_AGAIN, serial);
+        WAIT_UNTIL(f, fixture_resume(f, serial));
+        fixture_expect_empty(f, fd, FRAME_REPLY, serial, FRAME_OK);
+    }
+    WAIT_UNTIL(f, __atomic_load_n(&f->rpc->calls, __ATOMIC_ACQUIRE) == 0);
+    lock_acquire(&f->newest->lock);
+    g_assert_cmpuint(f->newest->running, ==, 0);
+    g_assert_cmpuint(f->newest->n_parked, ==, 0);
+    lock_release(&f->newest->lock);
+    close(fd);
+}
+
 static void a_parked_call_that_is_refused_is_answered(Fixture *f, gconstpointer data)
 {
     int fd = fixture_dial(f);
@@ -257,6 +274,7 @@ int main(int argc, char **argv)
     ADD(a_raised_limit_lets_waiting_calls_go);
     ADD(parked_calls_hold_no_worker_and_no_budget);
     ADD(more_parked_calls_than_allowed_count_as_running);
+    ADD(a_call_that_need_not_wait_a_second_time_costs_no_budget);
     ADD(a_parked_call_that_is_refused_is_answered);
     ADD(changes_park_in_the_order_in_which_they_came);
     ADD(what_a_client_waited_for_is_dropped_when_it_leaves);

@@ -246,6 +246,7 @@ static const Proc procs[] = {
     ROW(DO_PARK_HIGH, "park high", LANE_WORKER, .flags = PROC_HIGH),
     ROW(DO_PARK_BULK, "park bulk", LANE_BULK),
     ROW(DO_PARK_LATE, "park late", LANE_WORKER),
+    ROW(DO_PARK_AGAIN, "park again", LANE_WORKER),
     ROW(DO_BEGIN, "begin", LANE_DOMAIN),
     ROW(DO_TAKE_FDS, "take", LANE_WORKER, .flags = PROC_FDS_IN),
     ROW(DO_PARK_FDS, "park fds", LANE_DOMAIN, .flags = PROC_FDS_IN),
@@ -336,6 +337,14 @@ static bool serve_here(Fixture *f, Call *call)
             break;
         park(f, call);
         return false;
+    case DO_PARK_AGAIN:
+        if (!call->server) {
+            park(f, call);
+            return false;
+        }
+        call_park(call);
+        call_unpark(call);
+        break;
     case DO_TAKE_FDS:
         write_to_fds(call);
         break;

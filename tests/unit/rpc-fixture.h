@@ -22,6 +22,7 @@ enum {
     DO_PARK_HIGH,
     DO_PARK_BULK,
     DO_PARK_LATE,   /* worker: waits for the gate first */
+    DO_PARK_AGAIN,  /* worker: as PARK; afterwards it asks anew, and needn't wait */
     DO_BEGIN,       /* domain: as PARK, from the I/O thread */
     DO_TAKE_FDS,    /* worker: writes a letter to each descriptor */
     DO_PARK_FDS,    /* domain: as PARK, with descriptors */
