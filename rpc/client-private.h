@@ -240,7 +240,7 @@ bool outbox_flush(Client *client);
 /* Whether something has not left yet. Then the I/O thread, which asks, is told when it has: by epoll or WISH_SENT. */
 bool outbox_await(Client *client);
 /* The client has not read what it got: no further bulk answer should be made for it now. Without a lock: a hint. */
-bool outbox_congested(Client *client);
+bool outbox_congested(const Client *client);
 /* Bytes that wait, without a lock: a hint. */
 size_t outbox_size(Client *client);
 /* Of them those of events. */

@@ -134,7 +134,10 @@ static bool keeps_us_waiting_locked(const Client *client, int64_t now)
         return false;
     if (place->spoken)
         return now - place->since >= spoken_grace;
-    return now - place->since >= silent_grace && recv(client->socket, &byte, 1, MSG_PEEK | MSG_DONTWAIT) <= 0;
+    if (now - place->since < silent_grace)
+        return false;
+    /* what it has sent isn't read when it leaves its answers unread: that is not us */
+    return outbox_congested(client) || recv(client->socket, &byte, 1, MSG_PEEK | MSG_DONTWAIT) <= 0;
 }
 
 Client *gate_evict(Gate *gate, const uint8_t *source, int64_t now)

@@ -389,7 +389,7 @@ bool outbox_await(Client *client)
     return waits;
 }
 
-bool outbox_congested(Client *client)
+bool outbox_congested(const Client *client)
 {
     return __atomic_load_n(&client->writing, __ATOMIC_RELAXED);
 }

@@ -76,6 +76,13 @@ static void one_whose_first_bytes_wait_for_us_stays(Port *port, gconstpointer un
     g_assert_true(gate_evict(&port->gate, NULL, CLOCK_S) == &port->clients[1]);
 }
 
+static void one_that_does_not_read_its_answers_keeps_us_waiting_whatever_it_sends(Port *port, gconstpointer unused)
+{
+    g_assert_cmpint(write(port->peers[0], "x", 1), ==, 1);
+    port->clients[0].writing = true;
+    g_assert_true(gate_evict(&port->gate, NULL, CLOCK_S) == &port->clients[0]);
+}
+
 static void one_that_a_worker_has_stays_however_long_that_takes(Port *port, gconstpointer unused)
 {
     gate_work(&port->clients[0]);
@@ -125,6 +132,7 @@ int main(int argc, char **argv)
 #define TEST(name) g_test_add("/rpc-gate/" #name, Port, NULL, set_up, name, tear_down)
     TEST(silent_ones_go_in_their_order_after_a_moment);
     TEST(one_whose_first_bytes_wait_for_us_stays);
+    TEST(one_that_does_not_read_its_answers_keeps_us_waiting_whatever_it_sends);
     TEST(one_that_a_worker_has_stays_however_long_that_takes);
     TEST(one_that_has_begun_gets_a_second);
     TEST(a_source_loses_only_its_own);
