@@ -15,6 +15,9 @@
 
 LOG_SOURCE("rpc.input");
 
+/* No call of a login needs more: SASL's data are 65,536 characters at most, each of them four bytes on the wire. */
+enum { FRAME_BEFORE_LOGIN_MAX = 524288 };
+
 void input_send_answers(Client *client)
 {
     XdrOut *out = io_out(client->io);
@@ -137,6 +140,16 @@ static ssize_t receive(Client *client, uint8_t *data, size_t room)
     return n == 0 ? -1 : n;
 }
 
+/* Whoever has proved nothing can't have us wait for, and keep, what only others may ask. */
+static bool is_too_early(const Client *client, size_t frame_size)
+{
+    if (G_LIKELY(frame_size <= FRAME_BEFORE_LOGIN_MAX || client_authenticated(client)))
+        return false;
+    log_info("client %" PRIu64 "%s%s sends %zu bytes before it has logged in, its connection is closed",
+             client->identity.id, *client->identity.address ? " from " : "", client->identity.address, frame_size);
+    return true;
+}
+
 /* The rest of one incomplete frame goes right behind what is there; memory grows with what really came. */
 static bool read_held(Client *client)
 {
@@ -144,7 +157,7 @@ static bool read_held(Client *client)
     unsigned n_fds;
     ssize_t n;
 
-    if (frame_look(client->held, client->held_size, &need, &n_fds) == FRAME_BROKEN)
+    if (frame_look(client->held, client->held_size, &need, &n_fds) == FRAME_BROKEN || is_too_early(client, need))
         return false;
     if (need <= client->held_size)
         need = client->held_size < FRAME_HEADER_SIZE ? FRAME_HEADER_SIZE : client->held_size + FRAME_FDS_MAX;

@@ -404,6 +404,46 @@ static void many_descriptors_in_one_message_close_the_connection_and_none_stays(
     close(ends.out);
 }
 
+/* --- before the login ---------------------------------------------------------------------------- */
+
+/* The beginning of a call of so many bytes from a client that has not logged in. */
+static int begin_before_login(Fixture *f, size_t size, size_t sent)
+{
+    g_autofree uint8_t *frame = g_malloc0(size);
+    int fd = fixture_dial_accepted(f);
+
+    f->newest->auth = CLIENT_AUTH_SASL;
+    fixture_put_header(frame, size, DO_NOTE, FRAME_CALL, 1);
+    fixture_send(f, fd, frame, sent);
+    return fd;
+}
+
+/* Before anything of it is kept but what has come with its length. */
+static void a_large_call_before_the_login_closes_the_connection(Fixture *f, gconstpointer data)
+{
+    static const size_t sizes[] = { (512 << 10) + 4, LARGEST }, sent[] = { 5000, 4 };
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(sizes); i++) {
+        int fd = begin_before_login(f, sizes[i], sent[i]);
+
+        fixture_turn(f);
+        fixture_send(f, fd, "more", 4);
+        fixture_expect_closed(f, fd);
+    }
+}
+
+static void what_a_login_needs_is_read_before_it(Fixture *f, gconstpointer data)
+{
+    const size_t size = FRAME_HEADER_SIZE + 65536 * 4 + 64, sent = 100000;
+    int fd = begin_before_login(f, size, sent);
+    g_autofree uint8_t *rest = g_malloc0(size - sent);
+
+    fixture_turn(f);
+    fixture_send(f, fd, rest, size - sent);
+    fixture_expect(f, fd, FRAME_REPLY, 1, FRAME_ERROR);
+    close(fd);
+}
+
 /* --- what a client may have the server keep ------------------------------------------------------ */
 
 static void calls_of_many_bytes_are_held_back_until_others_have_ended(Fixture *f, gconstpointer data)
@@ -562,6 +602,8 @@ int main(int argc, char **argv)
     ADD(frames_instead_of_announced_descriptors_close_the_connection);
     ADD(more_descriptors_than_any_call_may_have_close_the_connection);
     ADD(many_descriptors_in_one_message_close_the_connection_and_none_stays);
+    ADD(a_large_call_before_the_login_closes_the_connection);
+    ADD(what_a_login_needs_is_read_before_it);
     ADD(calls_of_many_bytes_are_held_back_until_others_have_ended);
     ADD(one_call_may_be_as_large_as_frames_are);
     ADD(calls_with_many_descriptors_are_held_back_until_others_have_ended);
