@@ -61,7 +61,7 @@ struct Session {
     bool read_only;
     /* atomic: set once; owned reference */
     Host *host;
-    int opening;               /* atomic: a connect.open is under way */
+    int opening;               /* atomic: a connect.open is under way, or has opened the host */
     char **names;              /* atomic: set once, owned: who it is to the rules (rules.c) */
     /* owned by the I/O thread */
     Subscription *subscriptions;

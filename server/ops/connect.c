@@ -45,9 +45,10 @@ int connect_open(Op *op, const void *data, void *result)
     if (host) {
         session->read_only = args->flags & VIR_CONNECT_RO;
         __atomic_store_n(&session->host, host, __ATOMIC_RELEASE);
+        return 0;    /* `opening` stays: another connect.open may be between its look for a host and that */
     }
     __atomic_store_n(&session->opening, 0, __ATOMIC_RELEASE);
-    return host ? 0 : -1;
+    return -1;
 }
 
 int connect_close(Op *op, const void *args, void *result)
