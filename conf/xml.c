@@ -211,7 +211,7 @@ static void escape_namespaces(xmlNode *node)
     }
 }
 
-static const char *dump(xmlNode *node, unsigned depth, Arena *arena)
+const char *xml_node_text(xmlNode *node, unsigned depth, Arena *arena)
 {
     g_autoptr(xmlBuffer) text = xmlBufferCreate();
 
@@ -231,7 +231,7 @@ const char *xml_foreign_text(const xmlNode *node, Arena *arena)
     if (!copy)
         g_error("out of memory for the elements of an application");
     strip_metadata(copy);
-    kept = dump(copy, 1, arena);
+    kept = xml_node_text(copy, 1, arena);
     xmlFreeNode(copy);
     return kept;
 }
@@ -243,5 +243,5 @@ const char *xml_foreign_deeper(const char *text, unsigned depth, Arena *arena)
 
     g_assert(doc);    /* we wrote it */
     g_clear_pointer((xmlChar **)&doc->encoding, xmlFree);
-    return dump(xmlDocGetRootElement(doc), depth, arena);
+    return xml_node_text(xmlDocGetRootElement(doc), depth, arena);
 }

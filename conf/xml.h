@@ -73,6 +73,9 @@ void xml_put_attribute_text(GString *out, const char *value);
 /* Two spaces a level. */
 void xml_put_indent(GString *out, unsigned depth);
 
+/* The element as text, `depth` levels deep, whatever the names of its namespaces. The tree must be one that may be
+ * changed, and is only good for being freed afterwards. Lives in the arena. */
+const char *xml_node_text(xmlNode *node, unsigned depth, Arena *arena);
 /* The element as text, one level deep, with those of its children that have a namespace, and of each namespace the
  * first: what clients keep in <metadata>. Lives in the arena. */
 const char *xml_foreign_text(const xmlNode *node, Arena *arena);

@@ -5,21 +5,28 @@
 #include "drivers/common/common.h"
 
 #include <libvirt/libvirt.h>
-#include <libxml/parser.h>
 #include <libxml/tree.h>
 
 #include "base/auto.h"
 #include "base/i18n.h"
+#include "conf/xml.h"
 #include "drivers/common/change.h"
 #include "drivers/common/op.h"
 
-enum { PARSE_OPTIONS = XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING | XML_PARSE_NOBLANKS };
+enum { TEXT_LIMIT = 1 << 29 };    /* bytes: the protocol's limits are below */
 
 /* --- the <metadata> element ------------------------------------------------------------------ */
 
+/* NULL when it is none. The tree's texts and names are without references, so they can be compared. */
 static xmlDoc *parse(const char *text)
 {
-    return xmlReadMemory(text, (int)strlen(text), NULL, NULL, PARSE_OPTIONS);
+    Error why = ERROR_INIT;
+    xmlDoc *doc = xml_parse(text, strlen(text), TEXT_LIMIT, "metadata", VIR_FROM_DOMAIN, &why);
+
+    error_clear(&why);
+    if (doc)    /* the texts are UTF-8, whatever the document says */
+        g_clear_pointer((xmlChar **)&doc->encoding, xmlFree);
+    return doc;
 }
 
 /* The element of an application: the child of <metadata> in the namespace `uri`. */
@@ -61,29 +68,21 @@ static void remove_declaration(xmlNode *node, const xmlChar *href)
     }
 }
 
-static char *dump(xmlDoc *doc, xmlNode *node, int level)
-{
-    g_autoptr(xmlBuffer) buffer = xmlBufferCreate();
-
-    xmlNodeDump(buffer, doc, node, level, 1);
-    return g_strdup((const char *)xmlBufferContent(buffer));
-}
-
 /* The element of `uri` in the text of a <metadata> element, without its namespace as it was given;
- * owned, NULL when there is none. */
-static char *get_element(const char *metadata, const char *uri)
+ * in the arena, NULL when there is none. */
+static const char *get_element(const char *metadata, const char *uri, Arena *arena)
 {
     g_autoptr(xmlDoc) doc = metadata ? parse(metadata) : NULL;
     xmlNode *node = doc ? find_element(doc, uri) : NULL;
     xmlNode *copy;
-    char *text;
+    const char *text;
 
     if (!node)
         return NULL;
     copy = xmlDocCopyNode(node, doc, 1);
     change_namespace(copy, BAD_CAST uri, NULL);
     remove_declaration(copy, BAD_CAST uri);
-    text = dump(doc, copy, 0);
+    text = xml_node_text(copy, 0, arena);
     xmlFreeNode(copy);
     return text;
 }
@@ -117,9 +116,10 @@ static xmlNode *make_element(xmlDoc *doc, const char *text, const char *key, con
     return node;
 }
 
-/* The new text of <metadata> with the element of `uri` replaced, added, or (element NULL) removed; owned.
+/* The new text of <metadata> with the element of `uri` replaced, added, or (element NULL) removed; in the arena.
  * NULL and an error when the element can't stand there. */
-static char *put_element(const char *metadata, const char *element, const char *key, const char *uri, Error *error)
+static const char *put_element(const char *metadata, const char *element, const char *key, const char *uri, Arena *arena,
+                               Error *error)
 {
     g_autoptr(xmlDoc) doc = metadata ? parse(metadata) : NULL;
     xmlNode *old, *node = NULL;
@@ -135,7 +135,7 @@ static char *put_element(const char *metadata, const char *element, const char *
         xmlUnlinkNode(old);
         xmlFreeNode(old);
     }
-    return dump(doc, xmlDocGetRootElement(doc), 1);
+    return xml_node_text(xmlDocGetRootElement(doc), 1, arena);
 }
 
 /* --- reading --------------------------------------------------------------------------------- */
@@ -171,13 +171,11 @@ int common_domain_get_metadata(Op *op, const RemoteDomainGetMetadataArgs *args,
     else if (args->type == VIR_DOMAIN_METADATA_TITLE)
         text = config->title;
     else
-        text = get_element(config->metadata, args->uri);
+        text = get_element(config->metadata, args->uri, op->arena);
     if (!text)
         return error_set(op->error, VIR_FROM_DOMAIN, VIR_ERR_NO_DOMAIN_METADATA,
                          _("domain '%s' has no such metadata"), op->view->name);
-    if (args->type == VIR_DOMAIN_METADATA_ELEMENT)
-        op_keep_memory(op, (char *)text);
-    else
+    if (args->type != VIR_DOMAIN_METADATA_ELEMENT)
         op_keep_view(op, domain_view_ref(op->view));
     result->metadata = text;
     return 0;
@@ -221,7 +219,7 @@ static DomainConfig *changed(Op *op, const DomainConfig *config, const RemoteDom
     } else if (args->type == VIR_DOMAIN_METADATA_TITLE) {
         set_text(copy, &copy->title, args->metadata);
     } else {
-        g_autofree char *text = put_element(copy->metadata, args->metadata, args->key, args->uri, op->error);
+        const char *text = put_element(copy->metadata, args->metadata, args->key, args->uri, op->arena, op->error);
 
         if (!text)
             return NULL;

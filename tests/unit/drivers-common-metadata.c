@@ -158,6 +158,21 @@ static void an_element_that_can_not_stand_there_is_refused(void)
     fixture_free(fixture);
 }
 
+static void a_uri_with_an_ampersand_is_kept(void)
+{
+    Fixture *fixture = with_domain();
+    g_autofree char *document = NULL;
+
+    g_assert_cmpint(set_element(fixture, "<one xmlns:q='urn:q&amp;r' q:x='1'/>", "a", "urn:a?b=1&c=2"), ==, VIR_ERR_OK);
+    g_assert_cmpint(set_element(fixture, "<two/>", "b", "urn:b"), ==, VIR_ERR_OK);
+    g_assert_cmpstr(get(fixture, "vm", VIR_DOMAIN_METADATA_ELEMENT, "urn:a?b=1&c=2", 0), ==,
+                    "<one xmlns:q=\"urn:q&amp;r\" q:x=\"1\"/>");
+    document = fixture_xml(fixture, "vm", 0);
+    g_assert_nonnull(strstr(document, "<a:one xmlns:q=\"urn:q&amp;r\" xmlns:a=\"urn:a?b=1&amp;c=2\" q:x=\"1\"/>"));
+    g_assert_cmpint(fixture_define(fixture, document), ==, VIR_ERR_OK);
+    fixture_free(fixture);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -170,5 +185,6 @@ int main(int argc, char **argv)
     ADD(each_uri_has_one_element);
     ADD(attributes_leave_the_namespace_with_their_element);
     ADD(an_element_that_can_not_stand_there_is_refused);
+    ADD(a_uri_with_an_ampersand_is_kept);
     return g_test_run();
 }
