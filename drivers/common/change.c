@@ -35,6 +35,15 @@ int change_check_claim(Op *op, const DomainConfig *config)
                    op->domain->name);
 }
 
+int change_check_readable(Op *op, const DomainConfig *config)
+{
+    g_autofree char *document = domain_config_format(config, -1, DOMAIN_FORMAT_INACTIVE | DOMAIN_FORMAT_SECURE);
+    g_autoptr(DomainConfig) again = domain_config_parse(document, strlen(document), op->host->driver->domain_rules,
+                                                        DOMAIN_PARSE_STORED, op->error);
+
+    return again ? 0 : -1;
+}
+
 /* What domain_config_parse reads back. */
 enum { DOCUMENT_MAX = 4 << 20 };
 

@@ -13,6 +13,10 @@ DomainFacts change_facts(Domain *domain);
  * another name between the claim and the job. */
 int change_check_claim(Op *op, const DomainConfig *config);
 
+/* For what an operation put into `config` without a document of a client's: -1 and an error (its code is that of a
+ * document that can't be accepted) when the document made of it would be refused when the host is opened again. */
+int change_check_readable(Op *op, const DomainConfig *config);
+
 /* Makes `facts` true of the domain:
  *  1. when the host keeps its domains: a persistent document that differs from the present one is saved
  *     (under its new name when that differs), a missing one removed, and autostart set or cleared;

@@ -224,6 +224,9 @@ static DomainConfig *changed(Op *op, const DomainConfig *config, const RemoteDom
         if (!text)
             return NULL;
         domain_config_set_text(copy, &copy->metadata, text);
+        /* Deep, wide or with many namespaces it may be more than a whole document can hold. */
+        if (change_check_readable(op, copy) < 0)
+            return NULL;
     }
     return g_steal_pointer(&copy);
 }

@@ -173,6 +173,48 @@ static void a_uri_with_an_ampersand_is_kept(void)
     fixture_free(fixture);
 }
 
+/* `outer` around itself so many times, within one element. */
+static char *nested(const char *outer, unsigned times, unsigned beside)
+{
+    GString *text = g_string_new("<x>");
+
+    for (unsigned i = 0; i < times; i++)
+        g_string_append_printf(text, "<%s>", outer);
+    for (unsigned i = 0; i < times; i++)
+        g_string_append_printf(text, "</%s>", outer);
+    for (unsigned i = 0; i < beside; i++)
+        g_string_append_printf(text, "<%s xmlns='urn:n%u'/>", outer, i);
+    g_string_append(text, "</x>");
+    return g_string_free(text, FALSE);
+}
+
+static char *many_attributes(void)
+{
+    GString *text = g_string_new("<x");
+
+    for (unsigned i = 0; i < 8000; i++)
+        g_string_append_printf(text, " a%u='12345'", i);
+    g_string_append(text, "/>");
+    return g_string_free(text, FALSE);
+}
+
+/* Else the domain would be gone when its host is opened the next time. */
+static void what_could_not_be_read_again_is_refused(void)
+{
+    Fixture *fixture = with_domain();
+    g_autofree char *deep = nested("y", 255, 0);
+    g_autofree char *namespaces = nested("y", 1, 300);
+    g_autofree char *attributes = many_attributes();
+
+    g_assert_cmpint(set_element(fixture, "<kept/>", "k", "urn:k"), ==, VIR_ERR_OK);
+    g_assert_cmpint(set_element(fixture, deep, "a", "urn:a"), ==, VIR_ERR_XML_DETAIL);
+    g_assert_cmpint(set_element(fixture, namespaces, "a", "urn:a"), ==, VIR_ERR_XML_DETAIL);
+    g_assert_cmpint(set_element(fixture, attributes, "a", "urn:a"), ==, VIR_ERR_XML_DETAIL);
+    g_assert_cmpstr(get(fixture, "vm", VIR_DOMAIN_METADATA_ELEMENT, "urn:a", 0), ==, "E80");
+    g_assert_cmpstr(get(fixture, "vm", VIR_DOMAIN_METADATA_ELEMENT, "urn:k", 0), ==, "<kept/>");
+    fixture_free(fixture);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -186,5 +228,6 @@ int main(int argc, char **argv)
     ADD(attributes_leave_the_namespace_with_their_element);
     ADD(an_element_that_can_not_stand_there_is_refused);
     ADD(a_uri_with_an_ampersand_is_kept);
+    ADD(what_could_not_be_read_again_is_refused);
     return g_test_run();
 }
