@@ -11,8 +11,6 @@
 
 #define AFFECT (VIR_DOMAIN_AFFECT_LIVE | VIR_DOMAIN_AFFECT_CONFIG)
 
-/* KiB; what can still be said in bytes. */
-
 /* Copies of the documents that a call changes; commit makes them the domain's. */
 typedef struct Copies {
     DomainFacts facts;
@@ -69,7 +67,7 @@ static int put_max_vcpus(Op *op, DomainConfig *config, uint32_t n)
     if (n > TEST_MAX_VCPUS)
         return too_many_vcpus(op, n, TEST_MAX_VCPUS);
     domain_config_set_max_vcpus(config, n);
-    return 0;
+    return change_check_readable(op, config);
 }
 
 static int check_vcpus_flags(Op *op, const RemoteDomainSetVcpusFlagsArgs *args)
@@ -160,7 +158,7 @@ static int put_max_memory(Op *op, const Copies *copies, uint64_t memory)
         return op_fail(op, VIR_ERR_OPERATION_INVALID,
                        _("the most memory of domain '%s' can't be changed while it is running"), op->view->name);
     domain_config_set_max_memory(copies->persistent, memory);
-    return 0;
+    return change_check_readable(op, copies->persistent);
 }
 
 int test_domain_set_memory_flags(Op *op, const RemoteDomainSetMemoryFlagsArgs *args)

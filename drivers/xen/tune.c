@@ -83,7 +83,7 @@ static int set_max_vcpus(Op *op, XenTuning *tuning, unsigned n)
     if (check_vcpus(op, n, config->os.type.name == OS_TYPE_NAME_HVM ? MOST_VCPUS_MACHINE : MOST_VCPUS) < 0)
         return -1;
     domain_config_set_max_vcpus(tuning->persistent, n);
-    return 0;
+    return change_check_readable(op, tuning->persistent);
 }
 
 static int set_vcpus(Op *op, XenTuning *tuning, unsigned n)
@@ -131,14 +131,17 @@ static int set_max_memory(Op *op, XenTuning *tuning, uint64_t kib)
         return op_fail(op, VIR_ERR_INVALID_ARG,
                        _("domain '%s' has %" G_GUINT64_FORMAT " KiB now, which is more than %" G_GUINT64_FORMAT),
                        op->view->name, tuning->info.memory, kib);
+    if (tuning->persistent) {
+        domain_config_set_max_memory(tuning->persistent, kib);
+        if (change_check_readable(op, tuning->persistent) < 0)
+            return -1;
+    }
     if (tuning->active)
         r = xen->hv->ops->set_max_memory(xen->hv, tuning->info.id, kib);
     if (r < 0)
         return xen_fail(op->error, r, _("change the most memory"));
     if (tuning->active)
         domain_config_set_max_memory(tuning->active, kib);
-    if (tuning->persistent)
-        domain_config_set_max_memory(tuning->persistent, kib);
     return 0;
 }
 

@@ -130,6 +130,43 @@ static void maps_are_as_long_as_asked(void)
     fixture_free(fixture);
 }
 
+/* Else the definition would be refused when its host is opened the next time. */
+static void the_most_memory_is_never_less_than_the_modules_have(void)
+{
+    static const char with_module[] =
+        "<domain type='test'><name>vm</name><uuid>00000000-0000-4000-8000-000000000009</uuid>"
+        "<memory unit='MiB'>1536</memory><maxMemory slots='4' unit='MiB'>4096</maxMemory><vcpu>2</vcpu>"
+        "<os><type arch='x86_64'>hvm</type></os>"
+        "<cpu><numa><cell id='0' cpus='0-1' memory='1024' unit='MiB'/></numa></cpu>"
+        "<devices><memory model='dimm'><target><size unit='MiB'>512</size><node>0</node></target></memory></devices>"
+        "</domain>";
+    const uint32_t most = VIR_DOMAIN_AFFECT_CONFIG | VIR_DOMAIN_MEM_MAXIMUM;
+    Fixture *fixture = fixture_new(&test_driver, "test:///default");
+
+    g_assert_cmpint(fixture_define(fixture, with_module), ==, VIR_ERR_OK);
+    g_assert_cmpint(set_memory(fixture, 2048 << 10, most), ==, VIR_ERR_OK);
+    g_assert_cmpint(set_memory(fixture, 256 << 10, most), ==, VIR_ERR_XML_ERROR);
+    g_assert_cmpint(set_memory(fixture, 512 << 10, most), ==, VIR_ERR_XML_ERROR);
+    g_assert_cmpuint(live_memory(fixture), ==, 1536 << 10);
+    fixture_free(fixture);
+}
+
+static void the_most_processors_are_never_less_than_a_scheduler_is_for(void)
+{
+    static const char with_scheduler[] =
+        "<domain type='test'><name>vm</name><uuid>00000000-0000-4000-8000-000000000009</uuid>"
+        "<memory unit='MiB'>512</memory><vcpu>4</vcpu><os><type arch='x86_64'>hvm</type></os>"
+        "<cputune><vcpusched vcpus='3' scheduler='batch'/></cputune></domain>";
+    const uint32_t most = VIR_DOMAIN_AFFECT_CONFIG | VIR_DOMAIN_VCPU_MAXIMUM;
+    Fixture *fixture = fixture_new(&test_driver, "test:///default");
+
+    g_assert_cmpint(fixture_define(fixture, with_scheduler), ==, VIR_ERR_OK);
+    g_assert_cmpint(set_vcpus(fixture, 3, most), ==, VIR_ERR_CONFIG_UNSUPPORTED);
+    g_assert_cmpint(set_vcpus(fixture, 5, most), ==, VIR_ERR_OK);
+    g_assert_cmpstr(vcpus(fixture), ==, "4/4 of 5/5");
+    fixture_free(fixture);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -140,5 +177,7 @@ int main(int argc, char **argv)
     ADD(amounts_that_can_not_be_are_refused);
     ADD(memory_moves_below_its_maximum);
     ADD(maps_are_as_long_as_asked);
+    ADD(the_most_memory_is_never_less_than_the_modules_have);
+    ADD(the_most_processors_are_never_less_than_a_scheduler_is_for);
     return g_test_run();
 }
