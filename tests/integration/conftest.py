@@ -30,7 +30,7 @@ def pytest_addoption(parser):
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config):
     config.addinivalue_line("markers", "drover(reason): behaviour that libvirtd does not have; skipped on it")
-    config.addinivalue_line("markers", "limit(seconds): the most that the test may take (default 60)")
+    config.addinivalue_line("markers", "limit(seconds): the most that the test may take (default 180)")
     reports = os.environ.get("DROVER_TEST_REPORT")
     if reports and not config.option.xmlpath and config.args:
         os.makedirs(reports, exist_ok=True)
@@ -80,7 +80,7 @@ class TooLong(Exception):
 def limit(request, program):
     """A test that hangs fails, and shows where."""
     marker = request.node.get_closest_marker("limit")
-    seconds = (marker.args[0] if marker else 60) * harness.slowness(program)
+    seconds = (marker.args[0] if marker else 180) * harness.slowness(program)
 
     def ring(*_):
         faulthandler.dump_traceback(all_threads=True)

@@ -13,6 +13,7 @@ import re
 import resource
 import shutil
 import signal
+import socket
 import subprocess
 import time
 
@@ -29,7 +30,7 @@ REPORTS = re.compile(
 )
 
 
-def wait_until(state, what, seconds=20.0):
+def wait_until(state, what, seconds=60.0):
     """Calls `state` until it gives something true, which is returned."""
     deadline = time.monotonic() + seconds
     pause = 0.001
@@ -221,7 +222,7 @@ class Server:
 
     def start(self, **popen):
         self.launch(**popen)
-        wait_until(self.answers, "the server answers", 20 * self.slow)
+        wait_until(self.answers, "the server answers", 60 * self.slow)
         if self.hold_uri:
             # One connection stays open: the peer forgets the state of its test driver with the last one.
             self.holder = wire.Connection(self.rw).open(self.hold_uri)
@@ -233,9 +234,11 @@ class Server:
         if self.process.poll() is not None:
             raise AssertionError(f"the server ended with {self.process.returncode}:\n{self.log()[-4000:]}")
         try:
-            with wire.Connection(self.rw, timeout=5) as c:
+            with wire.Connection(self.rw, timeout=20 * self.slow) as c:
                 c.call(wire.AUTH_LIST)
-            return True
+                # when the server has closed it too, nobody meets this client any more
+                c.sock.shutdown(socket.SHUT_WR)
+                return c.closed_by_server()
         except (FileNotFoundError, ConnectionRefusedError, wire.Closed):
             return False
 
@@ -256,7 +259,7 @@ class Server:
         self.ending = True
         self.process.send_signal(signal.SIGTERM)
 
-    def ended(self, seconds=10):
+    def ended(self, seconds=60):
         """Waits for the end of the process and returns its exit status."""
         self.ending = True
         return self.process.wait(seconds * self.slow)
@@ -301,7 +304,7 @@ class Server:
             if self.baseline is not None:
                 try:
                     wait_until(
-                        lambda: self.descriptors_but_journals() <= self.baseline, "descriptors are back", 10 * self.slow
+                        lambda: self.descriptors_but_journals() <= self.baseline, "descriptors are back", 60 * self.slow
                     )
                 except AssertionError:
                     raise AssertionError(
@@ -364,7 +367,7 @@ class Server:
 
     # --- clients
 
-    def connect(self, path=None, timeout=20.0):
+    def connect(self, path=None, timeout=60.0):
         """A raw connection that has sent nothing."""
         c = wire.Connection(path or self.rw, timeout * self.slow)
         self.clients.append(c)
@@ -375,7 +378,7 @@ class Server:
 
     def serves(self):
         """A new client gets everything that it asks for."""
-        with wire.Connection(self.rw, 20 * self.slow) as c:
+        with wire.Connection(self.rw, 60 * self.slow) as c:
             c.open()
             assert c.version() > 0
             assert c.lookup("test").name == "test"

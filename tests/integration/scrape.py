@@ -36,7 +36,7 @@ def socket_path(server):
     return os.path.join(server.sockets, "metrics-sock")
 
 
-def connect(where, timeout=20.0):
+def connect(where, timeout=60.0):
     """`where`: a path, or a port on the loopback."""
     s = socket.socket(socket.AF_INET if isinstance(where, int) else socket.AF_UNIX)
     s.settimeout(timeout)
@@ -61,7 +61,7 @@ def read_all(s):
         data += piece
 
 
-def request(where, method="GET", path="/metrics", accept=OPEN_METRICS, extra="", body=b"", timeout=20.0):
+def request(where, method="GET", path="/metrics", accept=OPEN_METRICS, extra="", body=b"", timeout=60.0):
     with connect(where, timeout) as s:
         lines = f"{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nAccept: {accept}\r\n{extra}\r\n"
         s.sendall(lines.encode() + body)
@@ -86,7 +86,7 @@ def parse(text):
 class Scrape:
     """The samples of one scrape."""
 
-    def __init__(self, where, timeout=20.0):
+    def __init__(self, where, timeout=60.0):
         answer = request(where, timeout=timeout)
         assert answer.status == 200, answer.status
         assert re.match(r"application/openmetrics-text; *version=1\.0\.0", answer.headers["content-type"])

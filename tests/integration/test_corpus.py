@@ -47,7 +47,7 @@ def golden(folder):
 
 
 @corpus("domain-test")
-@pytest.mark.limit(120)
+@pytest.mark.limit(300)
 def test_golden_documents(server, capsys):
     tally = Tally("corpus domain-test")
     with peer.Server(server.uri()) as ours:
@@ -57,7 +57,7 @@ def test_golden_documents(server, capsys):
 
 
 @corpus("domain-test")
-@pytest.mark.limit(120)
+@pytest.mark.limit(300)
 @pytest.mark.parametrize("folder", ["domain-test", "domain-qemu"])
 def test_what_is_given_out_stays_the_same(server, folder, capsys):
     """A document that the server has written is taken again and comes back as it is, unless libvirt changes it too."""
@@ -76,7 +76,7 @@ def test_what_is_given_out_stays_the_same(server, folder, capsys):
 
 
 @corpus("domain-qemu")
-@pytest.mark.limit(120)
+@pytest.mark.limit(300)
 @pytest.mark.parametrize("end", ["in", "out"])
 def test_documents_of_qemu(server, end, capsys):
     """What is written for QEMU's driver, and what that driver writes: the test driver takes or refuses it as libvirt's
@@ -89,7 +89,7 @@ def test_documents_of_qemu(server, end, capsys):
 
 
 @corpus("domain-qemu")
-@pytest.mark.limit(120)
+@pytest.mark.limit(300)
 def test_documents_that_qemu_took_are_taken(server, capsys):
     """All of them, but for those that libvirt's own test driver refuses."""
     taken, refused, of_libvirt = 0, [], []

@@ -86,7 +86,7 @@ def test_our_documents(server, capsys):
     assert not surprises, f"these don't differ from libvirt any more: {surprises}"
 
 
-@pytest.mark.limit(240)
+@pytest.mark.limit(300)
 def test_what_is_given_out_is_taken_again(server, capsys):
     tally = Tally("documents taken again")
     with peer.Pair(server.uri()) as pair:
@@ -100,7 +100,7 @@ def test_what_is_given_out_is_taken_again(server, capsys):
     tally.report(capsys)
 
 
-@pytest.mark.limit(240)
+@pytest.mark.limit(300)
 def test_documents_made_at_random(server, capsys):
     """Of two mistakes in one document each side may name another: refused is refused here."""
     tally, accepted = Tally(f"documents made at random, seed {SEED}"), 0

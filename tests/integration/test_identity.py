@@ -106,7 +106,7 @@ def full_name(server, part):
     return found.pop() if len(found) == 1 else None
 
 
-@pytest.mark.limit(120)
+@pytest.mark.limit(300)
 def test_ten_connections_of_one_leave_workers_to_the_one_of_another(way, tmp_path):
     server = way.server
     admin, guests = running_guests(server, [f"crowd{i}" for i in range(CROWD)] + ["other"])

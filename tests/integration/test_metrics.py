@@ -49,7 +49,7 @@ def droverctl(server, *words):
 
 
 def scraped(server, where=None):
-    return Scrape(where or socket_path(server), 20 * server.slow)
+    return Scrape(where or socket_path(server), 60 * server.slow)
 
 
 def still_serves(server, where=None):
@@ -182,7 +182,7 @@ def test_calls_and_errors_are_those_of_droverctl(server):
         found = scraped(server)
         return found if found.get("drover_calls_total", **labels) == 7 else None
 
-    found = wait_until(counted, "all calls are counted", 20 * server.slow)
+    found = wait_until(counted, "all calls are counted", 60 * server.slow)
     assert found.get("drover_call_errors_total", code=str(wire.NO_DOMAIN), **lookup) == 3
     # of what has ended before the scrape, both say the same; the admin program counts the question itself
     for row in droverctl(server, "calls")["calls"]:
@@ -237,7 +237,7 @@ def test_clients_and_workers_agree_with_the_admin_program(make_server):
     clients = [server.open() for _ in range(5)]
     clients[0].version()
     found = wait_until(lambda: (f := scraped(server)).get("drover_clients", server="droverd") == 6 and f,
-                       "the probes of the start have gone", 20 * server.slow)
+                       "the probes of the start have gone", 60 * server.slow)
     listed = [row for row in server.virt_admin("client-list", "droverd").rows()]
     assert len(listed) == 6
     assert found.get("drover_clients_limit", server="droverd") == 77
@@ -361,7 +361,7 @@ def test_a_stuck_guest_holds_up_no_scrape(make_server):
     def holds():
         return scraped(server).get("drover_domain_job_held_seconds", procedure="domain.suspend", **held) is not None
 
-    wait_until(holds, "the suspend holds the domain's job", 20 * server.slow)
+    wait_until(holds, "the suspend holds the domain's job", 60 * server.slow)
     waiting = server.open()
     for _ in range(3):
         waiting.request(wire.DOMAIN_RESUME, d.encode())
@@ -374,7 +374,7 @@ def test_a_stuck_guest_holds_up_no_scrape(make_server):
     assert found.get("drover_domain_sample_age_seconds", **held) < 20 * server.slow
     other = server.open()
     other.on_domain(wire.DOMAIN_DESTROY, d)
-    wait_until(lambda: not holds(), "the job is over", 20 * server.slow)
+    wait_until(lambda: not holds(), "the job is over", 60 * server.slow)
 
 
 def test_a_hypervisor_that_fails_leaves_what_is_published(make_server):
@@ -600,7 +600,7 @@ def test_connections_that_ask_for_nothing_make_room(endpoint):
         s.sendall(b"GET /metrics HTT" if n % 2 else b"G")
         idle.append(s)
     still_serves(server, where)
-    wait_until(lambda: server.descriptors() <= descriptors + CONNECTIONS_MAX, "only so many are kept", 20 * server.slow)
+    wait_until(lambda: server.descriptors() <= descriptors + CONNECTIONS_MAX, "only so many are kept", 60 * server.slow)
     assert server.grew_less(before, 16)
     for s in idle:
         s.close()
@@ -640,7 +640,7 @@ def test_answers_that_nobody_reads_make_room_too(endpoint):
         s.close()
 
 
-@pytest.mark.limit(120)
+@pytest.mark.limit(300)
 def test_scrapes_at_the_same_time_all_come_whole(endpoint):
     server, where = endpoint
     fill(server, 400)    # each answer is made in several parts

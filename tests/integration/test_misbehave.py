@@ -52,7 +52,7 @@ def define_many(c, n, prefix="many"):
 def test_a_wrong_length_closes_the_connection_without_a_word(server, length):
     c = server.open()
     c.send(u32(length) + VERSION[4:])
-    assert c.closed_by_server(10)
+    assert c.closed_by_server()
     assert not c.kept
     assert server.serves()
 
@@ -63,7 +63,7 @@ def test_a_wrong_length_closes_the_connection_before_the_rest_has_come(server, l
         pytest.skip("the peer waits for the 27 bytes")
     c = server.connect()
     c.send(u32(length))
-    assert c.closed_by_server(10)
+    assert c.closed_by_server()
 
 
 def test_the_smallest_frame_is_answered(server):
@@ -138,7 +138,7 @@ def test_many_frames_in_one_write_are_all_answered(server):
     assert serials == set(range(2000))
 
 
-@pytest.mark.limit(120)
+@pytest.mark.limit(300)
 def test_a_flood_of_100000_pipelined_calls_is_answered_whole_and_leaves_others_alone(server):
     c, other = server.open(), server.open()
     total, counted = 100000, 0
@@ -261,14 +261,14 @@ def test_leaving_half_way_is_noticed(server):
     c = server.open()
     serials = [c.request(wire.CONNECT_GET_LIB_VERSION) for _ in range(3)]
     c.sock.shutdown(socket.SHUT_WR)
-    assert c.closed_by_server(10)
+    assert c.closed_by_server()
     assert {f.serial for f in c.kept} <= set(serials)
 
 
 # --- many
 
 
-@pytest.mark.limit(180)
+@pytest.mark.limit(300)
 def test_2000_idle_connections_disturb_nobody(server):
     c = server.open()
     median_latency(c)
@@ -352,7 +352,7 @@ def test_closing_without_opening(server):
         assert reply.error().code == 1
         c.open()
         c.call(wire.CONNECT_CLOSE)
-    assert c.closed_by_server(10)
+    assert c.closed_by_server()
 
 
 def test_a_second_open_is_refused(server):
@@ -380,7 +380,7 @@ def test_authentication_that_was_not_offered_is_refused(server):
 def test_closing_answers_first_and_then_ends(server):
     c = server.open()
     c.call(wire.CONNECT_CLOSE)
-    assert c.closed_by_server(10)
+    assert c.closed_by_server()
 
 
 # --- descriptors that nobody asked for
@@ -496,7 +496,7 @@ def test_a_client_that_pings_and_never_reads_costs_bounded_memory(server):
     assert server.serves()
 
 
-@pytest.mark.limit(120)
+@pytest.mark.limit(300)
 @pytest.mark.drover("the peer keeps every event for it without end")
 def test_a_subscriber_that_never_reads_is_closed_and_named_in_the_log(server):
     deaf, reader, maker, other = (server.open() for _ in range(4))

@@ -212,7 +212,7 @@ def test_a_server_whose_rules_have_a_mistake_does_not_start(make_server):
     server = make_server(start=False)
     server.config["access_policy"] = write(server, "allow everybody\n")
     server.launch()
-    assert server.ended(20) != 0
+    assert server.ended() != 0
     assert "policy:1:" in server.log()
 
 

@@ -189,13 +189,13 @@ def test_the_start_of_the_process_is_that_of_the_kernel(polkit, asking):
     polkit.start("never")
     server = asking()
     p = start_virsh(server, "list")
-    question = wait_until(polkit.questions, "polkit is asked", 20 * server.slow)[0]
+    question = wait_until(polkit.questions, "polkit is asked", 60 * server.slow)[0]
     with open(f"/proc/{p.pid}/stat") as f:
         assert question["facts"]["start-time"] == int(f.read().rpartition(")")[2].split()[19])
     p.kill()
     p.communicate()
     # who has left needs no answer: polkit is told, and closes its dialog
-    wait_until(lambda: {"cancelled": question["cancel"]} in polkit.log(), "it is called off", 20 * server.slow)
+    wait_until(lambda: {"cancelled": question["cancel"]} in polkit.log(), "it is called off", 60 * server.slow)
 
 
 def test_the_socket_for_readers_is_another_action(polkit, asking):
@@ -242,14 +242,14 @@ def test_without_a_bus_clients_are_refused_and_come_in_when_there_is_one(polkit,
     polkit.stop()
     polkit.start("yes")
     # the first question may still meet the end of the former bus
-    wait_until(lambda: start_virsh(server, "list").wait() == 0, "clients come in", 30 * server.slow)
+    wait_until(lambda: start_virsh(server, "list").wait() == 0, "clients come in", 60 * server.slow)
 
 
 def test_a_bus_that_goes_in_the_middle_refuses_those_who_wait(polkit, asking):
     polkit.start("never")
     server = asking()
     p = start_virsh(server, "list")
-    wait_until(polkit.questions, "polkit is asked", 20 * server.slow)
+    wait_until(polkit.questions, "polkit is asked", 60 * server.slow)
     polkit.stop()
     _, err = p.communicate(timeout=60 * server.slow)
     assert "can't be asked" in err
@@ -274,7 +274,7 @@ def test_an_answer_that_does_not_come_ends_with_the_login(polkit, asking):
     polkit.start("never")
     server = asking(login_timeout=1)
     virsh(server, "list", ok=False)
-    wait_until(lambda: any("cancelled" in line for line in polkit.log()), "polkit is told", 20 * server.slow)
+    wait_until(lambda: any("cancelled" in line for line in polkit.log()), "polkit is told", 60 * server.slow)
 
 
 def test_nothing_else_before_polkit_has_answered(polkit, asking):

@@ -20,7 +20,7 @@ from harness import wait_until
 pytestmark = [
     pytest.mark.drover("libvirtd has no metrics"),
     pytest.mark.skipif(not shutil.which("prometheus"), reason="Debian's package prometheus is not installed"),
-    pytest.mark.limit(240),
+    pytest.mark.limit(300),
 ]
 
 CONFIG = """

@@ -124,7 +124,7 @@ def test_lookups_that_fail_say_no_domain(conn):
         assert code_of(call, key) == libvirt.VIR_ERR_NO_DOMAIN
 
 
-@pytest.mark.limit(120)
+@pytest.mark.limit(300)
 def test_a_list_of_thousands(conn):
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda i: conn.defineXML(xml(f"vm{i:04d}")), range(2000)))
@@ -406,7 +406,7 @@ def test_reboot_is_an_event_of_its_own(conn, server):
 # --- many at once
 
 
-@pytest.mark.limit(120)
+@pytest.mark.limit(300)
 def test_50_threads_on_one_connection(conn):
     failures = []
 
@@ -434,7 +434,7 @@ def test_50_threads_on_one_connection(conn):
     assert [d.name() for d in conn.listAllDomains()] == ["test"]
 
 
-@pytest.mark.limit(120)
+@pytest.mark.limit(300)
 def test_8_connections_at_once(server):
     def work(n):
         c = server.python()

@@ -217,7 +217,7 @@ def test_documents_that_are_wrong_are_refused(server, xml):
     assert [d.name for d in c.list_all()[0]] == ["test"]
 
 
-@pytest.mark.limit(120)
+@pytest.mark.limit(300)
 def test_random_bytes_behind_a_right_length_never_hurt(server):
     dice = random.Random(7)
     known = arguments()

@@ -50,7 +50,7 @@ set -x
 """
 
 
-@pytest.mark.limit(120)
+@pytest.mark.limit(300)
 @pytest.mark.skipif(os.geteuid() != 0, reason="mounts")
 def test_every_command_of_the_page_works(program, scratch):
     with open(PAGE) as f:

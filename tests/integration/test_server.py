@@ -288,7 +288,7 @@ def test_sigterm_ends_in_order_and_takes_the_sockets_away(make_server):
     server.terminate()
     assert server.ended() == 0
     for c in idle:
-        assert c.closed_by_server(5)
+        assert c.closed_by_server()
     for path in (server.rw, server.ro, server.admin):
         assert not os.path.exists(path)
 
@@ -323,12 +323,12 @@ def test_sigterm_with_a_running_call_lets_it_finish_or_tells_it(make_server, ms)
     waits = parked.request(wire.DOMAIN_REBOOT, t + u32(0))
     parked.version()
     server.terminate()
-    assert c.reply(serial, 10 * server.slow)
-    assert parked.reply(waits, 10 * server.slow)
+    assert c.reply(serial, 60 * server.slow)
+    assert parked.reply(waits, 60 * server.slow)
     assert server.ended() == 0
 
 
-@pytest.mark.limit(120)
+@pytest.mark.limit(300)
 def test_it_starts_and_stops_many_times(make_server):
     server = make_server(start=False)
     for _ in range(20):
@@ -359,7 +359,7 @@ def test_systemd_is_told_when_it_is_ready(make_server):
     path = os.path.join(server.directory, "notify")
     told = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     told.bind(path)
-    told.settimeout(20 * server.slow)
+    told.settimeout(60 * server.slow)
     environment = server.environment
     server.environment = lambda: {**environment(), "NOTIFY_SOCKET": path}
     server.launch()
@@ -580,7 +580,7 @@ def test_virt_admin_lists_shows_and_disconnects_clients(server):
     assert shown[last]["unix_process_id"] == str(os.getpid())
     assert shown[last]["unix_user_id"] == str(os.getuid())
     server.virt_admin("client-disconnect", name, last)
-    assert c.closed_by_server(10)
+    assert c.closed_by_server()
     server.virt_admin("client-info", name, "4711", ok=False)
 
 

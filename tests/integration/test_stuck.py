@@ -82,7 +82,7 @@ def burst_of_changes(clients):
             assert c.wait_for(lambda f: True).status == wire.OK
 
 
-@pytest.mark.limit(120)
+@pytest.mark.limit(300)
 def test_1000_calls_wait_and_nobody_else_notices(stuck):
     quick = stuck.open()
     medians(quick)
@@ -233,7 +233,7 @@ def test_events_reach_a_client_that_waits(stuck):
     assert r.domain().name == "other1"
 
 
-@pytest.mark.limit(120)
+@pytest.mark.limit(300)
 def test_more_stuck_domains_than_workers_leave_the_others_alone(make_server):
     server = make_server(
         {

@@ -49,7 +49,7 @@ def virsh(server, pkipath, *args, host="127.0.0.1", ok=True, query="", options=(
     host = f"[{host}]" if ":" in host else host
     uri = f"test+tls://{host}:{server.config['tls_port']}/default?pkipath={pkipath}{query}"
     argv = ["virsh", "-c", uri] + list(options) + list(args)
-    result = harness.run(argv, os.path.join(server.directory, "home"), None, 30 * server.slow)
+    result = harness.run(argv, os.path.join(server.directory, "home"), None, 60 * server.slow)
     if ok is not None:
         assert (result.code == 0) == ok, f"{' '.join(argv)}: {result}\n{server.log()}"
     return result
@@ -280,7 +280,7 @@ def context(ca, key, cert, version=None):
 def python_tls(server, ca, key, cert, session=None, c=None):
     """Connects as a client without GnuTLS; the socket when the server has sent its byte, else None."""
     c = c or context(ca, key, cert)
-    raw = socket.create_connection(("127.0.0.1", int(server.config["tls_port"])), 20 * server.slow)
+    raw = socket.create_connection(("127.0.0.1", int(server.config["tls_port"])), 60 * server.slow)
     try:
         s = c.wrap_socket(raw, session=session)
         byte = s.recv(1)
@@ -414,7 +414,7 @@ def test_resumed_session_meets_the_new_list_of_names(tls_server, ca, version):
         asks(welcome)
 
 
-@pytest.mark.limit(120)
+@pytest.mark.limit(300)
 def test_renewal_while_clients_call(place, ca):
     """No call fails and no connection is refused, whatever is replaced meanwhile."""
     server, put = place
@@ -445,7 +445,7 @@ def silent(server, n, first=b""):
     """Connections that say nothing, or only this."""
     made = []
     for _ in range(n):
-        s = socket.create_connection(("127.0.0.1", int(server.config["tls_port"])), 20 * server.slow)
+        s = socket.create_connection(("127.0.0.1", int(server.config["tls_port"])), 60 * server.slow)
         if first:
             s.sendall(first)
         made.append(s)
@@ -470,7 +470,7 @@ def test_login_that_is_not_finished_is_closed_in_time(tls_server, client):
     virsh(server, client, "list")
 
 
-@pytest.mark.limit(120)
+@pytest.mark.limit(300)
 @pytest.mark.parametrize("first", [b"", b"\x16\x03\x01\x02\x00\x01"], ids=["silent", "begun"])
 def test_hundreds_of_half_open_connections(tls_server, ca, client, first):
     """They fill neither their own port nor any other door."""

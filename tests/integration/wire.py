@@ -234,7 +234,7 @@ class Timeout(Exception):
 class Connection:
     """One connection. Nothing is sent that was not asked for: no authentication, no open, no answer to a ping."""
 
-    def __init__(self, path, timeout=20.0):
+    def __init__(self, path, timeout=60.0):
         self.timeout = timeout
         self.serial = 0
         self.kept = []  # frames that came while another was waited for
