@@ -355,6 +355,18 @@ class Server:
             words = f.read().rpartition(")")[2].split()
         return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
 
+    def rests(self, seconds, share):
+        """Waits until it has taken less than that share of a processor for so many seconds: what it has been asked before
+        may take a while to end."""
+
+        def rested():
+            begin, cpu = time.monotonic(), self.cpu_seconds()
+            time.sleep(seconds)
+            return self.cpu_seconds() - cpu <= share * (time.monotonic() - begin)
+
+        wait_until(rested, f"it takes less than {share} of a processor", 60 * self.slow)
+        return True
+
     def log(self):
         if not os.path.exists(self.log_path):
             return ""

@@ -684,4 +684,4 @@ def test_many_short_sessions(server):
         c = libvirt.open(server.uri())
         assert c.lookupByName("test").ID() == 1
         c.close()
-    assert time.monotonic() - begin < 20 * server.slow
+    assert time.monotonic() - begin < 60 * server.slow
