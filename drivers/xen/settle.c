@@ -33,6 +33,7 @@ typedef struct XenSettle {
     XenHost *xen;
     Domain *domain;           /* owned */
     Uuid uuid;                /* the key in xen->settling */
+    int met;                  /* the id under which it was met when it wasn't listed, or -1; in the table, under LOCK_XEN_HOST */
 } XenSettle;
 
 static void free_xen_domain(void *data)
@@ -427,6 +428,15 @@ static void settle_free(XenSettle *settle)
     g_free(settle);
 }
 
+/* It was met and isn't listed, since somebody else had its UUID or its job, or it is no more: it is met once more. */
+static void doubt_unlisted(XenHost *xen, int id)
+{
+    g_autoptr(DomainView) view = id >= 0 ? domain_list_view_by_id(xen->host->domains, id) : NULL;
+
+    if (id >= 0 && !view)
+        xen_name_doubt(xen, id);
+}
+
 /* On whatever thread ended the job before: hands over to the observer. */
 static void settle_ready(JobTicket *ticket, JobOutcome outcome)
 {
@@ -440,17 +450,24 @@ static void settle_ready(JobTicket *ticket, JobOutcome outcome)
         __atomic_add_fetch(&xen->n_granted, 1, __ATOMIC_SEQ_CST);
     }
     lock_release(&xen->lock);
-    if (outcome == JOB_GRANTED)
+    if (outcome == JOB_GRANTED) {
         xen_wake(xen);
-    else
-        settle_free(settle);
+        return;
+    }
+    doubt_unlisted(xen, settle->met);
+    settle_free(settle);
 }
 
 /* False: somebody waits for the domain's job already, which does as well. */
 static bool note_settling(XenHost *xen, XenSettle *settle)
 {
+    XenSettle *other;
+
     LOCK_SCOPE(&xen->lock);
-    if (g_hash_table_contains(xen->settling, &settle->uuid))
+    other = g_hash_table_lookup(xen->settling, &settle->uuid);
+    if (other && settle->met >= 0)
+        other->met = settle->met;
+    if (other)
         return false;
     g_hash_table_insert(xen->settling, &settle->uuid, settle);
     return true;
@@ -464,7 +481,7 @@ static void forget_settling(XenHost *xen, XenSettle *settle)
 
 /* The job of a domain for the moment of settling it: a query, which may run beside what lasts. NULL: it was not to be
  * had at once, and `ready` will see to it. */
-static XenSettle *begin(XenHost *xen, Domain *domain)
+static XenSettle *begin_met(XenHost *xen, Domain *domain, int met)
 {
     XenSettle *settle = g_new0(XenSettle, 1);
 
@@ -474,6 +491,7 @@ static XenSettle *begin(XenHost *xen, Domain *domain)
     settle->xen = xen;
     settle->domain = domain_ref(domain);
     settle->uuid = domain->uuid;
+    settle->met = met;
     if (!note_settling(xen, settle)) {
         settle_free(settle);
         return NULL;
@@ -484,6 +502,7 @@ static XenSettle *begin(XenHost *xen, Domain *domain)
         return settle;
     case JOB_REFUSED:
         forget_settling(xen, settle);
+        doubt_unlisted(xen, settle->met);
         settle_free(settle);
         return NULL;
     default:
@@ -491,8 +510,14 @@ static XenSettle *begin(XenHost *xen, Domain *domain)
     }
 }
 
+static XenSettle *begin(XenHost *xen, Domain *domain)
+{
+    return begin_met(xen, domain, -1);
+}
+
 static void end(XenSettle *settle)
 {
+    doubt_unlisted(settle->xen, settle->met);
     job_end(&settle->ticket);
     settle_free(settle);
 }
@@ -633,7 +658,6 @@ static Domain *claim(XenHost *xen, const XenInfo *info, const char *name)
 static void introduce(XenHost *xen, const XenInfo *info)
 {
     g_autofree char *name = NULL;
-    g_autoptr(DomainView) view = NULL;
     g_autoptr(Domain) domain = NULL;
     XenSettle *settle;
     int r = xen_name_learn(xen, info->id, &name);
@@ -644,17 +668,16 @@ static void introduce(XenHost *xen, const XenInfo *info)
         return;
     }
     domain = claim(xen, info, name);
-    settle = domain ? begin(xen, domain) : NULL;
+    settle = domain ? begin_met(xen, domain, info->id) : NULL;
     if (settle) {
         settle_in_job(xen, domain, info, 0);
         domain_list_release(domain);    /* means something when it has died meanwhile */
         end(settle);
     } else if (domain) {
         domain_list_release(domain);
-    }
-    view = domain_list_view_by_id(xen->host->domains, info->id);
-    if (!view)    /* somebody else has its UUID or its job, and perhaps comes to nothing with it */
+    } else {
         xen_name_doubt(xen, info->id);
+    }
 }
 
 void xen_settle(XenHost *xen, const Uuid *uuid, const XenInfo *info, int64_t asked)

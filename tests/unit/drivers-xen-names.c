@@ -63,6 +63,10 @@ static void domain_whose_job_was_taken_is_met_when_it_is_free(void)
     g_assert_nonnull(claimed);
     g_assert_cmpint(job_begin(&claimed->jobs, &ticket, NULL), ==, JOB_GRANTED);
     g_assert_cmpint(listed(fixture), ==, 4);
+    double_asked(fixture);
+    for (int i = 0; i < 3; i++)
+        g_assert_cmpint(listed(fixture), ==, 4);
+    expect_asked(fixture, 3, 0);    /* it waits for the job, and nobody reads its name meanwhile */
     domain_list_release(claimed);
     job_end(&ticket);
     xen_observe(host(fixture), true);
