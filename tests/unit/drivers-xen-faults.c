@@ -267,12 +267,11 @@ static void name_that_no_document_can_hold_is_no_name(void)
     fixture_free(fixture);
 }
 
-/* The time of the next look is that of the last one and a second, whatever xenstore tells meanwhile. */
-static void events_without_end_put_off_no_look_at_the_hypervisor(void)
+/* How often the observer has made its round until it has found that a domain is gone. */
+static unsigned rounds_of_events_until_a_look(int64_t deadline)
 {
     Fixture *fixture = double_open(3);
     XenHost *xen = xen_host(&fixture->host);
-    int64_t deadline = clock_now() + 60 * CLOCK_S;
     unsigned rounds = 0;
     bool listed = true;
 
@@ -288,8 +287,20 @@ static void events_without_end_put_off_no_look_at_the_hypervisor(void)
         domain_view_unref(view);
     }
     g_assert_false(listed);
-    g_assert_cmpuint(rounds, >, 2);    /* else no event came between the two looks */
     fixture_free(fixture);
+    return rounds;
+}
+
+/* The time of the next look is that of the last one and a second, whatever xenstore tells meanwhile. */
+static void events_without_end_put_off_no_look_at_the_hypervisor(void)
+{
+    int64_t deadline = clock_now() + 60 * CLOCK_S;
+    unsigned rounds = 0;
+
+    /* when no event came between the two looks, a machine that is busy has kept us from the processor for a second */
+    while (rounds <= 2 && clock_now() < deadline)
+        rounds = rounds_of_events_until_a_look(deadline + 60 * CLOCK_S);
+    g_assert_cmpuint(rounds, >, 2);
 }
 
 int main(int argc, char **argv)
