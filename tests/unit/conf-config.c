@@ -397,7 +397,7 @@ static void entities_are_never_expanded(void)
                    VIR_ERR_XML_DETAIL);
     domain_config_unref(parse("<!DOCTYPE domain SYSTEM 'file:///etc/passwd'>" WITH("")));
     assert_refused(WITH("<title>&unknown;</title>"), VIR_ERR_XML_DETAIL);
-    g_assert_cmpint(clock_now() - start, <, 5 * CLOCK_S);
+    g_assert_cmpint(clock_now() - start, <, 60 * CLOCK_S);
 }
 
 static char *repeat(const char *text, size_t n)

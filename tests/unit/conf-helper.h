@@ -96,7 +96,7 @@ static inline unsigned wish_answers(Wish *wish)
 /* Waits until ready() has been called; the test fails after half a minute. */
 static inline JobOutcome wish_wait(Wish *wish)
 {
-    int64_t until = clock_now() + 30 * CLOCK_S;
+    int64_t until = clock_now() + 60 * CLOCK_S;
 
     LOCK_SCOPE(&wish->lock);
     while (wish->answers == 0) {

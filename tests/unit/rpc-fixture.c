@@ -567,7 +567,7 @@ void fixture_put_header(uint8_t *frame, size_t length, uint32_t proc, uint32_t t
 /* Once when nobody sleeps in it, again when the test's own thread must make room. */
 void fixture_send(Fixture *f, int fd, const void *data, size_t size)
 {
-    int64_t deadline = clock_now() + 10 * CLOCK_S;
+    int64_t deadline = clock_now() + 60 * CLOCK_S;
     size_t sent = 0;
 
     while (sent < size) {
@@ -629,7 +629,7 @@ void fixture_send_fd(Fixture *f, int fd, uint8_t byte, int passed)
 
 static void wait_readable(Fixture *f, int fd)
 {
-    int64_t deadline = clock_now() + 10 * CLOCK_S;
+    int64_t deadline = clock_now() + 60 * CLOCK_S;
     struct pollfd wait = { fd, POLLIN, 0 };
 
     fixture_turn(f);

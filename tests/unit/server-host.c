@@ -137,7 +137,7 @@ static void wait_opening(Fixture *f, unsigned n)
 {
     LOCK_SCOPE(&f->lock);
     while (f->opening < n)
-        g_assert_true(cond_wait_until(&f->wake, &f->lock, clock_now() + 10 * CLOCK_S));
+        g_assert_true(cond_wait_until(&f->wake, &f->lock, clock_now() + 60 * CLOCK_S));
 }
 
 static void who_comes_while_it_is_opened_waits_for_that(Fixture *f, gconstpointer data)
