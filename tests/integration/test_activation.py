@@ -147,7 +147,7 @@ def test_other_files_are_taken_and_looked_after_and_bad_ones_refused(tls_server,
     taken = tls_server.log().count("new certificates for TLS are taken")
     os.utime(cert)
     wait_until(
-        lambda: tls_server.log().count("new certificates for TLS are taken") > taken, "they are taken", 20 * tls_server.slow
+        lambda: tls_server.log().count("new certificates for TLS are taken") > taken, "they are taken", 60 * tls_server.slow
     )
     virsh(tls_server, tls_server.tls.format(theirs), "list")
 

@@ -466,7 +466,8 @@ def test_login_that_is_not_finished_is_closed_in_time(tls_server, client):
     server = tls_server(login_timeout=1)
     # the head of a record that never comes
     waiting = silent(server, 3) + silent(server, 3, b"\x16\x03\x01\x02\x00\x01")
-    wait_until(lambda: all(is_closed(s) for s in waiting), "all are closed", 5 * server.slow)
+    wait_until(lambda: all(is_closed(s) for s in waiting), "all are closed", 60 * server.slow)
+    server.reload(login_timeout=600)    # a second may be too little for who does what he should, on a busy machine
     virsh(server, client, "list")
 
 
@@ -483,7 +484,7 @@ def test_hundreds_of_half_open_connections(tls_server, ca, client, first):
         asks(before)
         virsh(server, client, "list")
         asks(before)
-        wait_until(lambda: sum(not is_closed(s) for s in flood) <= most, "room was made", 40 * server.slow)
+        wait_until(lambda: sum(not is_closed(s) for s in flood) <= most, "room was made", 60 * server.slow)
         for s in flood:
             s.close()
     assert "too many connections have not logged in" in server.log()

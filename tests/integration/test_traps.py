@@ -217,7 +217,13 @@ def test_5_a_quick_call_overtakes_a_slow_one_on_the_same_connection(make_server)
         assert c.version() > 0
         assert c.state(t) == (1, 0)
     assert not [f for f in c.kept if f.serial == slow]
-    c.on_domain(wire.DOMAIN_DESTROY, t)
+
+    def ended():
+        """One that has not begun when its domain is destroyed begins after it: another destroy asks it to stop."""
+        c.reply(c.request(wire.DOMAIN_DESTROY, t.encode()))
+        return c.readable() or any(f.serial == slow for f in c.kept)
+
+    wait_until(ended, "the slow one has ended")
     c.reply(slow)
 
 
