@@ -81,11 +81,10 @@ int define_prepare(Serve *serve)
 int define_run(Op *op, const void *args, void *out)
 {
     RemoteDomainDefineXmlFlagsResult *result = out;
-    int r = op->host->driver->domain_define(op, serve_of(op)->document);
 
-    if (r < 0)
-        claim_cancel(serve_of(op));
-    return r < 0 ? -1 : put_handle(op, &result->dom);
+    if (op->host->driver->domain_define(op, serve_of(op)->document) < 0)
+        return -1;    /* serve.c gives the claim back */
+    return put_handle(op, &result->dom);
 }
 
 bool start_offered(const Driver *driver)
@@ -119,13 +118,12 @@ int create_run(Op *op, const void *data, void *out)
 {
     const RemoteDomainCreateXmlArgs *args = data;
     RemoteDomainCreateXmlResult *result = out;
-    int r = op->host->driver->domain_start(op, serve_of(op)->document, args->flags);
 
-    if (r < 0)
-        claim_cancel(serve_of(op));
-    else if (args->flags & VIR_DOMAIN_START_AUTODESTROY)
+    if (op->host->driver->domain_start(op, serve_of(op)->document, args->flags) < 0)
+        return -1;    /* serve.c gives the claim back */
+    if (args->flags & VIR_DOMAIN_START_AUTODESTROY)
         autodestroy_add(serve_of(op)->session, op);
-    return r < 0 ? -1 : put_handle(op, &result->dom);
+    return put_handle(op, &result->dom);
 }
 
 int start_run(Op *op, const void *data, void *out)

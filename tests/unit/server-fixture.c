@@ -63,7 +63,14 @@ static int fake_suspend(Op *op, const RemoteDomainSuspendArgs *args)
 static int fake_define(Op *op, const DomainConfig *config)
 {
     const DomainFacts facts = { .id = -1, .persistent = config };
+    Fixture *f = fixture_of(op->host);
+    bool fail;
 
+    lock_acquire(&f->lock);
+    fail = f->fail;
+    lock_release(&f->lock);
+    if (fail)
+        return error_set(op->error, VIR_FROM_TEST, VIR_ERR_INTERNAL_ERROR, "defining fails");
     domain_config_unref(op->domain->persistent);
     op->domain->persistent = domain_config_ref(config);
     domain_publish(op->domain, domain_view_new(&facts));

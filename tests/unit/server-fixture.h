@@ -16,7 +16,7 @@ typedef struct Fixture {
     /* what the driver does and has done; under lock */
     Lock lock;
     Cond wake;
-    bool fail;                /* opening fails */
+    bool fail;                /* opening and defining fail */
     bool open;                /* the gate, for opening fake:///slow* and for suspending */
     unsigned opening, opened, closed, suspending;
 } Fixture;

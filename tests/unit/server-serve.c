@@ -299,6 +299,35 @@ static void a_definition_that_a_wrapper_fails_reserves_nothing(Fixture *f, gcons
     close(fd);
 }
 
+static void set_fail(Fixture *f, bool fail)
+{
+    lock_acquire(&f->lock);
+    f->fail = fail;
+    lock_release(&f->lock);
+}
+
+static void a_definition_that_fails_gives_back_no_claim_but_its_own(Fixture *f, gconstpointer data)
+{
+    const Uuid uuid = uuid_of(FIRST);
+    Session *session;
+    int fd = fixture_dial(f, "fake:///here", false, &session);
+    bool fresh;
+    Domain *claimed = domain_list_claim(session->host->domains, &uuid, "vm", &fresh, NULL);
+
+    g_assert_nonnull(claimed);
+    set_fail(f, true);
+    call_define(fd, 1, FIRST);
+    g_assert_cmpint(answer(f, fd, 1), ==, VIR_ERR_INTERNAL_ERROR);
+    set_fail(f, false);
+    call_define(fd, 2, SECOND);    /* the name is still that of the domain which is claimed */
+    g_assert_cmpint(answer(f, fd, 2), ==, VIR_ERR_OPERATION_FAILED);
+    domain_list_release(claimed);
+    domain_unref(claimed);
+    call_define(fd, 3, SECOND);
+    g_assert_cmpint(answer(f, fd, 3), ==, VIR_ERR_OK);
+    close(fd);
+}
+
 static void descriptors_of_an_operation_that_failed_are_closed(Fixture *f, gconstpointer data)
 {
     Session *session;
@@ -332,6 +361,7 @@ int main(int argc, char **argv)
     ADD(who_leaves_waits_for_nothing_any_more);
     ADD(those_that_wait_have_their_turn);
     ADD(a_definition_that_a_wrapper_fails_reserves_nothing);
+    ADD(a_definition_that_fails_gives_back_no_claim_but_its_own);
     ADD(descriptors_of_an_operation_that_failed_are_closed);
     return g_test_run();
 }
