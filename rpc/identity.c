@@ -108,9 +108,23 @@ Identity *identity_find(Identities *table, const char *name)
         identity = identity_new_locked(table, name);
     else if (identity->refs == 0)
         g_queue_remove(&table->idle, identity);
-    if (identity->refs++ == 0)
+    identity->refs++;
+    if (identity->clients++ == 0)
         __atomic_add_fetch(&table->present, 1, __ATOMIC_RELAXED);
     return identity;
+}
+
+static void leave_locked(Identity *identity)
+{
+    lock_assert_held(&identity->table->lock);
+    if (--identity->clients == 0)
+        __atomic_sub_fetch(&identity->table->present, 1, __ATOMIC_RELAXED);
+}
+
+void identity_leave(Identity *identity)
+{
+    LOCK_SCOPE(&identity->table->lock);
+    leave_locked(identity);
 }
 
 /* Who is to be forgotten, NULL: nobody. */
@@ -135,12 +149,12 @@ void identity_unref(Identity *identity, const ClientUse *use)
     if (!identity)
         return;
     lock_acquire(&table->lock);
-    if (use)
+    if (use) {
         client_use_add(&identity->former, use);
-    if (--identity->refs == 0) {
-        __atomic_sub_fetch(&table->present, 1, __ATOMIC_RELAXED);
-        forgotten = remember_locked(table, identity);
+        leave_locked(identity);
     }
+    if (--identity->refs == 0)
+        forgotten = remember_locked(table, identity);
     lock_release(&table->lock);
     if (forgotten)
         identity_free(forgotten);
@@ -195,14 +209,26 @@ Identity *client_who(const Client *client)
     return __atomic_load_n(&client->who, __ATOMIC_ACQUIRE);
 }
 
+/* When one identity is left of several, it may have all workers: that may be many of its calls that wait. */
+static void look_when_one_is_left(Rpc *rpc, unsigned before)
+{
+    if (before > 1 && identities_present(rpc->identities) == 1)
+        pool_look_for_all(rpc->pool);
+}
+
 void client_identify(Client *client, const char *kind, const char *name)
 {
     g_autofree char *full = g_strdup_printf("%s:%s", kind, name);
+    Rpc *rpc = client->service->rpc;
     Identity *before = client->who;
+    unsigned present;
 
     g_assert(client->n_former < G_N_ELEMENTS(client->former));
-    __atomic_store_n(&client->who, identity_find(client->service->rpc->identities, full), __ATOMIC_RELEASE);
+    __atomic_store_n(&client->who, identity_find(rpc->identities, full), __ATOMIC_RELEASE);
     client->former[client->n_former++] = before;    /* others may be reading its name */
+    present = identities_present(rpc->identities);
+    identity_leave(before);
+    look_when_one_is_left(rpc, present);
 }
 
 const char *client_who_name(const Client *client)
@@ -210,7 +236,6 @@ const char *client_who_name(const Client *client)
     return client_who(client)->name;
 }
 
-/* When one identity is left, it may have all workers: that may be many of its calls that wait. */
 void client_forget_identity(Client *client)
 {
     Rpc *rpc = client->service->rpc;
@@ -219,8 +244,7 @@ void client_forget_identity(Client *client)
     for (unsigned i = 0; i < client->n_former; i++)
         identity_unref(client->former[i], NULL);
     identity_unref(client->who, &client->use);
-    if (before > 1 && identities_present(rpc->identities) == 1)
-        pool_look_for_all(rpc->pool);
+    look_when_one_is_left(rpc, before);
 }
 
 /* --- what they use ----------------------------------------------------------------------------------- */

@@ -24,6 +24,7 @@ struct Identity {
     unsigned working;         /* workers that are with its calls; raised under LOCK_POOL */
     /* under LOCK_IDENTITIES */
     unsigned refs;            /* 0: remembered for its figures alone */
+    unsigned clients;         /* connected ones that stand for it, and not for another one since */
     ClientUse former;         /* what clients that have gone had used */
     ClientUse told;           /* by the last report: figures never go back */
     /* under LOCK_POOL */
@@ -35,7 +36,9 @@ Identities *identities_new(void);
 void identities_free(Identities *table);
 /* How many have clients. Any thread. */
 unsigned identities_present(const Identities *table);
-/* The identity of that name, made when it is new. Owned reference. Any thread. */
+/* The identity of that name, made when it is new, for a client that stands for it. Owned reference. Any thread. */
 Identity *identity_find(Identities *table, const char *name);
-/* NULL is fine; `use`: what the client had used that gives it up, or NULL. Any thread. */
+/* A client of it stands for another one from now on, and keeps its reference. Any thread. */
+void identity_leave(Identity *identity);
+/* NULL is fine; `use`: what the client had used that stood for it until now, or NULL after identity_leave. Any thread. */
 void identity_unref(Identity *identity, const ClientUse *use);

@@ -4,6 +4,8 @@
 
 #include <poll.h>
 
+#include "rpc/identity.h"
+
 static FixtureSettings with_workers(unsigned min, unsigned max, unsigned prio)
 {
     FixtureSettings settings = fixture_default;
@@ -72,6 +74,26 @@ static void pass_for(Fixture *f, const char *name)
 
     client_identify(client, "sasl", name);
     client_unref(client);
+}
+
+static void whom_a_client_has_passed_for_is_not_another_one(Fixture *f, gconstpointer data)
+{
+    int fd = fixture_dial(f), other;
+
+    sync_with(f, fd);
+    pass_for(f, "nova");
+    g_assert_cmpuint(identities_present(f->rpc->identities), ==, 1);
+    other = fixture_dial(f);
+    sync_with(f, other);
+    g_assert_cmpuint(identities_present(f->rpc->identities), ==, 2);
+    pass_for(f, "nova");
+    g_assert_cmpuint(identities_present(f->rpc->identities), ==, 1);
+    close(other);
+    WAIT_UNTIL(f, service_n_clients(f->service) == 1);
+    g_assert_cmpuint(identities_present(f->rpc->identities), ==, 1);
+    close(fd);
+    WAIT_UNTIL(f, service_n_clients(f->service) == 0);
+    g_assert_cmpuint(identities_present(f->rpc->identities), ==, 0);
 }
 
 /* Eight calls of two clients of "loud" and four of one of "quiet" wait; who is served, as letters. */
@@ -845,6 +867,7 @@ int main(int argc, char **argv)
     ADD(many, a_bulk_call_whose_reader_has_read_gets_a_new_worker);
     ADD(four, bulk_calls_of_a_client_that_did_not_read_end_with_it);
     ADD(four, calls_of_a_client_that_has_left_are_not_begun);
+    ADD(four, whom_a_client_has_passed_for_is_not_another_one);
     ADD(four, an_identity_leaves_a_worker_to_others);
     ADD(four, a_high_call_of_an_identity_that_has_enough_is_for_a_priority_worker);
     ADD(four, more_workers_for_one_identity_take_what_is_queued);
