@@ -39,7 +39,7 @@ bool pool_is_full(const Pool *pool)
 bool pool_is_full_soon_locked(const Pool *pool)
 {
     lock_assert_held(&pool->lock);
-    return is_full_with(pool, pool->crews[ORDINARY].waking + pool->fresh);
+    return is_full_with(pool, pool->crews[ORDINARY].waking + pool->crews[ORDINARY].fresh);
 }
 
 void pool_hold_locked(Pool *pool, Wake *wake)

@@ -161,7 +161,7 @@ static bool may_start_locked(const Pool *pool)
 static bool wake_ordinary_locked(Pool *pool, Wake *wake)
 {
     if (!has_sleeper_locked(pool, ORDINARY))
-        return may_start_locked(pool) && pool_start_worker_locked(pool, ORDINARY);
+        return may_start_locked(pool) && pool_start_worker_locked(pool, ORDINARY, wake);
     wake_sleeper_locked(pool, ORDINARY, wake);
     return true;
 }
@@ -207,4 +207,6 @@ void pool_wake_up(Pool *pool, const Wake *wake)
     for (Kind kind = 0; kind < KINDS; kind++)
         for (unsigned i = 0; i < wake->workers[kind]; i++)
             cond_signal(&pool->crews[kind].wake);
+    if (G_UNLIKELY(wake->starts))
+        pool_start_threads(wake->starts);
 }

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The pool of workers from inside, for its four files alone:
+/* The pool of workers from inside, for its five files alone:
  *
  *   pool-turns.c    which calls wait, and whose turn it is
  *   pool-compute.c  who computes, and whether a further call may be begun
  *   pool-match.c    which call a worker takes, and which worker is woken for a call
+ *   pool-start.c    how a worker comes to be
  *   pool.c          the threads, and what the rest of rpc/ asks of the pool
  *
  * One lock guards it, LOCK_POOL, in Pool. Functions that end in _locked want it held, and those below never let it
- * go. Nobody is woken under it: who is to be is noted in a Wake, for pool_wake_up after the release. */
+ * go. Nobody is woken or started under it: who is to be is noted in a Wake, for pool_wake_up after the release. */
 #pragma once
 
 #include "base/waiting.h"
@@ -22,20 +23,25 @@ typedef struct Round {
 /* Priority workers take nothing that may get stuck but high calls. */
 typedef enum Kind { ORDINARY, PRIO, KINDS } Kind;
 
+typedef struct Worker Worker;
+
 /* Whom to wake once the pool's lock is released: they would wait for it else. Begins as zeros. */
 typedef struct Wake {
     unsigned workers[KINDS];
     bool io;                  /* an I/O thread, which sees to calls that are held up (pool_unstick) */
+    Worker *starts;           /* those that need a thread; linked by `next` */
 } Wake;
 
 /* What a worker does as far as it counts for `computing`. */
 typedef enum Doing { DOING_OTHER, DOING_COMPUTE, DOING_WAIT } Doing;
 
-typedef struct Worker {
-    /* fixed; `thread` before any other one can join it */
+struct Worker {
+    /* fixed; `thread` by itself, before it has the lock for the first time */
     Pool *pool;
     GThread *thread;
     Kind kind;
+    /* whose Wake it is in; until its thread begins */
+    Worker *next;
     Waiter waiter;            /* its thread's: it says so when it waits */
     /* atomic; whoever takes DOING_COMPUTE away takes it from the count as well */
     Doing doing;
@@ -50,13 +56,14 @@ typedef struct Worker {
     const Proc *proc;         /* of its call; NULL: it is with none */
     uint64_t client_id;       /* who has made that */
     unsigned n_calls, n_seen; /* calls that it has begun, and how many they were when pool_unstick looked */
-} Worker;
+};
 
 /* All workers of one kind. */
 typedef struct Crew {
     Cond wake;                /* where those that are idle wait; signalled without the lock */
     /* under LOCK_POOL */
     unsigned n;
+    unsigned fresh;           /* of them those whose thread has not run yet */
     unsigned idle;
     unsigned waking;          /* idle ones that were signalled and have not run yet */
     unsigned bulk, proofs;    /* such calls that they are with */
@@ -90,11 +97,12 @@ struct Pool {
 
     /* under LOCK_POOL: the threads */
     WorkerLimits limits;
-    unsigned fresh;           /* ordinary workers that were started and have not run yet */
     GPtrArray *workers;       /* of Worker, both kinds */
     Worker *ended;            /* the last that ended because it was one too many; not joined yet */
+    Cond no_fresh;            /* where pool_stop waits for those whose thread is just being made */
     bool stopping;
-    bool starved;             /* a thread could not be started, and the log has a line about it */
+    bool starved;             /* a thread could not be started: none is tried until pool_look */
+    bool told_starved;        /* the log has a line about it */
 };
 
 /* --- pool-turns.c ---------------------------------------------------------------------------- */
@@ -160,10 +168,19 @@ void pool_wake_locked(Pool *pool, TurnClass class, Wake *wake);
 void pool_wake_beside_locked(Pool *pool, TurnClass class, Wake *wake);
 /* Somebody looks at every queue that has calls; one worker for each. */
 void pool_look_locked(Pool *pool, Wake *wake);
-/* Without the lock. */
+/* Without the lock. Threads are started here. */
 void pool_wake_up(Pool *pool, const Wake *wake);
+
+/* --- pool-start.c ---------------------------------------------------------------------------- */
+
+/* There is one more, whose thread pool_wake_up begins. False: there was no thread to be had a moment ago. */
+bool pool_start_worker_locked(Pool *pool, Kind kind, Wake *wake);
+/* Its thread runs. */
+void pool_worker_is_there_locked(Worker *worker);
+/* For pool_wake_up: all that are linked by `next`. Without the lock. */
+void pool_start_threads(Worker *worker);
 
 /* --- pool.c ---------------------------------------------------------------------------------- */
 
-/* False: no thread could be made; the log has a line about it. */
-bool pool_start_worker_locked(Pool *pool, Kind kind);
+/* A worker's thread. */
+void *pool_worker_main(void *worker);

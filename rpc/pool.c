@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* (5) The workers: threads that run calls which may block. Calls come from call.c and login.c and leave through
  * ops->serve; only worker threads run here. Which call is next is in pool-turns.c and pool-match.c, how many compute at
- * once in pool-compute.c.
+ * once in pool-compute.c, and how threads begin in pool-start.c.
  *
  *   started ─▶ looks ─▶ runs a call ─┐        a thread more when a call finds all busy, up to `max`;
  *               ▲ │ ◀────────────────┘        one that is too many resigns when it has no call, and is
@@ -9,8 +9,8 @@
  *               └──────────────┘
  *
  * For call.c, login.c, client.c, io.c and rpc.c; what they may call is in client-private.h. Takes LOCK_POOL, and inside
- * it LOCK_LOG. Never reads a socket, never waits for a domain: a call whose turn has not come is parked by the service
- * instead. */
+ * it LOCK_LOG when it tells of calls that don't end. Never reads a socket, never waits for a domain: a call whose turn has
+ * not come is parked by the service instead. */
 #include "rpc/pool-private.h"
 
 #include <inttypes.h>
@@ -144,18 +144,18 @@ static void join_worker(Worker *worker)
 }
 
 /* Of the workers that end while the pool lives each joins the one before, so that at most one is left over. */
-static void *worker_main(void *data)
+void *pool_worker_main(void *data)
 {
     Worker *worker = data, *before = NULL;
     Pool *pool = worker->pool;
     Wake wake = { 0 };
 
+    worker->thread = g_thread_self();
     measure_thread_begin(pool->rpc->measure);
     worker->waiter.changed = pool_worker_waits;
     waiting_watch(&worker->waiter);
     lock_acquire(&pool->lock);
-    if (worker->kind == ORDINARY)
-        pool->fresh--;
+    pool_worker_is_there_locked(worker);
     while (!pool->stopping && !is_surplus_locked(worker))
         work_locked(worker);
     if (!pool->stopping)
@@ -170,41 +170,16 @@ static void *worker_main(void *data)
 
 /* --- how many there are --------------------------------------------------------------------------- */
 
-bool pool_start_worker_locked(Pool *pool, Kind kind)
-{
-    Worker *worker = g_new0(Worker, 1);
-
-    lock_assert_held(&pool->lock);
-    worker->pool = pool;
-    worker->kind = kind;
-    worker->freed = TURN_CLASSES;
-    xdr_out_init(&worker->out, NULL, 0);
-    worker->thread = g_thread_try_new(kind == PRIO ? "prio-worker" : "worker", worker_main, worker, NULL);
-    if (!worker->thread) {
-        if (!pool->starved)
-            log_error("cannot start another worker beside %u; trying again", pool->crews[ORDINARY].n);
-        pool->starved = true;
-        g_free(worker);
-        return false;
-    }
-    pool->starved = false;
-    g_ptr_array_add(pool->workers, worker);
-    pool->crews[kind].n++;
-    if (kind == ORDINARY)
-        pool->fresh++;
-    return true;
-}
-
 /* Those that must be there, and those that queued calls want. */
-static void start_missing_locked(Pool *pool)
+static void start_missing_locked(Pool *pool, Wake *wake)
 {
     const Crew *ordinary = &pool->crews[ORDINARY], *prio = &pool->crews[PRIO];
     unsigned wanted = MAX(pool->limits.min, MIN(pool->limits.max, ordinary->n - ordinary->idle + pool->queued));
 
     lock_assert_held(&pool->lock);
-    while (ordinary->n < wanted && pool_start_worker_locked(pool, ORDINARY))
+    while (ordinary->n < wanted && pool_start_worker_locked(pool, ORDINARY, wake))
         continue;
-    while (prio->n < pool->limits.prio && pool_start_worker_locked(pool, PRIO))
+    while (prio->n < pool->limits.prio && pool_start_worker_locked(pool, PRIO, wake))
         continue;
 }
 
@@ -219,11 +194,11 @@ static unsigned changed(unsigned now, unsigned wanted)
     return wanted == WORKERS_AS_BEFORE ? now : wanted;
 }
 
-bool pool_set_limits(Pool *pool, const WorkerLimits *limits)
+static bool set_limits_locked(Pool *pool, const WorkerLimits *limits, Wake *wake)
 {
     WorkerLimits new;
 
-    LOCK_SCOPE(&pool->lock);
+    lock_assert_held(&pool->lock);
     new = (WorkerLimits){
         .min = changed(pool->limits.min, limits->min), .max = changed(pool->limits.max, limits->max),
         .prio = changed(pool->limits.prio, limits->prio),
@@ -231,11 +206,22 @@ bool pool_set_limits(Pool *pool, const WorkerLimits *limits)
     if (new.max == 0 || new.min > new.max)
         return false;
     pool->limits = new;
-    if (pool->stopping)
-        return true;
-    start_missing_locked(pool);
-    wake_all(pool);    /* idle ones that are too many find that out themselves */
+    if (!pool->stopping)
+        start_missing_locked(pool, wake);
     return true;
+}
+
+bool pool_set_limits(Pool *pool, const WorkerLimits *limits)
+{
+    Wake wake = { 0 };
+    bool good;
+
+    lock_acquire(&pool->lock);
+    good = set_limits_locked(pool, limits, &wake);
+    lock_release(&pool->lock);
+    pool_wake_up(pool, &wake);
+    wake_all(pool);    /* idle ones that are too many find that out themselves */
+    return good;
 }
 
 void rpc_set_identity_workers(Rpc *rpc, unsigned most)
@@ -253,6 +239,7 @@ void rpc_set_identity_workers(Rpc *rpc, unsigned most)
 Pool *pool_new(Rpc *rpc, unsigned min, unsigned max, unsigned prio)
 {
     Pool *pool = g_new0(Pool, 1);
+    Wake wake = { 0 };
 
     pool->rpc = rpc;
     pool->limits = (WorkerLimits){ .min = MIN(min, MAX(max, 1)), .max = MAX(max, 1), .prio = prio };
@@ -262,9 +249,11 @@ Pool *pool_new(Rpc *rpc, unsigned min, unsigned max, unsigned prio)
     lock_init(&pool->lock, LOCK_POOL);
     for (Kind kind = 0; kind < KINDS; kind++)
         cond_init(&pool->crews[kind].wake);
+    cond_init(&pool->no_fresh);
     lock_acquire(&pool->lock);
-    start_missing_locked(pool);
+    start_missing_locked(pool, &wake);
     lock_release(&pool->lock);
+    pool_wake_up(pool, &wake);
     return pool;
 }
 
@@ -273,6 +262,8 @@ void pool_stop(Pool *pool)
     lock_acquire(&pool->lock);
     pool->stopping = true;
     wake_all(pool);
+    while (pool->crews[ORDINARY].fresh > 0 || pool->crews[PRIO].fresh > 0)
+        cond_wait(&pool->no_fresh, &pool->lock);
     lock_release(&pool->lock);
     for (unsigned i = 0; i < pool->workers->len; i++)    /* pool_tell_stuck looks at all of them meanwhile */
         g_thread_join(((Worker *)g_ptr_array_index(pool->workers, i))->thread);
@@ -299,6 +290,7 @@ Call *pool_take_left(Pool *pool)
 void pool_free(Pool *pool)
 {
     g_ptr_array_unref(pool->workers);
+    cond_deinit(&pool->no_fresh);
     for (Kind kind = 0; kind < KINDS; kind++)
         cond_deinit(&pool->crews[kind].wake);
     lock_deinit(&pool->lock);
@@ -339,7 +331,7 @@ void pool_look(Pool *pool)
     Wake wake = { 0 };
 
     lock_acquire(&pool->lock);
-    pool->unread = false;
+    pool->unread = pool->starved = false;
     pool_look_locked(pool, &wake);
     lock_release(&pool->lock);
     pool_wake_up(pool, &wake);
