@@ -25,7 +25,8 @@ static GPrivate thread_spare = G_PRIVATE_INIT(g_free);
 void arena_init(Arena *arena, void *first, size_t first_size)
 {
     g_assert(((uintptr_t)first & 15) == 0);
-    *arena = (Arena){ .first = first, .first_size = first ? first_size : 0 };
+    /* Whole units of what an allocation is rounded to, so that what seems to fit does. */
+    *arena = (Arena){ .first = first, .first_size = first ? first_size & ~(size_t)15 : 0 };
     arena->at = arena->first;
     arena->end = arena->first ? arena->first + arena->first_size : NULL;
 }

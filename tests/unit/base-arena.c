@@ -159,6 +159,24 @@ static void an_allocation_of_half_the_address_space_aborts(void)
 
 #define ADD(name) g_test_add_func("/base/arena/" #name, name)
 
+/* A text that fits into the rest of a block, but not with what an allocation is rounded to. */
+static void a_text_is_whole_at_the_end_of_an_uneven_block(void)
+{
+    uint8_t first[64] __attribute__((aligned(16)));
+
+    for (size_t size = 1; size <= sizeof first; size++)
+        for (int length = 0; length < 70; length++) {
+            Arena arena;
+            char *text;
+
+            arena_init(&arena, first, size);
+            text = arena_printf(&arena, "%*s", length, "x");
+            g_assert_cmpuint(strlen(text), ==, MAX(length, 1));
+            g_assert_cmpint(text[MAX(length, 1) - 1], ==, 'x');
+            arena_reset(&arena);
+        }
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -171,6 +189,7 @@ int main(int argc, char **argv)
     ADD(zalloc_clears_what_was_used_before);
     ADD(texts_and_bytes_are_copied);
     ADD(printf_fits_at_every_rest_of_a_block);
+    ADD(a_text_is_whole_at_the_end_of_an_uneven_block);
     ADD(an_array_whose_size_overflows_aborts);
     ADD(an_allocation_of_half_the_address_space_aborts);
     return g_test_run();
