@@ -74,6 +74,7 @@ typedef struct Change {
     Shelf shelf;
     void *device;            /* in the config's arena */
     const void *old;         /* what an update replaced */
+    unsigned left;           /* of the kind that a detached device is of */
     Error *error;
 } Change;
 
@@ -100,6 +101,29 @@ static int read_device(Change *change, const char *document, size_t size)
                          (const char *)root->name);
     change->device = element_copy(change->shelf.row->type, device, change->parse.arena);
     return 0;
+}
+
+/* The first console of a whole machine may be its first serial port by another name. */
+static bool is_one_line(const DomainConfig *config)
+{
+    const Devices *devices = &config->devices;
+
+    return config->os.type.name == OS_TYPE_NAME_HVM && devices->n_serials > 0 && devices->n_consoles > 0
+           && devices->consoles[0]->target.type == CONSOLE_TARGET_TYPE_SERIAL;
+}
+
+/* Under all its names: else the rules would make it again of what is left. */
+static void take_out(DomainConfig *config, const Shelf *shelf, unsigned at)
+{
+    Devices *devices = &config->devices;
+    bool line = at == 0 && (shelf->row->type == &serial_type || shelf->row->type == &console_type) && is_one_line(config);
+
+    if (line) {
+        element_list_remove((void **)devices->serials, &devices->n_serials, 0);
+        element_list_remove((void **)devices->consoles, &devices->n_consoles, 0);
+    } else {
+        shelf_remove(shelf, at);
+    }
 }
 
 /* --- the three changes ----------------------------------------------------------------------- */
@@ -149,8 +173,21 @@ static int detach(Change *change)
 
     if (find_device(change, &at) < 0)
         return -1;
-    shelf_remove(&change->shelf, at);
+    take_out(change->config, &change->shelf, at);
+    change->left = shelf_count(&change->shelf);
     return 0;
+}
+
+/* What the rules make again, since the guest can't be without it, was not detached. A console is of the next port then. */
+static int check_detached(const Change *change)
+{
+    const ElementRow *row = change->shelf.row;
+
+    if (row->type == &console_type || shelf_count(&change->shelf) <= change->left)
+        return 0;
+    return error_set(change->error, VIR_FROM_DOMAIN, VIR_ERR_OPERATION_FAILED,
+                     _("domain '%s' can't be without this device '%s' as long as others need it"), change->config->name,
+                     row->name);
 }
 
 /* Where the device is attached stays as it was unless the document says something else. */
@@ -216,7 +253,7 @@ int domain_config_change_device(DomainConfig *config, DeviceChange kind, const c
     if (domain_rules_run(config, &check) < 0 || check_update(&change) < 0)
         return -1;
     /* Some lists are in an order that needs what the first run has filled in. */
-    return kind == DEVICE_DETACH ? 0 : domain_rules_run(config, &check);
+    return kind == DEVICE_DETACH ? check_detached(&change) : domain_rules_run(config, &check);
 }
 
 int domain_config_detach_alias(DomainConfig *config, const char *alias, Error *error)
@@ -231,7 +268,7 @@ int domain_config_detach_alias(DomainConfig *config, const char *alias, Error *e
             const DeviceInfo *info = device_info(row->type, *shelf_slot(&shelf, i));
 
             if (info && info->alias && g_strcmp0(info->alias->name, alias) == 0) {
-                shelf_remove(&shelf, i);
+                take_out(config, &shelf, i);
                 return 0;
             }
         }

@@ -172,6 +172,38 @@ static void an_alias_names_one_device(void)
 
 #define TEST(name) g_test_add_func("/conf/device/" #name, name)
 
+/* The first console of a whole machine is its first serial port by another name: both go, and don't come again. */
+static void a_serial_port_goes_with_its_console(void)
+{
+    static const char port[] = "<serial type='pty'><target port='0'/></serial>";
+    static const char console[] = "<console type='pty'><target type='serial' port='0'/></console>";
+    static const char second[] = "<serial type='file'><source path='/log'/><target port='1'/></serial>";
+    g_autofree char *with_two = g_strdup_printf(WITH("%s%s"), port, second);
+    g_autofree char *left = NULL;
+    g_autoptr(DomainConfig) named = parse(WITH("<serial type='pty'><alias name='ua-one'/></serial>"));
+    Error error = ERROR_INIT;
+
+    assert_same_as(WITH("<serial type='pty'><target port='0'/></serial>"), DEVICE_DETACH, port, WITH(""));
+    assert_same_as(WITH("<serial type='pty'><target port='0'/></serial>"), DEVICE_DETACH, console, WITH(""));
+    left = after(with_two, DEVICE_DETACH, port);
+    g_assert_null(strstr(left, "type='pty'"));
+    g_assert_nonnull(strstr(left, "<console type='file'>"));
+    g_assert_cmpint(domain_config_detach_alias(named, "ua-one", &error), ==, 0);
+    g_assert_cmpuint(named->devices.n_serials + named->devices.n_consoles, ==, 0);
+}
+
+/* A guest with a screen has a card for it, a disk has its controller. */
+static void what_would_come_again_cannot_go(void)
+{
+    static const char card[] = "<video><model type='cirrus'/></video>";
+
+    assert_refused(WITH("<graphics type='vnc'/><video><model type='cirrus'/></video>"), DEVICE_DETACH, card, 0,
+                   VIR_ERR_OPERATION_FAILED);
+    assert_refused(WITH(DISK("hda", "/a")), DEVICE_DETACH, "<controller type='ide' index='0'/>", 0,
+                   VIR_ERR_OPERATION_FAILED);
+    assert_same_as(WITH("<video><model type='cirrus'/></video>"), DEVICE_DETACH, card, WITH(""));
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -187,5 +219,7 @@ int main(int argc, char **argv)
     TEST(an_update_replaces_the_device_in_its_place);
     TEST(what_a_running_guest_sees_stays);
     TEST(an_alias_names_one_device);
+    TEST(a_serial_port_goes_with_its_console);
+    TEST(what_would_come_again_cannot_go);
     return g_test_run();
 }
