@@ -13,6 +13,8 @@
 #include "conf/element-private.h"
 #include "conf/xml.h"
 
+#define MEMORY_MAX ((uint64_t)INT64_MAX / 1024)    /* KiB */
+
 /* --- places of devices ----------------------------------------------------------------------- */
 
 /* Where devices of one name are: one row of the table Devices. */
@@ -103,6 +105,26 @@ static int read_device(Change *change, const char *document, size_t size)
     return 0;
 }
 
+/* A module's memory is part of the guest's; what it has at the start stays as it was. */
+static int count_module(DomainConfig *config, const Shelf *shelf, const void *device, bool comes, Error *error)
+{
+    const MemoryDevice *module = device;
+    uint64_t *total = &config->memory.value;
+
+    if (shelf->row->type != &memory_device_type)
+        return 0;
+    if (!comes) {
+        *total -= MIN(*total, module->target.size);
+        config->current_memory = MIN(config->current_memory, *total);
+    } else if (module->target.size > MEMORY_MAX - MIN(*total, MEMORY_MAX)) {
+        return error_set(error, VIR_FROM_DOMAIN, VIR_ERR_OVERFLOW,
+                         _("domain '%s' would have more memory than can be counted"), config->name);
+    } else {
+        *total += module->target.size;
+    }
+    return 0;
+}
+
 /* The first console of a whole machine may be its first serial port by another name. */
 static bool is_one_line(const DomainConfig *config)
 {
@@ -122,6 +144,7 @@ static void take_out(DomainConfig *config, const Shelf *shelf, unsigned at)
         element_list_remove((void **)devices->serials, &devices->n_serials, 0);
         element_list_remove((void **)devices->consoles, &devices->n_consoles, 0);
     } else {
+        count_module(config, shelf, *shelf_slot(shelf, at), false, NULL);
         shelf_remove(shelf, at);
     }
 }
@@ -142,7 +165,7 @@ static int attach(Change *change)
             return error_set(change->error, VIR_FROM_DOMAIN, VIR_ERR_OPERATION_INVALID,
                              _("domain '%s' has this device '%s' already"), change->config->name, shelf->row->name);
     shelf_add(shelf, change->device, change->parse.arena);
-    return 0;
+    return count_module(change->config, shelf, change->device, true, change->error);
 }
 
 /* The one device that the document means. */

@@ -204,6 +204,24 @@ static void what_would_come_again_cannot_go(void)
     assert_same_as(WITH("<video><model type='cirrus'/></video>"), DEVICE_DETACH, card, WITH(""));
 }
 
+#define MODULE(size) \
+    "<memory model='dimm'><target><size unit='KiB'>" size "</size><node>0</node></target></memory>"
+#define WITH_MEMORY(total, current, devices) \
+    "<domain type='test'><name>x</name><uuid>11111111-2222-3333-4444-555555555555</uuid>" \
+    "<maxMemory slots='4'>8388608</maxMemory><memory>" total "</memory><currentMemory>" current "</currentMemory>" \
+    "<os><type>hvm</type></os><cpu><numa><cell id='0' cpus='0' memory='1048576'/></numa></cpu>" \
+    "<devices>" devices "</devices></domain>"
+
+static void the_memory_has_what_its_modules_have(void)
+{
+    assert_same_as(WITH_MEMORY("1048576", "1048576", ""), DEVICE_ATTACH, MODULE("524288"),
+                   WITH_MEMORY("1572864", "1048576", MODULE("524288")));
+    assert_same_as(WITH_MEMORY("1572864", "1572864", MODULE("524288")), DEVICE_DETACH, MODULE("524288"),
+                   WITH_MEMORY("1048576", "1048576", ""));
+    assert_refused(WITH_MEMORY("1048576", "1048576", ""), DEVICE_ATTACH, MODULE("8388608"), 0, VIR_ERR_XML_ERROR);
+    assert_refused(WITH(""), DEVICE_ATTACH, MODULE("9007199254740991"), 0, VIR_ERR_OVERFLOW);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -221,5 +239,6 @@ int main(int argc, char **argv)
     TEST(an_alias_names_one_device);
     TEST(a_serial_port_goes_with_its_console);
     TEST(what_would_come_again_cannot_go);
+    TEST(the_memory_has_what_its_modules_have);
     return g_test_run();
 }
