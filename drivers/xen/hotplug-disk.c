@@ -172,13 +172,26 @@ static int attach_loop(const Image *image, int control, char *node, size_t size)
     return -1;
 }
 
-static int detach_loop(const char *node)
+/* Whether it was set up for this image, as far as its name goes into the kernel's record. */
+static bool stands_for(int loop, const char *params)
 {
-    int fd = open(node, O_RDONLY | O_CLOEXEC), rc;
+    struct loop_info64 info = { .lo_number = 0 };
+
+    return params && ioctl(loop, LOOP_GET_STATUS64, &info) == 0
+        && strncmp((const char *)info.lo_file_name, params, sizeof info.lo_file_name - 1) == 0;
+}
+
+/* 0 also when it has been done already: then the device may be another guest's by now. */
+static int detach_loop(const char *node, const char *params)
+{
+    int fd = open(node, O_RDONLY | O_CLOEXEC), rc = 0;
 
     if (fd < 0)
         return -1;
-    rc = ioctl(fd, LOOP_CLR_FD, 0);    /* when the guest's backend still has it, this happens as soon as that lets go */
+    if (stands_for(fd, params))
+        rc = ioctl(fd, LOOP_CLR_FD, 0);    /* when the guest's backend still has it, this happens as soon as that lets go */
+    if (rc < 0 && errno == ENXIO)
+        rc = 0;
     close(fd);
     return rc;
 }
@@ -216,7 +229,7 @@ static int add_file(Hotplug *hotplug, const Image *image)
         rc = tell_backend(hotplug, node, stat.st_rdev, true);
     close(fd);
     if (rc < 0) {
-        detach_loop(node);
+        detach_loop(node, image->params);
         return hotplug_fail(hotplug, "%s of %s can't be told to the backend: %m", node, image->params);
     }
     return 0;
@@ -280,16 +293,21 @@ int hotplug_disk_add(Hotplug *hotplug)
     return rc;
 }
 
-/* Nothing to do for a block device, nor for a disk that never got as far as having a loop device. */
+/* Nothing to do for a block device, nor for a disk that never got as far as having a loop device. May be asked more than once, since
+ * a destroy that was broken off is made again. */
 int hotplug_disk_remove(Hotplug *hotplug)
 {
-    char *node = hotplug_read(hotplug, "node");
+    char *node = hotplug_read(hotplug, "node"), *params = hotplug_read(hotplug, "params");
     int rc = 0;
 
-    if (node && strncmp(node, "/dev/loop", 9) == 0 && detach_loop(node) < 0 && errno != ENXIO) {
-        fprintf(stderr, "xen-hotplug: %s: %m\n", node);
-        rc = -1;
+    if (node && strncmp(node, "/dev/loop", 9) == 0) {
+        rc = detach_loop(node, params);
+        if (rc < 0)
+            fprintf(stderr, "xen-hotplug: %s: %m\n", node);
+        else
+            hotplug_remove(hotplug, "node");
     }
     free(node);
+    free(params);
     return rc;
 }

@@ -34,6 +34,14 @@ int hotplug_write(Hotplug *hotplug, const char *name, const char *value)
     return -1;
 }
 
+void hotplug_remove(Hotplug *hotplug, const char *name)
+{
+    char path[256];
+
+    snprintf(path, sizeof path, "%s/%s", hotplug->path, name);
+    xs_rm(hotplug->xs, XBT_NULL, path);
+}
+
 int hotplug_fail(Hotplug *hotplug, const char *format, ...)
 {
     char text[512];

@@ -14,6 +14,8 @@ typedef struct Hotplug {
 /* The value of a name below the device; NULL when it isn't there. The caller's, from malloc. */
 char *hotplug_read(Hotplug *hotplug, const char *name);
 int hotplug_write(Hotplug *hotplug, const char *name, const char *value);
+/* What isn't there any more is fine. */
+void hotplug_remove(Hotplug *hotplug, const char *name);
 /* Tells xenstore and stderr what is wrong; libxl puts it into its own message. Returns -1. */
 int hotplug_fail(Hotplug *hotplug, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
