@@ -148,11 +148,25 @@ bool xen_record_marks(XenHost *xen, Domain *domain)
     return xen->running && xen_domain(domain)->ours && view && !view->bound_to;
 }
 
+/* A guest that went by itself just before it was marked has nobody who takes the mark away, nor the folder that was made for it. */
+static void unmark_gone(XenHost *xen, int id)
+{
+    char path[PATH_SIZE];
+    char **names = NULL;
+
+    word_path(id, path);
+    xen->hv->ops->remove(xen->hv, path);
+    g_snprintf(path, sizeof path, "/local/domain/%d", id);
+    if (xen->hv->ops->directory(xen->hv, path, &names) == 0 && !names[0])
+        xen->hv->ops->remove(xen->hv, path);
+    g_strfreev(names);
+}
+
 int xen_destroy(XenHost *xen, Domain *domain, int id)
 {
     g_autoptr(DomainView) view = domain_view(domain);
     XenInfo info;
-    int r;
+    int r, there;
 
     xen_domain(domain)->own_end = true;
     if (!xen->running || !xen_domain(domain)->ours)
@@ -161,8 +175,11 @@ int xen_destroy(XenHost *xen, Domain *domain, int id)
     if (r < 0)
         return r;
     r = xen->hv->ops->destroy(xen->hv, id);
-    if (r < 0 && xen_ask(xen, id, &domain->uuid, &info) == 1)
+    there = r < 0 ? xen_ask(xen, id, &domain->uuid, &info) : -1;
+    if (there == 1)
         xen_record_mark(xen, id, view && view->bound_to ? XEN_WORD_BOUND : XEN_WORD_BUILT);
+    else if (there == 0)
+        unmark_gone(xen, id);
     return r;
 }
 

@@ -171,6 +171,24 @@ static void forget(Fixture *fixture)
     fixture_state_dir = NULL;
 }
 
+static void goes(XenDouble *xen)
+{
+    double_destroy(xen, 3, true);
+    double_say(xen, 3, NULL);
+}
+
+static void nothing_is_left_of_a_guest_that_goes_just_before_it_is_destroyed(void)
+{
+    Fixture *fixture = open_kept();
+
+    g_assert_cmpint(fixture_create(fixture, GUEST("mine", ""), 0), ==, VIR_ERR_OK);
+    double_then(double_of(fixture), goes);
+    fixture_destroy(fixture, "mine");
+    g_assert_null(double_at(double_of(fixture), "/local/domain/3/" XEN_WORD));
+    g_assert_cmpstr(fixture_state(fixture, "mine"), ==, "none");
+    forget(fixture);
+}
+
 static void transient_guest_is_managed_again_with_its_document(void)
 {
     Fixture *fixture = open_kept();
@@ -425,6 +443,7 @@ int main(int argc, char **argv)
     ADD(ends_of_guests_of_xl_are_left_to_xl);
     ADD(memory_of_a_guest_that_crashed_is_kept);
     ADD(guest_whose_memory_can_not_be_kept_comes_again_and_leaves_no_file);
+    ADD(nothing_is_left_of_a_guest_that_goes_just_before_it_is_destroyed);
     ADD(transient_guest_is_managed_again_with_its_document);
     ADD(pins_of_a_running_guest_are_in_its_document_after_another_start_of_droverd);
     ADD(definition_runs_again_as_what_it_is);
