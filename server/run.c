@@ -160,19 +160,48 @@ static void leave_at_last(Timer *timer)
     _exit(EXIT_FAILURE);
 }
 
+/* The same when what is left takes too long: a driver waits for its hypervisor. The timer thread. */
+static void leave_unclosed(Timer *timer)
+{
+    log_error("the hypervisors aren't closed in time, droverd ends without that");
+    _exit(EXIT_FAILURE);
+}
+
+static void begin_last_moment(Server *server, LastMoment *moment, void (*fire)(Timer *timer))
+{
+    *moment = (LastMoment){ .timer.fire = fire, .server = server };
+    timer_start(server->timers, &moment->timer, clock_now() + (int64_t)server->config->stop_timeout * CLOCK_S);
+}
+
+static void end_last_moment(LastMoment *moment)
+{
+    while (!timer_cancel(moment->server->timers, &moment->timer))
+        pause();    /* it has fired: the process ends */
+}
+
 /* Waits for the threads of the wire and those that ask drivers for metrics, but not for ever. What has been answered is kept
  * however this ends. */
 static void stop_threads(Server *server)
 {
-    LastMoment moment = { .timer.fire = leave_at_last, .server = server };
+    LastMoment moment;
 
-    timer_start(server->timers, &moment.timer, clock_now() + (int64_t)server->config->stop_timeout * CLOCK_S);
+    begin_last_moment(server, &moment, leave_at_last);
     rpc_stop(server->rpc);
     metrics_stop(server->metrics);
-    while (!timer_cancel(server->timers, &moment.timer))
-        pause();    /* it has fired: the process ends */
+    end_last_moment(&moment);
     metrics_free(server->metrics);
     rpc_free(server->rpc);
+}
+
+/* Ends what still runs for guests and closes the hypervisors; not for ever either. */
+static void close_hosts(Server *server)
+{
+    LastMoment moment;
+
+    begin_last_moment(server, &moment, leave_unclosed);
+    autodestroy_free(server->autodestroy);
+    hosts_free(server->hosts);
+    end_last_moment(&moment);
 }
 
 /* Everything that server_start has made so far. */
@@ -181,11 +210,8 @@ static void take_apart(Server *server)
     g_ptr_array_unref(server->sockets);
     if (server->rpc)
         stop_threads(server);
-    autodestroy_free(server->autodestroy);
-    if (server->hosts)
-        hosts_free(server->hosts);
-    if (server->timers)
-        timers_free(server->timers);
+    close_hosts(server);
+    timers_free(server->timers);
     polkit_free(server->polkit);
     audit_kernel_free(server->kernel_audit);
     rules_deinit(server);

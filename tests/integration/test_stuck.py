@@ -332,3 +332,16 @@ def test_a_call_that_nothing_ends_does_not_keep_the_server(make_server, monkeypa
     server.terminate()
     assert server.ended(60) == 1
     assert "the call connect.get_capabilities of client" in server.log()
+
+
+def test_a_hypervisor_that_is_not_closed_does_not_keep_the_server(make_server, monkeypatch):
+    # it leaves its threads behind, on purpose
+    monkeypatch.setenv("TSAN_OPTIONS", os.environ.get("TSAN_OPTIONS", "") + ":report_thread_leaks=0")
+    build = os.path.dirname(os.path.dirname(os.path.realpath(os.environ["DROVERD"])))
+    modules = os.path.join(build, "tests", "integration", "stuck")
+    if not os.path.isdir(modules):
+        pytest.skip("this droverd isn't in a build folder, where the driver would be")
+    server = make_server({"module_dir": modules, "default_uri": "stuck:///", "stop_timeout": 1})
+    server.terminate()
+    assert server.ended(60) == 1
+    assert "hypervisors aren't closed" in server.log()
