@@ -112,6 +112,8 @@ const char *xl_disk_text(XenFormat *format, const Disk *disk)
     }
     if (append_target(format, disk, target) < 0)
         return NULL;
+    if (has_mark(disk->target.dev, ","))
+        format->settings.unwritable = disk->target.dev;
     g_string_printf(text, "format=%s,vdev=%s,access=%s", xl_format_word(disk->driver ? disk->driver->type
                                                                         : DISK_FORMAT_ABSENT),
                     disk->target.dev, disk->readonly ? "ro" : disk->shareable ? "!" : "rw");
@@ -170,6 +172,8 @@ const char *xm_disk_text(XenFormat *format, const Disk *disk)
     }
     if (path && append_xm_source(format, disk, path, text) < 0)
         return NULL;
+    if (has_mark(path, ",") || has_mark(disk->target.dev, ","))
+        format->settings.unwritable = has_mark(path, ",") ? path : disk->target.dev;
     g_string_append_printf(text, ",%s%s,%s", disk->target.dev, disk->device == DISK_DEVICE_CDROM ? ":cdrom" : "",
                            disk->readonly ? "r" : disk->shareable ? "!" : "w");
     return arena_strdup(format->arena, text->str);

@@ -29,7 +29,7 @@ typedef struct XenSettings {
     Arena *arena;               /* not owned: everything is in it */
     XenSetting **settings;
     unsigned n_settings;
-    const char *unwritable;     /* a text that was set and that no quotes can hold; NULL: none */
+    const char *unwritable;     /* a text that was set and that can't stand there; NULL: none */
 } XenSettings;
 
 /* Adds what is in the file. 0, or -1 and VIR_ERR_CONF_SYNTAX with the line. */

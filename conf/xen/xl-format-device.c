@@ -58,10 +58,14 @@ static void put_machine_vnc(XenFormat *format, const Graphics *graphics)
     put_text(format, "keymap", vnc->keymap);
 }
 
-static void append(GString *text, const char *name, const char *value)
+/* A ',' would be taken for the end of the value, and what is behind it for another pair. */
+static void append(XenFormat *format, GString *text, const char *name, const char *value)
 {
-    if (value)
-        g_string_append_printf(text, ",%s=%s", name, value);
+    if (!value)
+        return;
+    if (strchr(value, ','))
+        format->settings.unwritable = value;
+    g_string_append_printf(text, ",%s=%s", name, value);
 }
 
 /* The screen of a paravirtual guest is one device with all its settings. */
@@ -72,15 +76,15 @@ static void put_framebuffer(XenFormat *format, const Graphics *graphics)
     bool any = graphics->vnc.autoport == TRISTATE_YES;
 
     if (graphics->type == GRAPHICS_TYPE_SDL) {
-        append(text, "display", graphics->sdl.display);
-        append(text, "xauthority", graphics->sdl.xauth);
+        append(format, text, "display", graphics->sdl.display);
+        append(format, text, "xauthority", graphics->sdl.xauth);
     } else {
         g_string_append_printf(text, ",vncunused=%d", any);
         if (!any && graphics->vnc.port)
             g_string_append_printf(text, ",vncdisplay=%d", graphics->vnc.port - VNC_FIRST_PORT);
-        append(text, "vnclisten", listen_address(graphics));
-        append(text, "vncpasswd", graphics->vnc.password.passwd);
-        append(text, "keymap", graphics->vnc.keymap);
+        append(format, text, "vnclisten", listen_address(graphics));
+        append(format, text, "vncpasswd", graphics->vnc.password.passwd);
+        append(format, text, "keymap", graphics->vnc.keymap);
     }
     xen_add_text(&format->settings, list, text->str);
     put_list(format, "vfb", list);
@@ -158,26 +162,26 @@ static void append_vlans(GString *text, const Vlan *vlan)
         g_string_append_printf(text, "%c%u", trunk ? ':' : '.', vlan->tags[i]->id);
 }
 
-static void append_bridge(GString *text, const Interface *interface)
+static void append_bridge(XenFormat *format, GString *text, const Interface *interface)
 {
     const char *script = interface->script ? interface->script->path : NULL;
     bool open_vswitch = interface->virtualport && interface->virtualport->type == VIRTUAL_PORT_TYPE_OPENVSWITCH;
 
-    append(text, "bridge", interface->source.bridge);
+    append(format, text, "bridge", interface->source.bridge);
     if (open_vswitch)
         append_vlans(text, interface->vlan);
     append_addresses(text, interface);
-    append(text, "script", script ? script : open_vswitch ? "vif-openvswitch" : "vif-bridge");
+    append(format, text, "script", script ? script : open_vswitch ? "vif-openvswitch" : "vif-bridge");
 }
 
 static int append_connection(XenFormat *format, GString *text, const Interface *interface)
 {
     switch (interface->type) {
     case INTERFACE_TYPE_BRIDGE:
-        append_bridge(text, interface);
+        append_bridge(format, text, interface);
         return 0;
     case INTERFACE_TYPE_ETHERNET:
-        append(text, "script", interface->script ? interface->script->path : NULL);
+        append(format, text, "script", interface->script ? interface->script->path : NULL);
         append_addresses(text, interface);
         return 0;
     case INTERFACE_TYPE_NETWORK:
@@ -194,9 +198,9 @@ static void append_model(XenFormat *format, GString *text, const Interface *inte
     const char *model = interface->has_model ? interface->model.type : NULL;
 
     if (model && format->is_machine && strcmp(model, "netfront") == 0)
-        append(text, "type", format->dialect == XEN_DIALECT_XL ? "vif" : "netfront");
+        append(format, text, "type", format->dialect == XEN_DIALECT_XL ? "vif" : "netfront");
     else
-        append(text, "model", model);
+        append(format, text, "model", model);
 }
 
 static int put_interface(XenFormat *format, const Interface *interface, XenValue *list)
@@ -209,7 +213,7 @@ static int put_interface(XenFormat *format, const Interface *interface, XenValue
     if (append_connection(format, text, interface) < 0)
         return -1;
     append_model(format, text, interface);
-    append(text, "vifname", interface->has_target ? interface->target.dev : NULL);
+    append(format, text, "vifname", interface->has_target ? interface->target.dev : NULL);
     if (rate && rate->average)
         g_string_append_printf(text, ",rate=%" G_GUINT64_FORMAT "KB/s", rate->average);
     xen_add_text(&format->settings, list, text->str);
@@ -445,6 +449,8 @@ static const char *channel_text(XenFormat *format, const Channel *channel)
     const char *name = channel->target.name ? channel->target.name : "";
     const CharUnix *socket = channel->source.socket;
 
+    if (strchr(name, ',') || (socket && socket->path && strchr(socket->path, ',')))
+        format->settings.unwritable = strchr(name, ',') ? name : socket->path;
     if (channel->type == CHAR_TYPE_PTY)
         return arena_printf(format->arena, "connection=pty,name=%s", name);
     if (channel->type != CHAR_TYPE_UNIX) {

@@ -701,6 +701,25 @@ static void what_is_written_is_read_as_the_same(void)
 
 #define TEST(name) g_test_add_func("/conf-xen/" #name, name)
 
+static void a_comma_in_a_value_is_not_written(void)
+{
+    assert_not_said(PV_GUEST(NIC("bridge", "<source bridge='b,script=/x'/>")), XEN_DIALECT_XL,
+                    VIR_ERR_CONFIG_UNSUPPORTED);
+    assert_not_said(PV_GUEST(NIC("ethernet", "<target dev='a,rate=1'/>")), XEN_DIALECT_XL, VIR_ERR_CONFIG_UNSUPPORTED);
+    assert_not_said(PV_GUEST("<graphics type='vnc' passwd='p,vncunused=1'/>"), XEN_DIALECT_XL,
+                    VIR_ERR_CONFIG_UNSUPPORTED);
+    assert_not_said(PV_GUEST("<channel type='pty'><target type='xen' name='a,path=/x'/></channel>"), XEN_DIALECT_XL,
+                    VIR_ERR_CONFIG_UNSUPPORTED);
+    assert_not_said(PV_GUEST("<disk type='file'><source file='/a'/><target dev='sda,access=rw' bus='scsi'/>"
+                             "<address type='drive' controller='0' bus='0' target='0' unit='0'/></disk>"), XEN_DIALECT_XL,
+                    VIR_ERR_CONFIG_UNSUPPORTED);
+    assert_not_said(PV_GUEST("<disk type='file'><source file='/a,b'/><target dev='xvda'/></disk>"), XEN_DIALECT_XM,
+                    VIR_ERR_CONFIG_UNSUPPORTED);
+    assert_says(PV_GUEST("<disk type='file'><source file='/a,b'/><target dev='xvda'/></disk>"), XEN_DIALECT_XL,
+                "disk = [ \"format=raw,vdev=xvda,access=rw,target=/a,b\" ]");
+    assert_says(MACHINE_GUEST("<graphics type='vnc' passwd='p,q'/>"), XEN_DIALECT_XL, "vncpasswd = \"p,q\"");
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -747,6 +766,7 @@ int main(int argc, char **argv)
     TEST(devices_of_the_host_are_said);
     TEST(devices_of_the_host_are_read);
     TEST(sound_cards_are_one_text);
+    TEST(a_comma_in_a_value_is_not_written);
     TEST(what_is_written_is_read_as_the_same);
     return g_test_run();
 }
