@@ -455,19 +455,34 @@ static void write_listen(XenParse *parse, const char *address)
     xen_write(parse, "/>");
 }
 
+/* A number whose port can be said; `first`: the port of number 0. */
+static int get_port(XenParse *parse, const char *name, int first, int *port)
+{
+    g_autofree char *text = NULL;
+    uint64_t number = 0;
+
+    if (xen_get_number(&parse->settings, name, &number, parse->error) < 0)
+        return -1;
+    if (number <= (uint64_t)(INT32_MAX - first)) {
+        *port = (int)number + first;
+        return 0;
+    }
+    text = g_strdup_printf("%" PRIu64, number);
+    return xen_refuse(parse, name, text);
+}
+
 static int write_machine_vnc(XenParse *parse)
 {
     const char *listen = NULL, *password = NULL, *keymap = NULL;
-    uint64_t display = 0;
     bool any = true;
+    int port = -1;
 
     if (xen_get_bool(&parse->settings, "vncunused", &any, parse->error) < 0
-        || (!any && xen_get_number(&parse->settings, "vncdisplay", &display, parse->error) < 0)
+        || (!any && get_port(parse, "vncdisplay", VNC_FIRST_PORT, &port) < 0)
         || get_text(parse, "vnclisten", &listen) < 0 || get_text(parse, "vncpasswd", &password) < 0
         || get_text(parse, "keymap", &keymap) < 0)
         return -1;
-    xen_write(parse, "<graphics type='vnc' autoport='%s' port='%d'", any ? "yes" : "no", any ? -1
-              : (int)display + VNC_FIRST_PORT);
+    xen_write(parse, "<graphics type='vnc' autoport='%s' port='%d'", any ? "yes" : "no", port);
     xen_write_attribute(parse, "passwd", password);
     xen_write_attribute(parse, "keymap", keymap);
     write_listen(parse, listen);
@@ -492,12 +507,11 @@ static int write_machine_sdl(XenParse *parse)
 
 static int write_spice_ports(XenParse *parse)
 {
-    uint64_t port = 0, tls_port = 0;
+    int port = 0, tls_port = 0;
 
-    if (xen_get_number(&parse->settings, "spiceport", &port, parse->error) < 0
-        || xen_get_number(&parse->settings, "spicetls_port", &tls_port, parse->error) < 0)
+    if (get_port(parse, "spiceport", 0, &port) < 0 || get_port(parse, "spicetls_port", 0, &tls_port) < 0)
         return -1;
-    xen_write(parse, "<graphics type='spice' port='%d' tlsPort='%d' autoport='%s'", (int)port, (int)tls_port,
+    xen_write(parse, "<graphics type='spice' port='%d' tlsPort='%d' autoport='%s'", port, tls_port,
               port || tls_port ? "no" : "yes");
     return 0;
 }

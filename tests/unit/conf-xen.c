@@ -720,6 +720,16 @@ static void a_comma_in_a_value_is_not_written(void)
     assert_says(MACHINE_GUEST("<graphics type='vnc' passwd='p,q'/>"), XEN_DIALECT_XL, "vncpasswd = \"p,q\"");
 }
 
+static void a_screens_number_is_one_of_a_port(void)
+{
+    assert_not_read(MACHINE "vnc = 1\nvncunused = 0\nvncdisplay = 2147483647\n", XEN_DIALECT_XL, VIR_ERR_INTERNAL_ERROR);
+    assert_not_read(MACHINE "vnc = 1\nvncunused = 0\nvncdisplay = 4294967296\n", XEN_DIALECT_XL, VIR_ERR_INTERNAL_ERROR);
+    assert_not_read(MACHINE "spice = 1\nspicedisable_ticketing = 1\nspiceport = 4294967297\n", XEN_DIALECT_XL,
+                    VIR_ERR_INTERNAL_ERROR);
+    assert_not_read(MACHINE "spice = 1\nspicedisable_ticketing = 1\nspicetls_port = 4294967297\n", XEN_DIALECT_XL,
+                    VIR_ERR_INTERNAL_ERROR);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -767,6 +777,7 @@ int main(int argc, char **argv)
     TEST(devices_of_the_host_are_read);
     TEST(sound_cards_are_one_text);
     TEST(a_comma_in_a_value_is_not_written);
+    TEST(a_screens_number_is_one_of_a_port);
     TEST(what_is_written_is_read_as_the_same);
     return g_test_run();
 }
