@@ -315,9 +315,12 @@ static int fall(Falling *falling)
 
     if (r < 0)
         return xen_fail(op->error, r, _("tell about a domain"));
-    if (r == 0 || !stands_still(&info))
+    if (r == 0)
         return error_set(op->error, VIR_FROM_DOMAIN, VIR_ERR_OPERATION_FAILED,
-                         _("domain '%s' was ended or woken up while it went to sleep"), op->view->name);
+                         _("domain '%s' has ended while it went to sleep"), op->view->name);
+    if (!stands_still(&info))    /* libxl calls it a success when its time is up */
+        return error_set(op->error, VIR_FROM_DOMAIN, VIR_ERR_OPERATION_FAILED,
+                         _("domain '%s' has not gone to sleep, or was woken up at once"), op->view->name);
     if (note_asleep(xen, info.id, op->error) < 0)
         return -1;
     xen_domain(op->domain)->dozing = false;
