@@ -202,6 +202,27 @@ static void take(Listener *listener, int fd, const struct sockaddr_storage *peer
     io_wish(client, WISH_ADOPT);
 }
 
+/* Whether an error of accept(2) is about one connection, which is no more waiting then. Others last, as when descriptors are short. */
+static bool is_of_one_connection(int errnum)
+{
+    switch (errnum) {
+    case EINTR:
+    case ECONNABORTED:
+    case EPERM:
+    case EPROTO:
+    case ENOPROTOOPT:
+    case ENETDOWN:
+    case ENETUNREACH:
+    case EHOSTDOWN:
+    case EHOSTUNREACH:
+    case ENONET:
+    case EOPNOTSUPP:
+        return true;
+    default:
+        return false;
+    }
+}
+
 void listener_accept(Listener *listener)
 {
     for (int i = 0; i < ACCEPT_AT_ONCE; i++) {
@@ -226,7 +247,7 @@ void listener_accept(Listener *listener)
             listener->told = false;    /* nobody waits: the shortage, if there was one, is over */
             return;
         }
-        if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
+        if (!is_of_one_connection(errno)) {
             if (!listener->told)
                 log_error("%s: cannot accept a connection: %s; trying again every second",
                           listener->service->name, g_strerror(errno));
