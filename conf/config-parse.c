@@ -87,7 +87,8 @@ DomainConfig *domain_config_parse(const char *document, size_t size, const Domai
     xmlNode *root;
 
     arena_init(&arena, first, sizeof first);
-    root = xml_parse_in(&arena, &doc, document, size, limit, "domain_definition", VIR_FROM_DOMAIN, error);
+    root = xml_parse_in(&arena, &doc, document, size, limit, flags & DOMAIN_PARSE_STORED, "domain_definition",
+                        VIR_FROM_DOMAIN, error);
     if (root && !xml_is(root, "domain")) {
         error_set(error, VIR_FROM_XML, VIR_ERR_XML_ERROR, _("Expected the root element 'domain', not '%s'"),
                   (const char *)root->name);

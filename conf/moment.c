@@ -190,7 +190,8 @@ void *moment_parse(const MomentKind *kind, const char *document, size_t size, co
     size_t limit = flags & MOMENT_PARSE_STORED ? DOMAIN_STORED_TEXT_LIMIT : DOMAIN_TEXT_LIMIT;
     uint8_t first[16384] __attribute__((aligned(16)));
     Reading reading = { .kind = kind, .rules = rules, .flags = flags, .error = error };
-    g_autoptr(xmlDoc) doc = xml_parse(document, size, limit, kind->what, kind->domain, error);
+    g_autoptr(xmlDoc) doc = (flags & MOMENT_PARSE_STORED ? xml_parse_own : xml_parse)(document, size, limit, kind->what,
+                                                                                      kind->domain, error);
     size_t packed = 0;
     Arena arena;
     void *moment;

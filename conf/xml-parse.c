@@ -22,6 +22,7 @@ typedef struct Findings {
     char *message;    /* of the first error; owned */
     int line;
     const char *declared;    /* what may not be; NULL: nothing */
+    bool own;                /* what we wrote ourselves: nothing is counted */
     bool too_many;
     size_t nodes;
     unsigned namespaces;
@@ -71,7 +72,7 @@ static void count_element(void *data, const xmlChar *name, const xmlChar *prefix
 
     findings->nodes += 1 + (size_t)n_attributes;
     findings->namespaces += (unsigned)n_namespaces;
-    if (findings->nodes > XML_NODES_MAX || findings->namespaces > XML_NAMESPACES_MAX) {
+    if (!findings->own && (findings->nodes > XML_NODES_MAX || findings->namespaces > XML_NAMESPACES_MAX)) {
         findings->too_many = true;
         xmlStopParser(parser);
     } else if (findings->tree) {
@@ -199,14 +200,14 @@ static bool tags_are_bounded(const char *text, size_t size)
 
 /* --- one document ------------------------------------------------------------------------------ */
 
-static int check_text(const char *text, size_t size, size_t limit, const char *what, int domain, Error *error)
+static int check_text(const char *text, size_t size, size_t limit, bool own, const char *what, int domain, Error *error)
 {
     if (size > limit)
         return error_set(error, domain, VIR_ERR_XML_DETAIL, _("(%s): the document has %zu bytes, more than %zu"), what, size,
                          limit);
     if (memchr(text, '\0', size))
         return error_set(error, domain, VIR_ERR_XML_DETAIL, _("(%s): the document contains a NUL character"), what);
-    if (!tags_are_bounded(text, size))
+    if (!own && !tags_are_bounded(text, size))
         return error_set(error, domain, VIR_ERR_XML_DETAIL, _("(%s): an element has more than %d attributes"), what,
                          TAG_ATTRIBUTES_MAX);
     return 0;
@@ -253,14 +254,14 @@ static xmlDoc *run(const char *text, size_t size, Findings *findings, bool *good
     return doc;
 }
 
-xmlDoc *xml_parse(const char *text, size_t size, size_t limit, const char *what, int domain, Error *error)
+static xmlDoc *parse(const char *text, size_t size, size_t limit, bool own, const char *what, int domain, Error *error)
 {
     g_autoptr(xmlDoc) doc = NULL;
-    Findings findings = { 0 };
+    Findings findings = { .own = own };
     bool good;
     int rc;
 
-    if (check_text(text, size, limit, what, domain, error) < 0)
+    if (check_text(text, size, limit, own, what, domain, error) < 0)
         return NULL;
     doc = run(text, size, &findings, &good);
     rc = check_findings(&findings, good && xmlDocGetRootElement(doc), what, domain, error);
@@ -268,16 +269,26 @@ xmlDoc *xml_parse(const char *text, size_t size, size_t limit, const char *what,
     return rc < 0 ? NULL : g_steal_pointer(&doc);
 }
 
-xmlNode *xml_parse_in(Arena *arena, xmlDoc **doc, const char *text, size_t size, size_t limit, const char *what,
-                      int domain, Error *error)
+xmlDoc *xml_parse(const char *text, size_t size, size_t limit, const char *what, int domain, Error *error)
+{
+    return parse(text, size, limit, false, what, domain, error);
+}
+
+xmlDoc *xml_parse_own(const char *text, size_t size, size_t limit, const char *what, int domain, Error *error)
+{
+    return parse(text, size, limit, true, what, domain, error);
+}
+
+xmlNode *xml_parse_in(Arena *arena, xmlDoc **doc, const char *text, size_t size, size_t limit, bool own,
+                      const char *what, int domain, Error *error)
 {
     XmlTree tree = { .arena = arena };
-    Findings findings = { .tree = &tree };
+    Findings findings = { .tree = &tree, .own = own };
     bool good;
     int rc;
 
     *doc = NULL;
-    if (check_text(text, size, limit, what, domain, error) < 0)
+    if (check_text(text, size, limit, own, what, domain, error) < 0)
         return NULL;
     *doc = run(text, size, &findings, &good);
     xml_tree_finish(&tree);

@@ -239,7 +239,7 @@ const char *xml_foreign_text(const xmlNode *node, Arena *arena)
 const char *xml_foreign_deeper(const char *text, unsigned depth, Arena *arena)
 {
     Error error = ERROR_INIT;
-    g_autoptr(xmlDoc) doc = xml_parse(text, strlen(text), UINT32_C(1) << 29, "metadata", VIR_FROM_XML, &error);
+    g_autoptr(xmlDoc) doc = xml_parse_own(text, strlen(text), UINT32_C(1) << 29, "metadata", VIR_FROM_XML, &error);
 
     g_assert(doc);    /* we wrote it */
     g_clear_pointer((xmlChar **)&doc->encoding, xmlFree);

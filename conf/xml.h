@@ -22,11 +22,15 @@
  * is expanded or fetched. `what` names the document in messages. */
 xmlDoc *xml_parse(const char *text, size_t size, size_t limit, const char *what, int domain, Error *error);
 
-/* The same, with the tree in the arena: returns its root, which can be reached from *doc neither way. *doc (the caller's
+/* The same for a text that we wrote ourselves from what was accepted: it may have a little more of everything than that had,
+ * with what was filled in and escaped, so nothing but its size and levels is bounded. */
+xmlDoc *xml_parse_own(const char *text, size_t size, size_t limit, const char *what, int domain, Error *error);
+
+/* One of the two (`own`: the second), with the tree in the arena: returns its root, which can be reached from *doc neither way. *doc (the caller's
  * to free, also after an error; NULL is possible) holds the names and must live as long as the tree. Such a tree is
  * for reading; xmlDocCopyNode makes one that can be changed. */
-xmlNode *xml_parse_in(Arena *arena, xmlDoc **doc, const char *text, size_t size, size_t limit, const char *what,
-                      int domain, Error *error);
+xmlNode *xml_parse_in(Arena *arena, xmlDoc **doc, const char *text, size_t size, size_t limit, bool own,
+                      const char *what, int domain, Error *error);
 
 /* Holds the text of a document, which is well-formed, against the RelaxNG schema at `path`. 0; or -1 and
  * VIR_ERR_XML_INVALID_SCHEMA with the line when it is not of it or can't be judged in a few seconds,

@@ -17,13 +17,12 @@ enum { TEXT_LIMIT = 1 << 29 };    /* bytes: the protocol's limits are below */
 
 /* --- the <metadata> element ------------------------------------------------------------------ */
 
-/* NULL when it is none. The tree's texts and names are without references, so they can be compared. */
-static xmlDoc *parse(const char *text)
+/* NULL when it is none. `own`: what a config has. The tree's texts and names are without references, so they can be
+ * compared. */
+static xmlDoc *parse(const char *text, bool own)
 {
-    Error why = ERROR_INIT;
-    xmlDoc *doc = xml_parse(text, strlen(text), TEXT_LIMIT, "metadata", VIR_FROM_DOMAIN, &why);
+    xmlDoc *doc = (own ? xml_parse_own : xml_parse)(text, strlen(text), TEXT_LIMIT, "metadata", VIR_FROM_DOMAIN, NULL);
 
-    error_clear(&why);
     if (doc)    /* the texts are UTF-8, whatever the document says */
         g_clear_pointer((xmlChar **)&doc->encoding, xmlFree);
     return doc;
@@ -72,7 +71,7 @@ static void remove_declaration(xmlNode *node, const xmlChar *href)
  * in the arena, NULL when there is none. */
 static const char *get_element(const char *metadata, const char *uri, Arena *arena)
 {
-    g_autoptr(xmlDoc) doc = metadata ? parse(metadata) : NULL;
+    g_autoptr(xmlDoc) doc = metadata ? parse(metadata, true) : NULL;
     xmlNode *node = doc ? find_element(doc, uri) : NULL;
     xmlNode *copy;
     const char *text;
@@ -90,7 +89,7 @@ static const char *get_element(const char *metadata, const char *uri, Arena *are
 /* `text` as a node of `doc` in the namespace `uri`, declared with the prefix `key`; NULL and an error. */
 static xmlNode *make_element(xmlDoc *doc, const char *text, const char *key, const char *uri, Error *error)
 {
-    g_autoptr(xmlDoc) given = parse(text);
+    g_autoptr(xmlDoc) given = parse(text, false);
     xmlNode *node;
     xmlNs *ns;
 
@@ -121,11 +120,11 @@ static xmlNode *make_element(xmlDoc *doc, const char *text, const char *key, con
 static const char *put_element(const char *metadata, const char *element, const char *key, const char *uri, Arena *arena,
                                Error *error)
 {
-    g_autoptr(xmlDoc) doc = metadata ? parse(metadata) : NULL;
+    g_autoptr(xmlDoc) doc = metadata ? parse(metadata, true) : NULL;
     xmlNode *old, *node = NULL;
 
     if (!doc)
-        doc = parse("<metadata/>");
+        doc = parse("<metadata/>", true);
     old = find_element(doc, uri);
     if (element && !(node = make_element(doc, element, key, uri, error)))
         return NULL;

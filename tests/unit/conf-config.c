@@ -433,6 +433,32 @@ static void documents_that_are_too_long_are_refused_as_given_and_as_written(void
     domain_config_unref(parse_flags(longer_when_written, DOMAIN_PARSE_STORED));
 }
 
+/* What is filled in or escaped may bring a document that was accepted above a bound. */
+static void what_was_accepted_is_read_from_the_store(void)
+{
+    g_autoptr(GString) wide = g_string_new("<metadata><a:a xmlns:a='urn:a'");
+    g_autoptr(GString) many = g_string_new("<metadata><a:a xmlns:a='urn:a'>");
+    g_autofree char *part = repeat("<b c=''/>", 100);
+    const GString *metadata[] = { wide, many };
+
+    for (int i = 0; i < 5500; i++)
+        g_string_append_printf(wide, " b%d='>'", i);
+    g_string_append(wide, "/></metadata>");
+    for (int i = 0; i < 1999; i++)
+        g_string_append(many, part);
+    for (int i = 0; i < 180; i++)
+        g_string_append(many, "<b/>");
+    g_string_append(many, "</a:a></metadata>");
+    for (unsigned i = 0; i < G_N_ELEMENTS(metadata); i++) {
+        g_autofree char *document = g_strdup_printf(WITH("%s"), metadata[i]->str);
+        g_autoptr(DomainConfig) config = parse(document);
+        g_autofree char *text = domain_config_format(config, -1, DOMAIN_FORMAT_SECURE | DOMAIN_FORMAT_INACTIVE);
+        g_autoptr(DomainConfig) again = parse_flags(text, DOMAIN_PARSE_STORED);
+
+        g_assert_cmpstr(again->metadata, ==, config->metadata);
+    }
+}
+
 /* --- schema --------------------------------------------------------------------------------- */
 
 static bool has_schema(void)
@@ -576,6 +602,7 @@ int main(int argc, char **argv)
     ADD(entities_are_never_expanded);
     ADD(documents_that_are_too_deep_are_refused);
     ADD(documents_that_are_too_long_are_refused_as_given_and_as_written);
+    ADD(what_was_accepted_is_read_from_the_store);
     ADD(validation_refuses_what_the_schema_does_not_know);
     ADD(a_document_that_would_keep_the_checker_busy_is_refused_in_time);
     ADD(threads_validate_side_by_side);

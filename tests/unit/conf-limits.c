@@ -418,7 +418,8 @@ static void measure(const GString *document, unsigned flags, size_t *used, size_
     arena_init(&tree, NULL, 0);
     arena_init(&arena, NULL, 0);
     *packed = 0;
-    root = xml_parse_in(&tree, &doc, document->str, document->len, DOMAIN_TEXT_LIMIT, "test", VIR_FROM_DOMAIN, &error);
+    root = xml_parse_in(&tree, &doc, document->str, document->len, DOMAIN_TEXT_LIMIT, false, "test", VIR_FROM_DOMAIN,
+                        &error);
     if (root && element_parse(&domain_config_type, &draft, root, 0, &parse) == 0
         && domain_rules_run(&draft, &check) == 0)
         g_free(element_pack(&domain_config_type, &draft, packed));
