@@ -22,7 +22,7 @@ typedef struct Findings {
     char *message;    /* of the first error; owned */
     int line;
     const char *declared;    /* what may not be; NULL: nothing */
-    bool own;                /* what we wrote ourselves: nothing is counted */
+    bool own;                /* what we wrote ourselves */
     bool too_many;
     size_t nodes;
     unsigned namespaces;
@@ -69,10 +69,11 @@ static void count_element(void *data, const xmlChar *name, const xmlChar *prefix
 {
     xmlParserCtxt *parser = data;
     Findings *findings = parser->_private;
+    unsigned times = findings->own ? 2 : 1;
 
     findings->nodes += 1 + (size_t)n_attributes;
     findings->namespaces += (unsigned)n_namespaces;
-    if (!findings->own && (findings->nodes > XML_NODES_MAX || findings->namespaces > XML_NAMESPACES_MAX)) {
+    if (findings->nodes > XML_NODES_MAX * times || findings->namespaces > XML_NAMESPACES_MAX * times) {
         findings->too_many = true;
         xmlStopParser(parser);
     } else if (findings->tree) {
@@ -143,6 +144,7 @@ static void build_tree(xmlParserCtxt *parser)
  * nobody before the tag is complete. A text below this size can't have so many that it matters. */
 #define HARMLESS_SIZE (64u << 10)
 #define TAG_ATTRIBUTES_MAX 1000
+#define OWN_ATTRIBUTES_MAX 16384    /* more than a harmless text can have had */
 
 /* Behind the next `mark`, or `end`. */
 static const char *skip_behind(const char *at, const char *end, const char *mark)
@@ -153,7 +155,7 @@ static const char *skip_behind(const char *at, const char *end, const char *mark
 }
 
 /* Moves behind the tag whose name begins at `at`; false when it has too many attributes. */
-static bool skip_tag(const char **at, const char *end)
+static bool skip_tag(const char **at, const char *end, unsigned most)
 {
     unsigned n = 0;
 
@@ -164,7 +166,7 @@ static bool skip_tag(const char **at, const char *end)
         }
         if (*c != '\'' && *c != '"')
             continue;
-        if (++n > TAG_ATTRIBUTES_MAX)
+        if (++n > most)
             return false;
         c = memchr(c + 1, *c, (size_t)(end - c - 1));
         if (!c)
@@ -180,7 +182,7 @@ static bool begins_with(const char *at, const char *end, const char *mark)
 }
 
 /* Of a text that is no XML it sees no less than the parser until that one stops. */
-static bool tags_are_bounded(const char *text, size_t size)
+static bool tags_are_bounded(const char *text, size_t size, unsigned most)
 {
     const char *at = text, *end = text + size;
 
@@ -192,7 +194,7 @@ static bool tags_are_bounded(const char *text, size_t size)
             at = skip_behind(at, end, "]]>");
         else if (begins_with(at, end, "?"))
             at = skip_behind(at, end, "?>");
-        else if (!skip_tag(&at, end))
+        else if (!skip_tag(&at, end, most))
             return false;
     }
     return true;
@@ -207,9 +209,9 @@ static int check_text(const char *text, size_t size, size_t limit, bool own, con
                          limit);
     if (memchr(text, '\0', size))
         return error_set(error, domain, VIR_ERR_XML_DETAIL, _("(%s): the document contains a NUL character"), what);
-    if (!own && !tags_are_bounded(text, size))
+    if (!tags_are_bounded(text, size, own ? OWN_ATTRIBUTES_MAX : TAG_ATTRIBUTES_MAX))
         return error_set(error, domain, VIR_ERR_XML_DETAIL, _("(%s): an element has more than %d attributes"), what,
-                         TAG_ATTRIBUTES_MAX);
+                         own ? OWN_ATTRIBUTES_MAX : TAG_ATTRIBUTES_MAX);
     return 0;
 }
 

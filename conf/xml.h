@@ -23,7 +23,7 @@
 xmlDoc *xml_parse(const char *text, size_t size, size_t limit, const char *what, int domain, Error *error);
 
 /* The same for a text that we wrote ourselves from what was accepted: it may have a little more of everything than that had,
- * with what was filled in and escaped, so nothing but its size and levels is bounded. */
+ * with what was filled in and escaped, so its bounds are wider. */
 xmlDoc *xml_parse_own(const char *text, size_t size, size_t limit, const char *what, int domain, Error *error);
 
 /* One of the two (`own`: the second), with the tree in the arena: returns its root, which can be reached from *doc neither way. *doc (the caller's
