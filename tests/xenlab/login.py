@@ -39,15 +39,22 @@ class Terminal:
         self.seen += part
         return bool(part)
 
-    def until(self, *patterns):
-        """Which of these stands at the end of all that was written but for ticks, in what came since `begin`."""
-        deadline = time.monotonic() + SECONDS
+    def look(self, seconds, *patterns):
+        """Which of these stands at the end of all that was written but for ticks, in what came since `begin`; None: none has
+        come to stand there in that time."""
+        deadline = time.monotonic() + seconds
         while True:
             for pattern in patterns:
                 if re.search(pattern, re.sub(TICK, b"", self.seen[self.begin :])):
                     return pattern
             if time.monotonic() > deadline or not self.read(max(0, deadline - time.monotonic())):
-                sys.exit(f"none of {patterns} has come, but {self.seen!r}")
+                return None
+
+    def until(self, *patterns):
+        found = self.look(SECONDS, *patterns)
+        if not found:
+            sys.exit(f"none of {patterns} has come, but {self.seen!r}")
+        return found
 
     def type(self, text):
         self.begin = len(self.seen)
@@ -59,13 +66,18 @@ class Terminal:
 def main(uri, name, *lines):
     terminal = Terminal("virsh", "-c", uri, "console", name)
     terminal.until(rb"Escape character is ")
-    terminal.type(b"\r")
-    if terminal.until(ASKS, WAITS) == ASKS:
+    deadline = time.monotonic() + SECONDS
+    found = None
+    while not found and time.monotonic() < deadline:
+        terminal.type(b"\r")  # virsh throws away what is typed before it has made its terminal raw
+        found = terminal.look(5, ASKS, WAITS)
+    if found == ASKS:
         terminal.type(b"root\r")
-        terminal.until(WAITS)
-    for line in lines:
-        terminal.type(line.encode() + b"\r")
-        terminal.until(WAITS)
+    terminal.until(WAITS)
+    for number, line in enumerate(lines):
+        # there may be more prompts than one, and what is typed comes back, too
+        terminal.type(f"{line}; echo o''ver-{number}\r".encode())
+        terminal.until(rb"over-%d\r+\n[^\n]*# (\x1b\[6n)?$" % number)
     terminal.type(LEAVE)
     while terminal.read(SECONDS):
         pass
