@@ -271,10 +271,23 @@ static bool has_granted(const XenHost *xen)
     return __atomic_load_n(&xen->n_granted, __ATOMIC_SEQ_CST) > 0;
 }
 
+/* Until the pass that is settling has ended, or is no more waited for. */
+static void wait_for_pass(XenHost *xen)
+{
+    int64_t deadline = clock_now() + SETTLING_MS * CLOCK_MS;
+
+    LOCK_SCOPE(&xen->lock);
+    while (xen->taken && is_settling(xen))
+        if (!cond_wait_until(&xen->passed, &xen->lock, deadline))
+            return;
+}
+
 void xen_catch_up(XenHost *xen)
 {
-    if (xen->hv->ops->has_event(xen->hv) || has_granted(xen) || is_settling(xen))
+    if (xen->hv->ops->has_event(xen->hv) || has_granted(xen))
         xen_observe(xen, false);
+    else if (is_settling(xen))
+        wait_for_pass(xen);
 }
 
 /* True: the caller shall ask xenstored. False: somebody has, since the call; or another thread gets no answer. */
