@@ -345,6 +345,13 @@ class Droverd:
     def virsh(self, *args, hypervisor="xen", path="/system", **how):
         return self.lab.virsh(self.uri(hypervisor, path), *args, **how)
 
+    def settled(self):
+        """Waits until no domain is taken for half built any more (the reason 11): one that stays paused is told of some seconds
+        after the others, and then its devices are read."""
+        self.lab.wait(
+            lambda: "state.reason=11\n" not in self.virsh("domstats", "--state").out, "all domains are told of", 60
+        )
+
     def log(self):
         return "".join(self.lab.ask("read", path=path, ok=None).out for path in (self.log_path, f"{self.folder}/output"))
 

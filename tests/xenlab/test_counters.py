@@ -40,6 +40,7 @@ def costs(lab, drover, name):
 
 def check_costs(lab, drover, n):
     drover.virsh("list")
+    drover.settled()
     lab.quiet()
     with lab.accesses() as seen:
         found = costs(lab, drover, f"many-{n // 2}")

@@ -60,6 +60,7 @@ def test_questions_ask_xenstored_nothing_once_the_names_are_known(lab, drover):
     lab.run(MANY, "announce", "20")
     try:
         assert len(drover.virsh("list", "--name").lines()) == 21
+        drover.settled()
         uuid = drover.virsh("domuuid", "many-7").out.strip()
         lab.quiet()    # others were told of these domains too
         with lab.accesses() as seen:
