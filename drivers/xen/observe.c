@@ -293,12 +293,14 @@ void xen_catch_up(XenHost *xen)
 /* True: the caller shall ask xenstored. False: somebody has, since the call; or another thread gets no answer. */
 static bool begin_sync(XenHost *xen)
 {
+    const int64_t patience = SETTLING_MS * CLOCK_MS;
     uint64_t before;
 
     LOCK_SCOPE(&xen->lock);
     before = xen->syncs;
     while (xen->syncing)
-        if (!cond_wait_until(&xen->passed, &xen->lock, xen->syncing + SETTLING_MS * CLOCK_MS))
+        if (!cond_wait_until(&xen->passed, &xen->lock, xen->syncing + patience)
+            && xen->syncing && clock_now() >= xen->syncing + patience)    /* it may be another one's by now */
             return false;
     if (xen->syncs > before)
         return false;

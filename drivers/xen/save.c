@@ -44,7 +44,7 @@ static XenHost *host_of(const Saving *saving)
     return xen_host(saving->op->host);
 }
 
-static int fail_interrupted(Op *op)
+int xen_fail_interrupted(Op *op)
 {
     return error_set(op->error, VIR_FROM_DOMAIN, VIR_ERR_OPERATION_ABORTED, _("%s of domain '%s' was interrupted"),
                      op->proc->name, op->view->name);
@@ -126,7 +126,7 @@ static int begin_in_step(Saving *saving)
 
 static int begin(Saving *saving)
 {
-    int r = job_step_begin(saving->op->ticket) ? begin_in_step(saving) : fail_interrupted(saving->op);
+    int r = job_step_begin(saving->op->ticket) ? begin_in_step(saving) : xen_fail_interrupted(saving->op);
 
     job_step_end(saving->op->ticket);
     return r;
@@ -207,7 +207,7 @@ static int end_in_step(Saving *saving, int r)
 {
     if (!still_told_of(saving)) {
         error_clear(saving->op->error);
-        return fail_interrupted(saving->op);
+        return xen_fail_interrupted(saving->op);
     }
     if (r == 0 && !saving->managed)
         r = mark(saving, XEN_WORD_SAVED);
@@ -223,7 +223,7 @@ static int end_in_step(Saving *saving, int r)
 static int end(Saving *saving, int r)
 {
     if (!job_step_begin(saving->op->ticket) && r == 0)
-        r = fail_interrupted(saving->op);
+        r = xen_fail_interrupted(saving->op);
     r = end_in_step(saving, r);
     job_step_end(saving->op->ticket);
     return r;

@@ -193,12 +193,6 @@ int xen_need_awake(Op *op, XenInfo *info)
 
 /* --- going to sleep: first step -------------------------------------------------------------- */
 
-static int fail_interrupted(Op *op)
-{
-    return error_set(op->error, VIR_FROM_DOMAIN, VIR_ERR_OPERATION_ABORTED, _("%s of domain '%s' was interrupted"),
-                     op->proc->name, op->view->name);
-}
-
 static int need_running(Falling *falling)
 {
     Op *op = falling->op;
@@ -256,7 +250,7 @@ static int begin_in_step(Falling *falling)
 
 static int begin(Falling *falling)
 {
-    int r = job_step_begin(falling->op->ticket) ? begin_in_step(falling) : fail_interrupted(falling->op);
+    int r = job_step_begin(falling->op->ticket) ? begin_in_step(falling) : xen_fail_interrupted(falling->op);
 
     job_step_end(falling->op->ticket);
     return r;
@@ -337,7 +331,7 @@ static int end_in_step(Falling *falling, int r)
 {
     if (!still_told_of(falling)) {
         error_clear(falling->op->error);
-        return fail_interrupted(falling->op);
+        return xen_fail_interrupted(falling->op);
     }
     xen_domain(falling->op->domain)->own_story = false;
     if (r == 0)
@@ -350,7 +344,7 @@ static int end_in_step(Falling *falling, int r)
 static int end(Falling *falling, int r)
 {
     if (!job_step_begin(falling->op->ticket) && r == 0)
-        r = fail_interrupted(falling->op);
+        r = xen_fail_interrupted(falling->op);
     r = end_in_step(falling, r);
     job_step_end(falling->op->ticket);
     return r;

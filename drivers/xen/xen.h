@@ -432,6 +432,8 @@ int xen_domain_open_console(Op *op, const RemoteDomainOpenConsoleArgs *args);
 
 /* What VIR_DOMAIN_SAVE_RUNNING and _PAUSED mean; `usual` without them. -1 and an error for both, and for other flags. */
 int xen_save_runs(Op *op, uint32_t flags, bool usual, bool *runs);
+/* -1 and VIR_ERR_OPERATION_ABORTED: somebody wanted the running job to end. */
+int xen_fail_interrupted(Op *op);
 int xen_domain_save_flags(Op *op, const RemoteDomainSaveFlagsArgs *args);
 int xen_domain_managed_save(Op *op, const RemoteDomainManagedSaveArgs *args);
 int xen_domain_core_dump_with_format(Op *op, const RemoteDomainCoreDumpWithFormatArgs *args);
